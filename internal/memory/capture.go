@@ -1,0 +1,67 @@
+package memory
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// RawJSON is a JSON value kept as its bytes.
+type RawJSON = json.RawMessage
+
+// Capture says what was seen while a section was read. A row is held when its
+// id was there from the first listing to the last; growth is not loss.
+type Capture struct {
+	StartedAt time.Time `json:"startedAt"`
+	EndedAt   time.Time `json:"endedAt"`
+	Before    int64     `json:"before"`  // rows at the first listing
+	After     int64     `json:"after"`   // rows at the last listing
+	Held      int64     `json:"held"`    // rows that were in both
+	Added     int64     `json:"added"`   // rows read that came after the first listing
+	Removed   int64     `json:"removed"` // rows of the first listing that were gone at the last
+	// Missing counts held rows that were not read. Any is a failed capture.
+	Missing int64 `json:"missing,omitempty"`
+	// Salvaged counts rows whose vector could not be read.
+	Salvaged int64 `json:"salvaged"`
+	// Unreadable lists the ids of held rows that could not be read at all.
+	Unreadable []string `json:"unreadable"`
+	// TornBytes counts the bytes of a last line without its newline, left out.
+	TornBytes int64  `json:"tornBytes,omitempty"`
+	Method    string `json:"method"` // http, directory, sqlite, files
+}
+
+// Complete reports whether every held row was read, whole.
+func (c Capture) Complete() bool {
+	return c.Missing == 0 && c.Salvaged == 0 && len(c.Unreadable) == 0
+}
+
+// Lineage compares a section with the previous good bundle of its memory.
+type Lineage struct {
+	Collection string  `json:"collection"` // same, changed, new, unknown
+	RowsBefore int64   `json:"rowsBefore"`
+	Overlap    float64 `json:"overlap"`
+	Suspect    bool    `json:"suspect"`
+}
+
+// Coords are the coordinates of one Chroma. Path and DataDir are null when unknown.
+type Coords struct {
+	Host     string
+	Port     int
+	Path     string
+	Tenant   string
+	Database string
+}
+
+// Topology says which stores serve which sections: unified is KB and MC on one
+// Chroma, federated is two.
+type Topology struct {
+	Unified bool
+	KB, MC  Coords
+}
+
+// Name returns "unified" or "federated".
+func (t Topology) Name() string {
+	if t.Unified {
+		return "unified"
+	}
+	return "federated"
+}

@@ -1,0 +1,86 @@
+// Package store holds the contracts between the engines and the places where
+// sections live: a Store is read through a Session, a Target is written.
+// Every implementation passes the suite in storetest.
+package store
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"keepsake/internal/memory"
+)
+
+// Errors that callers test for. Implementations wrap them.
+var (
+	// ErrUnreachable says that a store did not answer, or is not what it was
+	// taken for. It is never reported as "empty".
+	ErrUnreachable = errors.New("store cannot be reached")
+	// ErrUnreadable says that a store answered but a section could not be read.
+	ErrUnreadable = errors.New("section cannot be read")
+	// ErrAbsent says that a store answered and has no such section.
+	ErrAbsent = errors.New("section does not exist")
+	// ErrNotRead is returned by Capture before its sequence has ended.
+	ErrNotRead = errors.New("reading has not ended")
+)
+
+// Store is a place to read sections from.
+type Store interface {
+	// Open takes the first look at the sections asked for, and only at them;
+	// none means all that the store is configured with. A section that is not
+	// there is no error here: Sections leaves it out and Read says ErrAbsent.
+	// Open fails with ErrUnreachable when the store does not answer, and leaves
+	// nothing open then.
+	Open(ctx context.Context, sections []memory.Section) (Session, error)
+}
+
+// Session is one look at a store. It is used by one goroutine.
+type Session interface {
+	// Sections lists those that exist, in a stable order, with the rows of the
+	// first look.
+	Sections(ctx context.Context) ([]memory.SectionSpec, error)
+	// Read starts reading a section. ErrAbsent when it does not exist.
+	Read(ctx context.Context, section memory.Section) (*Reading, error)
+	// Close lets go of the store. It may be called twice.
+	Close() error
+}
+
+// Inspector is a Session that has something to say about what it found:
+// a folder without JSONL, a torn line. Findings may grow while it is read.
+type Inspector interface {
+	Findings() []memory.Finding
+}
+
+// Reading is the records of one section and, once they have been read to the
+// end, what was seen meanwhile.
+type Reading struct {
+	records iter.Seq2[memory.Record, error]
+	capture func() memory.Capture
+	ended   bool
+}
+
+// NewReading returns a reading of records. Capture is called once the sequence
+// has ended without an error.
+func NewReading(records iter.Seq2[memory.Record, error], capture func() memory.Capture) *Reading {
+	return &Reading{records: records, capture: capture}
+}
+
+// All yields every record once. An error ends the sequence. All is called once.
+func (r *Reading) All() iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		for rec, err := range r.records {
+			if !yield(rec, err) || err != nil {
+				return
+			}
+		}
+		r.ended = true
+	}
+}
+
+// Capture says what was seen. ErrNotRead before All has ended without an error.
+func (r *Reading) Capture() (memory.Capture, error) {
+	if !r.ended {
+		return memory.Capture{}, ErrNotRead
+	}
+	return r.capture(), nil
+}
