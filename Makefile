@@ -1,0 +1,73 @@
+# keepsake. `make test` needs Go and Node (for the real Chroma server) and sets
+# up the rest by itself; see docs/ for what the commands do.
+
+GO        ?= go
+CHROMA    := scripts/chroma.sh
+LINTER    := bin/golangci-lint
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+FUZZTIME  ?= 30s
+TIMEOUT   ?= 18m
+
+# The race detector pays where goroutines share something. It needs cgo and a C
+# compiler, and makes SQLite and the record scanner many times slower, so the
+# other packages run without it.
+RACY     := $(strip $(foreach d,backup restore memoryid atomicfile store/chroma,$(if $(wildcard internal/$d),./internal/$d/...)))
+CC       := $(shell $(GO) env CC)
+HAS_CC   := $(shell command -v $(firstword $(CC)) 2>/dev/null)
+CALM      = $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACY))")
+
+.PHONY: build test test-full bench lint lint-test cross fuzz chroma clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+# Both versions of the server, from the user's cache folder once they are there.
+chroma:
+	@$(CHROMA) current
+	@$(CHROMA) old
+
+test: chroma
+ifeq ($(and $(HAS_CC),$(RACY)),)
+	@echo "no C compiler ($(CC)): everything runs, but without the race detector"
+	KEEPSAKE_REQUIRE_CHROMA=1 $(GO) test -timeout $(TIMEOUT) ./...
+else
+	KEEPSAKE_REQUIRE_CHROMA=1 $(GO) test -timeout $(TIMEOUT) $(CALM)
+	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(RACY)
+endif
+
+# The figures in brackets of docs/testing.md: hours, not minutes.
+test-full: chroma
+	KEEPSAKE_REQUIRE_CHROMA=1 KEEPSAKE_TEST_FULL=1 $(GO) test -timeout 12h ./...
+
+bench: chroma
+	KEEPSAKE_REQUIRE_CHROMA=1 $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./...
+
+# The linter has a module of its own, so that what it needs stays out of ours.
+$(LINTER): tools/go.mod tools/go.sum
+	cd tools && CGO_ENABLED=0 $(GO) build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+lint: $(LINTER)
+	$(LINTER) run ./...
+
+# Proves that the rules of .golangci.yml still refuse what they are there for.
+lint-test: $(LINTER)
+	cd tools && GOLANGCI_LINT=$(abspath $(LINTER)) $(GO) test -count=1 ./lint/
+
+cross: $(PLATFORMS)
+
+.PHONY: $(PLATFORMS)
+$(PLATFORMS):
+	CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) build -trimpath -o dist/$(@D)-$(@F)/ ./cmd/...
+	$(if $(filter amd64,$(@F)),CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) vet ./...)
+
+# Every fuzz target for FUZZTIME, one after the other.
+fuzz:
+	@for pkg in $$($(GO) list ./internal/...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -rf bin dist
