@@ -1,0 +1,122 @@
+package record
+
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf8"
+)
+
+// uriKey is the metadata key under which Chroma keeps the uri of a row.
+const uriKey = `"chroma:uri"`
+
+// AppendLine appends row i of a page that Page scanned as a canonical line,
+// without a newline: id, embedding, metadata, document. Values are the bytes of
+// the body without whitespace outside strings; metadata keys are sorted, and a
+// uri is put among them as "chroma:uri". It checks what it has to look at; the
+// rest is for Vector.
+func (s *Scanner) AppendLine(dst []byte, body []byte, p *Page, i int) ([]byte, error) {
+	dst = append(append(dst, `{"id":`...), p.IDs[i].Of(body)...)
+	dst = appendEmbedding(append(dst, `,"embedding":`...), item(body, p.Embeddings, i))
+	dst, err := s.appendMetadata(append(dst, `,"metadata":`...), item(body, p.Metadatas, i), item(body, p.URIs, i))
+	if err != nil {
+		return dst, err
+	}
+	dst = append(append(dst, `,"document":`...), item(body, p.Documents, i)...)
+	return append(dst, '}'), nil
+}
+
+// item returns an item of a column, null when the column is empty.
+func item(body []byte, column []Span, i int) []byte {
+	if len(column) == 0 {
+		return []byte("null")
+	}
+	return column[i].Of(body)
+}
+
+// appendEmbedding appends the array without its whitespace. There is none as a
+// rule, and looking for it so is faster than copying byte for byte.
+func appendEmbedding(dst, array []byte) []byte {
+	for _, c := range [...]byte{' ', '\n', '\t', '\r'} {
+		if bytes.IndexByte(array, c) >= 0 {
+			return appendSpaceless(dst, array)
+		}
+	}
+	return append(dst, array...)
+}
+
+func appendSpaceless(dst, array []byte) []byte {
+	for _, c := range array {
+		if !isSpace(c) {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// appendMetadata appends a metadata object or null, sorted, with the uri in it.
+// metadata and uri are JSON, null where there is none.
+func (s *Scanner) appendMetadata(dst, metadata, uri []byte) ([]byte, error) {
+	if string(uri) == "null" {
+		uri = nil
+	}
+	if len(metadata) == 0 || string(metadata) == "null" {
+		if uri == nil {
+			return append(dst, "null"...), nil
+		}
+		metadata = []byte("{}")
+	}
+	r := reader{b: metadata}
+	dst, i, err := s.sorted(dst, &r, r.space(0), uri)
+	if err == nil {
+		err = r.end(i)
+	}
+	return dst, err
+}
+
+// pushURI prints one more member, the uri, unless it is nil or there already. A
+// different one makes the key come twice, which Vector refuses.
+func (s *Scanner) pushURI(dst, uri []byte) []byte {
+	if uri == nil {
+		return dst
+	}
+	start := len(dst)
+	dst = append(append(append(dst, uriKey...), ':'), uri...)
+	dst = append(dst, ',')
+	for _, m := range s.members {
+		if bytes.Equal(m.text.Of(dst), dst[start:]) {
+			return dst[:start]
+		}
+	}
+	s.push([]byte(uriKey), token{Span: Span{0, len(uriKey)}}, Span{start, len(dst)})
+	return dst
+}
+
+// AppendVector appends a row from its parts. bits is the embedding as
+// little-endian float32, nil for null; it is printed as AppendFloat32s does.
+// metadata is a JSON object, nil or null for none, and document nil for none.
+// What is no UTF-8 or no finite number is an error.
+func (s *Scanner) AppendVector(dst []byte, id string, bits []byte, metadata []byte, document *string) ([]byte, error) {
+	if id == "" || !utf8.ValidString(id) {
+		return dst, fail(0, "id "+strconv.Quote(id)+" is empty or no UTF-8")
+	}
+	dst = append(AppendString(append(dst, `{"id":`...), []byte(id)), `,"embedding":`...)
+	var err error
+	if bits == nil {
+		dst = append(dst, "null"...)
+	} else if dst, err = AppendFloat32s(dst, bits); err != nil {
+		return dst, err
+	}
+	if dst, err = s.appendMetadata(append(dst, `,"metadata":`...), metadata, nil); err != nil {
+		return dst, err
+	}
+	dst = append(dst, `,"document":`...)
+	switch {
+	case document == nil:
+		dst = append(dst, "null"...)
+	case !utf8.ValidString(*document):
+		return dst, fail(0, "document is no UTF-8")
+	default:
+		dst = AppendString(dst, []byte(*document))
+	}
+	return append(dst, '}'), nil
+}
