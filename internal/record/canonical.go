@@ -114,7 +114,8 @@ func (s *Scanner) sortMembers(dst []byte, first int) []byte {
 }
 
 // canonicalNumber prints an integer that fits 64 bits as it is and any other
-// number as a float64 with an exponent. There is no -0.
+// number as a float64 with an exponent. -0 is no integer of 64 bits, and as a
+// float it is 0.0: that is how Chroma gives it back.
 func canonicalNumber(dst []byte, r *reader, i int) ([]byte, int, error) {
 	d, ok := scanDecimal(r.b, i)
 	if !ok {
@@ -122,9 +123,6 @@ func canonicalNumber(dst []byte, r *reader, i int) ([]byte, int, error) {
 	}
 	text := r.b[i:d.end]
 	if d.integer && d.fitsInt64() {
-		if d.mant == 0 {
-			return append(dst, '0'), d.end, nil
-		}
 		return append(dst, text...), d.end, nil
 	}
 	f, ok := d.float64(text)
@@ -132,16 +130,15 @@ func canonicalNumber(dst []byte, r *reader, i int) ([]byte, int, error) {
 		return dst, i, fail(i, "number is no finite float64")
 	}
 	if f == 0 {
-		f = 0 // Chroma gives -0.0 back as 0.0
+		f = 0
 	}
 	return strconv.AppendFloat(dst, f, 'e', -1, 64), d.end, nil
 }
 
 // fitsInt64 reports whether an integer is one of 64 bits.
 func (d *decimal) fitsInt64() bool {
-	limit := uint64(math.MaxInt64)
 	if d.neg {
-		limit++
+		return d.exp == 0 && 0 < d.mant && d.mant <= -math.MinInt64
 	}
-	return d.exp == 0 && d.mant <= limit
+	return d.exp == 0 && d.mant <= math.MaxInt64
 }

@@ -18,6 +18,13 @@ var pow10 = [...]float64{
 
 const exactPowers = 22
 
+// pow10th holds the negative powers of ten, rounded to the nearest float64.
+var pow10th = [...]float64{
+	1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16,
+}
+
+var intPow10 = [...]uint64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
+
 // decimal is a JSON number taken apart: mant × 10^exp, and its sign.
 type decimal struct {
 	mant    uint64
@@ -116,13 +123,18 @@ func scanExponent(b []byte, i int) (exp, end int, ok bool) {
 	return exp, i, i > start
 }
 
-// narrow rounds v, which is at most 4 ulp off, to the nearest float32. It is
-// false when it can't tell: beside the midpoint of two float32, below the normal
-// ones, where they lie further apart, and at the upper end. v is not negative.
-func narrow(v float64) (f float32, ok bool) {
+// besideHalf reports whether a midpoint of two normal float32 lies within 4 ulp
+// of v, so that a v which is at most that far off may round to either.
+func besideHalf(v float64) bool {
 	const half = 1 << 28 // the midpoint, in the 29 bits that a float32 lacks
-	low := math.Float64bits(v) & (half<<1 - 1)
-	if low-(half-4) <= 8 || v < 0x1p-126 || v >= math.MaxFloat32 {
+	return math.Float64bits(v)&(half<<1-1)-(half-4) <= 8
+}
+
+// narrow rounds v, which is at most 4 ulp off, to the nearest float32. It is
+// false when it can't tell: beside a midpoint, below the normal float32, where
+// they lie further apart, and at the upper end. v is not negative.
+func narrow(v float64) (f float32, ok bool) {
+	if besideHalf(v) || v < 0x1p-126 || v >= math.MaxFloat32 {
 		return 0, false
 	}
 	return float32(v), true

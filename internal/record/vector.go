@@ -93,8 +93,8 @@ func (s *Scanner) vectorEmbedding(v *Vector, r *reader, at int) (end int, err er
 	if r.at(at) != '[' {
 		return at, r.unexpected(at, "an array of numbers or null")
 	}
-	end, v.Dimension, err = s.embedding(r, at)
-	v.Bits = s.bits
+	end, err = s.embedding(r, at)
+	v.Bits, v.Dimension = s.bits, len(s.bits)/4
 	return end, err
 }
 
