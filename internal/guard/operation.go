@@ -1,0 +1,115 @@
+package guard
+
+import (
+	"slices"
+
+	"keepsake/internal/memory"
+)
+
+// Operation names what is about to be done. Only these are known; any other is
+// refused.
+type Operation string
+
+// The operations that destroy. RestoreReplace and Undo are also what a token is
+// issued for: a token for RestoreReplace serves every replace of its plan.
+const (
+	KBReplace           Operation = "kb.chroma.replace"
+	MemoriesReplace     Operation = "mc.chroma.memory.replace"
+	SummariesReplace    Operation = "mc.chroma.summaries.replace"
+	GraphReplace        Operation = "mc.graph.replace"
+	ConceptsReplace     Operation = "concepts.replace"
+	TrajectoriesReplace Operation = "trajectories.replace"
+	MailboxReplace      Operation = "mailbox.replace"
+	RestoreReplace      Operation = "restore.replace"
+	Undo                Operation = "undo"
+	Prune               Operation = "prune"
+	DemoReset           Operation = "demo.reset"
+)
+
+// ReplaceOperation returns the operation that replaces a section:
+// RestoreReplace for one that has no operation of its own.
+func ReplaceOperation(section memory.Section) Operation {
+	switch section {
+	case memory.KnowledgeBase:
+		return KBReplace
+	case memory.Memories:
+		return MemoriesReplace
+	case memory.Summaries:
+		return SummariesReplace
+	case memory.Graph:
+		return GraphReplace
+	}
+	switch section.Subsystem() {
+	case memory.Concepts:
+		return ConceptsReplace
+	case memory.Trajectories:
+		return TrajectoriesReplace
+	case memory.Mailbox:
+		return MailboxReplace
+	}
+	return RestoreReplace
+}
+
+// scope is what an operation may be asked for: its mode, the subsystems (none
+// means that it needs none), and the kinds of store.
+type scope struct {
+	mode       string
+	subsystems []memory.Subsystem
+	kinds      []string
+}
+
+// modeReplace is the mode that every replace has to name.
+const modeReplace = "replace"
+
+// scope returns false for an operation that is not one of the constants.
+func (o Operation) scope() (scope, bool) {
+	vectors := []string{memory.KindChroma, memory.KindCollections}
+	files := []string{memory.KindFiles}
+	all := []string{memory.KindChroma, memory.KindCollections, memory.KindGraph, memory.KindFiles}
+	replaces := func(s memory.Subsystem, kinds []string) (scope, bool) {
+		return scope{modeReplace, []memory.Subsystem{s}, kinds}, true
+	}
+	switch o {
+	case KBReplace:
+		return replaces(memory.KB, vectors)
+	case MemoriesReplace, SummariesReplace:
+		return replaces(memory.MC, vectors)
+	case GraphReplace:
+		return replaces(memory.GraphSystem, []string{memory.KindGraph})
+	case ConceptsReplace:
+		return replaces(memory.Concepts, files)
+	case TrajectoriesReplace:
+		return replaces(memory.Trajectories, files)
+	case MailboxReplace:
+		return replaces(memory.Mailbox, files)
+	case RestoreReplace:
+		return scope{modeReplace, memory.Subsystems(), all}, true
+	case Undo:
+		return scope{"", memory.Subsystems(), all}, true
+	case Prune:
+		return scope{"", nil, all}, true
+	case DemoReset:
+		return scope{"", nil, files}, true
+	}
+	return scope{}, false
+}
+
+// within reports whether a token issued for purpose serves o.
+func (o Operation) within(purpose Operation) bool {
+	if o == purpose {
+		return true
+	}
+	s, known := o.scope()
+	return known && purpose == RestoreReplace && s.mode == modeReplace
+}
+
+// covers reports whether a request's subsystem, mode and kind fit the scope.
+func (s scope) covers(sub memory.Subsystem, mode, kind string) bool {
+	if s.mode != "" && mode != s.mode {
+		return false
+	}
+	if s.subsystems != nil && !slices.Contains(s.subsystems, sub) {
+		return false
+	}
+	return slices.Contains(s.kinds, kind)
+}

@@ -1,0 +1,122 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// neoDataDir is production wherever it stands on a path. It is compared without
+// case everywhere: where the file system tells cases apart, that only makes the
+// guard stricter.
+const neoDataDir = ".neo-ai-data"
+
+func isNeoDataDir(name string) bool { return strings.EqualFold(name, neoDataDir) }
+
+// fileID is a file's identity on this machine until it restarts.
+type fileID struct {
+	device, inode uint64
+}
+
+// place is what a path was found to be.
+type place struct {
+	resolved string      // absolute, without links and ".."
+	exists   bool        // else id, mount are those of the deepest part that does
+	kind     fs.FileMode // type bits only
+	id       fileID
+	links    uint64 // names of a file; 0 for what is no regular file
+	mount    uint64 // 0 where the system doesn't say
+	neo      bool   // a part of the path, or of a link on it, is .neo-ai-data
+}
+
+// resolve follows links and ".." on the part of path that exists, as the system
+// itself would, and takes the rest as it is written. It never guesses: what it
+// can't look at is an error. It changes nothing.
+func resolve(path string) (place, error) {
+	if strings.ContainsRune(path, 0) || !filepath.IsAbs(path) {
+		return place{}, fmt.Errorf("resolve path: %q is not absolute", path)
+	}
+	p, err := walk(path)
+	if err != nil {
+		return place{}, fmt.Errorf("resolve path: %w", err)
+	}
+	if err := p.confirm(path); err != nil {
+		return place{}, fmt.Errorf("resolve path: %w", err)
+	}
+	return p, nil
+}
+
+// confirm asks the system where path leads. The walk reads the text of links,
+// and that of a magic one (/proc/1/root) is not where it leads.
+func (p place) confirm(path string) error {
+	straight, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && !p.exists {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	walked, err := os.Lstat(p.resolved)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(straight, walked) {
+		return fmt.Errorf("%s and %s are not the same file", path, p.resolved)
+	}
+	return nil
+}
+
+// same reports whether q is what p was. Where nothing is there yet, only the
+// place counts: folders above it may have been made meanwhile.
+func (p place) same(q place) bool {
+	if !p.exists || !q.exists {
+		return p.exists == q.exists && p.resolved == q.resolved
+	}
+	return p == q
+}
+
+func (p place) isFile() bool   { return p.exists && p.kind == 0 }
+func (p place) isFolder() bool { return p.exists && p.kind == fs.ModeDir }
+
+// below reports whether the path lies strictly inside folder, by its text.
+func (p place) below(folder string) bool {
+	return strings.HasPrefix(p.resolved, strings.TrimSuffix(folder, separator)+separator)
+}
+
+const separator = string(filepath.Separator)
+
+// spared says why a folder must not go with all that is in it, "" when it may.
+func spared(folder place) (why string, err error) {
+	const limit = 100_000
+	seen := 0
+	err = filepath.WalkDir(folder.resolved, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if seen++; seen > limit {
+			return errors.New("it holds too much to be sure of")
+		}
+		if isNeoDataDir(entry.Name()) {
+			why = "it holds a " + neoDataDir
+			return filepath.SkipAll
+		}
+		if !entry.IsDir() {
+			return nil
+		}
+		inside, err := look(path)
+		if err == nil && !inside.on(folder) {
+			why = "something is mounted in it"
+			return filepath.SkipAll
+		}
+		return err
+	})
+	return why, err
+}
+
+// on reports whether the place is on the file system and mount of folder.
+func (p place) on(folder place) bool {
+	return p.id.device == folder.id.device && p.mount == folder.mount
+}

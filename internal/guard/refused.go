@@ -1,0 +1,110 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"keepsake/internal/memory"
+)
+
+// The grounds of a refusal. A RefusedError wraps one or more of them.
+var (
+	// ErrNoRules: the rules lack a clock, as the zero Rules do.
+	ErrNoRules = errors.New("the guard has no rules")
+	// ErrNoAudit: the decision could not be written down.
+	ErrNoAudit = errors.New("the decision can't be written to the audit log")
+	// ErrBadRequest: operation, subsystem, mode and kind of store don't fit.
+	ErrBadRequest = errors.New("no such operation on such a target")
+	// ErrUnknownTarget: the target could not be looked at.
+	ErrUnknownTarget = errors.New("what the target is can't be found out")
+	// ErrTargetMoved: something else stands where the target was surveyed.
+	ErrTargetMoved = errors.New("the target is no longer what was surveyed")
+	// ErrNotMarked: a demo folder without this tool's mark.
+	ErrNotMarked = errors.New("the folder does not bear the demo's mark")
+	// ErrNoReason: a prune without the reason that policy gave.
+	ErrNoReason = errors.New("no reason is given")
+	// ErrNotOwn: a prune of something that this tool did not make.
+	ErrNotOwn = errors.New("this tool did not make it")
+	// ErrNoEnvironment: the first factor is missing.
+	ErrNoEnvironment = errors.New("the environment does not allow destroying production")
+	// ErrNoToken: the second factor is missing.
+	ErrNoToken = errors.New("no token confirms the plan")
+	// ErrTokenMalformed: the text is no token.
+	ErrTokenMalformed = errors.New("not a token")
+	// ErrTokenOther: the token is not for this plan's bundle, targets or operation.
+	ErrTokenOther = errors.New("the token is for something else")
+	// ErrTokenExpired: the plan was not started in time.
+	ErrTokenExpired = errors.New("the token has expired")
+	// ErrTokenUsed: another plan was started with it, or its plan is done.
+	ErrTokenUsed = errors.New("the token has been used")
+	// ErrLossesGrew: more would be lost or changed than was shown.
+	ErrLossesGrew = errors.New("more would be lost than was agreed to")
+	// ErrNotPermitted is returned by Permit.Covers.
+	ErrNotPermitted = errors.New("the permit does not cover this")
+)
+
+// RefusedError says what was refused, and why. Reason wraps the Err values above.
+type RefusedError struct {
+	Operation Operation
+	Subsystem memory.Subsystem
+	Target    Target
+	Class     Class
+	Reason    error
+	// Hint says what the operator can do.
+	Hint string
+}
+
+// Error describes the target in full and gives the reason.
+func (e *RefusedError) Error() string {
+	what := string(e.Operation)
+	if what == "" {
+		what = "an operation without a name"
+	}
+	if e.Subsystem != "" {
+		what += " in " + string(e.Subsystem)
+	}
+	return fmt.Sprintf("refuse %s on %s (%s): %s", what, e.Target, e.Class, e.reason())
+}
+
+// reason puts several reasons on one line.
+func (e *RefusedError) reason() string {
+	if e.Reason == nil {
+		return "no reason"
+	}
+	return strings.ReplaceAll(e.Reason.Error(), "\n", "; ")
+}
+
+// Unwrap gives errors.Is the reason.
+func (e *RefusedError) Unwrap() error { return e.Reason }
+
+const mistake = "this is a mistake in keepsake, not in your command; nothing was changed"
+
+// hint says what to do about the first ground that something can be done about.
+func hint(reason error) string {
+	for _, h := range []struct {
+		ground error
+		text   string
+	}{
+		{ErrUnknownTarget, "make sure that the target can be reached and read, and that its path is absolute"},
+		{ErrTargetMoved, "make a new plan with --plan, and see what stands there now"},
+		{ErrNotMarked, "choose another folder, or remove this one by hand"},
+		{ErrNotOwn, "look at it, and remove it by hand if it should go"},
+		{ErrNoEnvironment, "if this memory really is to be destroyed, set " + EnvAllow + "=true, and confirm the plan with --confirm TOKEN"},
+		{ErrNoToken, "run the same command with --plan, read it, and pass its token with --confirm"},
+		{ErrTokenMalformed, "copy the token whole from the plan"},
+		{ErrTokenOther, "make a new plan with --plan: bundle, targets or operation are not those that the token was given for"},
+		{ErrTokenExpired, "make a new plan with --plan: a token is good for 15 minutes"},
+		{ErrTokenUsed, "make a new plan with --plan: a token is good for one run"},
+		{ErrLossesGrew, "make a new plan with --plan, and see what would be lost now"},
+		{ErrNoRules, mistake},
+		{ErrBadRequest, mistake},
+		{ErrNoReason, mistake},
+		{ErrNoAudit, "make sure that the backup root can be written to"},
+	} {
+		if errors.Is(reason, h.ground) {
+			return h.text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,35 @@
+package guard
+
+import "strings"
+
+// temporaryFolder returns the machine's real temporary folder that the place is
+// strictly inside of. The folders are constants of the platform: what the
+// environment or a caller calls temporary is no proof. A part that is mounted
+// from elsewhere is elsewhere.
+func temporaryFolder(p place) (string, bool) {
+	for _, pattern := range temporaryFolders() {
+		folder, ok := matchFolder(pattern, p.resolved)
+		if !ok || !p.below(folder) {
+			continue
+		}
+		if root, err := resolve(folder); err == nil && root.isFolder() && p.on(root) {
+			return folder, true
+		}
+	}
+	return "", false
+}
+
+// matchFolder returns the leading folder of path that pattern describes. "*"
+// stands for one part, whatever its name.
+func matchFolder(pattern, path string) (string, bool) {
+	want, have := strings.Split(pattern, separator), strings.Split(path, separator)
+	if len(have) < len(want) {
+		return "", false
+	}
+	for i, part := range want {
+		if part != have[i] && part != "*" {
+			return "", false
+		}
+	}
+	return strings.Join(have[:len(want)], separator), true
+}
