@@ -116,7 +116,7 @@ func edge(seed string, i, nodes int) memory.Record {
 	data := fmt.Sprintf(`{"id":%q,"source":%s,"target":%s,"type":"RELATES","properties":{"weight":0.25,"seed":%q}}`,
 		id, quoted(from), quoted(to), seed)
 	if i%9 == 4 {
-		data = "[]" // JSON, but no object
+		data = "[" + quoted(seed) + "]" // JSON, but no object
 	}
 	return element(true, id, nil, from, to, "RELATES", data)
 }

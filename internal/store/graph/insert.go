@@ -1,0 +1,281 @@
+package graph
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// breath is how long the lock is free after each transaction on a database that
+// others may have open.
+const breath = 20 * time.Millisecond
+
+// insert moves the staged rows over, chunk by chunk.
+func (m *merger) insert(ctx context.Context, s *stage) error {
+	in, err := m.prepareInsert(ctx, s)
+	if err != nil {
+		return explain("write", m.path, store.ErrUnreachable, err)
+	}
+	defer in.close()
+	for first, last := range s.chunks() {
+		if err := in.chunk(ctx, first, last); err != nil {
+			return err
+		}
+		m.progress("merge", last-first+1)
+		if m.result.Created {
+			continue
+		}
+		if err := pause(ctx, breath); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inserter holds the statements that move rows of one stage.
+type inserter struct {
+	*merger
+	s         *stage
+	many, one *sql.Stmt
+	misfits   []misfit // of the chunk
+}
+
+// misfit is a row that could not be put in.
+type misfit struct {
+	row    int64
+	reason string
+}
+
+func (m *merger) prepareInsert(ctx context.Context, s *stage) (*inserter, error) {
+	in := &inserter{merger: m, s: s}
+	columns, ends := "id, data", ""
+	if m.tables.hasUser(s.edge) {
+		columns += ", user_id"
+	}
+	if s.edge {
+		columns += ", source, target, type"
+		// Databases of older versions don't declare the references.
+		ends = ` AND EXISTS (SELECT 1 FROM live.Nodes WHERE id = source)
+			AND EXISTS (SELECT 1 FROM live.Nodes WHERE id = target)`
+	}
+	query := fmt.Sprintf(`INSERT INTO %s(%s) SELECT %s FROM main.%s AS staged
+		WHERE seq BETWEEN ? AND ?%s ORDER BY seq ON CONFLICT(id) DO NOTHING`, s.live(), columns, columns, s.table(), ends)
+	var err error
+	if in.many, err = m.conn.PrepareContext(ctx, query); err != nil {
+		return nil, err
+	}
+	if in.one, err = m.conn.PrepareContext(ctx, query); err != nil {
+		return nil, errors.Join(err, in.many.Close())
+	}
+	return in, nil
+}
+
+func (in *inserter) close() {
+	in.many.Close()
+	in.one.Close()
+}
+
+// chunk inserts rows first to last in one transaction and then reports them.
+func (in *inserter) chunk(ctx context.Context, first, last int64) error {
+	in.misfits = in.misfits[:0]
+	added, err := in.transaction(ctx, first, last)
+	if err != nil {
+		return explain("write", in.path, store.ErrUnreachable, err)
+	}
+	in.result.Added += int64(len(added))
+	for _, n := range added {
+		in.s.added.set(n)
+	}
+	return errors.Join(in.reportAdded(ctx, first, last), in.reportMisfits(ctx))
+}
+
+// transaction returns the numbers of the rows that were added.
+func (in *inserter) transaction(ctx context.Context, first, last int64) ([]int64, error) {
+	if _, err := in.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return nil, err
+	}
+	added, err := in.fill(ctx, first, last)
+	if err == nil {
+		_, err = in.conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		// Not ctx: what is cancelled is rolled back all the same. It fails where
+		// SQLite has rolled back by itself.
+		_, _ = in.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return nil, err
+	}
+	return added, nil
+}
+
+// fill inserts the rows all at once. When some were there already, or do not
+// fit, it takes that back and goes row by row, to know which.
+func (in *inserter) fill(ctx context.Context, first, last int64) ([]int64, error) {
+	if _, err := in.conn.ExecContext(ctx, "SAVEPOINT chunk"); err != nil {
+		return nil, err
+	}
+	n, err := affected(in.many.ExecContext(ctx, first, last))
+	switch {
+	case err == nil && n == last-first+1:
+		return numbers(first, last), nil
+	case err != nil && !refused(err):
+		return nil, err
+	}
+	if _, err := in.conn.ExecContext(ctx, "ROLLBACK TO chunk"); err != nil {
+		return nil, err
+	}
+	absent, err := in.absent(ctx, first, last)
+	if err != nil {
+		return nil, err
+	}
+	return in.rowByRow(ctx, absent)
+}
+
+func affected(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// refused reports whether the database will not take a row, rather than failed.
+func refused(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
+		return true
+	}
+	return false
+}
+
+func numbers(first, last int64) []int64 {
+	list := make([]int64, 0, last-first+1)
+	for n := first; n <= last; n++ {
+		list = append(list, n)
+	}
+	return list
+}
+
+// absent returns the numbers of the rows whose ids are not in the graph.
+func (in *inserter) absent(ctx context.Context, first, last int64) (list []int64, err error) {
+	rows, err := in.conn.QueryContext(ctx, fmt.Sprintf(`SELECT seq FROM main.%s AS staged WHERE seq BETWEEN ? AND ?
+		AND NOT EXISTS (SELECT 1 FROM %s WHERE id = staged.id) ORDER BY seq`, in.s.table(), in.s.live()), first, last)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, rows.Err()
+}
+
+func (in *inserter) rowByRow(ctx context.Context, list []int64) (added []int64, err error) {
+	for _, row := range list {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := affected(in.one.Exec(row, row))
+		switch {
+		case err != nil && !refused(err):
+			return nil, err
+		case err != nil:
+			in.misfits = append(in.misfits, misfit{row, err.Error()})
+		case n == 1:
+			added = append(added, row)
+		case in.s.edge:
+			err = in.missingEnd(ctx, row)
+		}
+		if err != nil && !refused(err) {
+			return nil, err
+		}
+	}
+	return added, nil
+}
+
+// missingEnd notes the edge as a misfit when a node of it is not in the graph.
+// Else it was there already: the sequence has it twice.
+func (in *inserter) missingEnd(ctx context.Context, row int64) error {
+	var node sql.NullString
+	err := in.conn.QueryRowContext(ctx, `SELECT CASE
+		WHEN NOT EXISTS (SELECT 1 FROM live.Nodes WHERE id = source) THEN source
+		WHEN NOT EXISTS (SELECT 1 FROM live.Nodes WHERE id = target) THEN target END
+		FROM main.edges WHERE seq = ?`, row).Scan(&node)
+	if err == nil && node.Valid {
+		in.misfits = append(in.misfits, misfit{row, fmt.Sprintf("edge's node %q is not in the graph", node.String)})
+	}
+	return err
+}
+
+// reportAdded tells of the rows of a chunk that were put in.
+func (in *inserter) reportAdded(ctx context.Context, first, last int64) error {
+	if in.opts.Report == nil {
+		return nil
+	}
+	rows, err := in.conn.QueryContext(ctx, "SELECT seq, id, digest FROM main."+in.s.table()+
+		" WHERE seq BETWEEN ? AND ? ORDER BY seq", first, last)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		var digest sql.RawBytes
+		event := store.Event{Outcome: store.Added}
+		if err := rows.Scan(&n, &event.ID, &digest); err != nil {
+			return err
+		}
+		copy(event.Digest[:], digest)
+		if !in.s.added.has(n) {
+			continue
+		}
+		if err := in.report(event); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// reportMisfits rejects the rows of a chunk that could not be put in.
+func (in *inserter) reportMisfits(ctx context.Context) error {
+	for _, misfit := range in.misfits {
+		rec, id, err := in.record(ctx, misfit.row)
+		if err != nil {
+			return err
+		}
+		in.s.rejected.set(misfit.row)
+		if err := in.reject(id, misfit.reason, rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record rebuilds a staged row's record.
+func (in *inserter) record(ctx context.Context, n int64) (memory.Record, string, error) {
+	query := "SELECT id, user_id, data FROM main.nodes WHERE seq = ?"
+	if in.s.edge {
+		query = "SELECT id, user_id, data, source, target, type FROM main.edges WHERE seq = ?"
+	}
+	rows, err := in.conn.QueryContext(ctx, query, n)
+	if err != nil {
+		return nil, "", err
+	}
+	defer rows.Close()
+	var row dbRow
+	rows.Next()
+	if err := row.scan(rows, in.s.edge); err != nil {
+		return nil, "", err
+	}
+	in.line, err = row.appendTo(in.line[:0], &in.scanner, in.s.edge, true)
+	return in.line, string(row.id), err
+}

@@ -1,0 +1,220 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+)
+
+// What one transaction on the target may hold: about 50 ms of a slow machine.
+const (
+	chunkRows  = 4096
+	chunkBytes = 8 << 20
+)
+
+// stage is the staged nodes or edges: a table of the temporary database, with
+// rows numbered from 1.
+type stage struct {
+	edge bool
+	rows int64
+	// cuts are the last rows of the chunks, but for the last chunk.
+	cuts  []int64
+	bytes int // in the chunk that is being filled
+	// added and rejected say which rows were put in, and which could not be.
+	added, rejected bits
+	batch           *batch
+}
+
+// The stage's tables. digest is the record digest; proof the digest of the row
+// as it will be read back, NULL when it is the same.
+const stageTables = `
+PRAGMA main.journal_mode = OFF;
+PRAGMA main.cache_size = -16384;
+CREATE TABLE main.nodes (seq INTEGER PRIMARY KEY, id TEXT, user_id TEXT, data TEXT, digest BLOB, proof BLOB);
+CREATE TABLE main.edges (seq INTEGER PRIMARY KEY, id TEXT, user_id TEXT, data TEXT, digest BLOB, proof BLOB,
+    source TEXT, target TEXT, type TEXT);`
+
+// openStage makes the temporary database: SQLite gives one to a connection
+// without a file name.
+func (m *merger) openStage(ctx context.Context) (err error) {
+	m.edges.edge = true
+	if m.db, err = connect(""); err != nil {
+		return err
+	}
+	if m.conn, err = m.db.Conn(ctx); err != nil {
+		return err
+	}
+	_, err = m.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d;%s",
+		m.graph.config.BusyTimeout.Milliseconds(), stageTables))
+	return err
+}
+
+// stage puts all records into the temporary database.
+func (m *merger) stage(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
+	if _, err := m.conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return fmt.Errorf("stage graph: %w", err)
+	}
+	err := m.nodes.prepare(ctx, m.conn)
+	if err == nil {
+		err = m.edges.prepare(ctx, m.conn)
+	}
+	if err == nil {
+		err = m.stageAll(ctx, records)
+	}
+	for _, s := range []*stage{&m.nodes, &m.edges} {
+		err = errors.Join(err, s.batch.close(err == nil))
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := m.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return fmt.Errorf("stage graph: %w", err)
+	}
+	return nil
+}
+
+func (m *merger) stageAll(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
+	for rec, err := range records {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		m.result.Records++
+		if err := m.stageOne(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stageOne stages a record, or rejects it.
+func (m *merger) stageOne(rec memory.Record) error {
+	e, err := m.scanner.Element(rec)
+	if err != nil {
+		return m.rejectEarly(fmt.Sprintf("record %d", m.result.Records), err.Error(), rec)
+	}
+	if e.Edge && e.Type == nil {
+		return m.rejectEarly(string(e.ID), "edge has no type", rec)
+	}
+	if !e.Columns.Empty() && e.UserID != nil && m.lacksUser(e.Edge) {
+		if _, given := record.Lookup(e.Columns.Of(rec), "user_id"); given {
+			return m.rejectEarly(string(e.ID), "the graph's tables have no column user_id for its user; "+
+				"start the Neo.mjs of this graph once, which adds it", rec)
+		}
+	}
+	return m.put(rec, e)
+}
+
+// lacksUser reports whether the target's table is of a version without user_id.
+func (m *merger) lacksUser(edge bool) bool {
+	return m.tables.exist() && !m.tables.hasUser(edge)
+}
+
+func (m *merger) rejectEarly(id, reason string, rec memory.Record) error {
+	m.progress("merge", 1)
+	m.progress("proof", 1)
+	return m.reject(id, reason, rec)
+}
+
+// put stages the columns of a row and its digests.
+func (m *merger) put(rec memory.Record, e *record.Element) error {
+	s, data := &m.nodes, e.Data.Of(rec)
+	if e.Edge {
+		s = &m.edges
+	}
+	if !e.Raw.Empty() {
+		var err error
+		if m.line, err = record.AppendUnquoted(m.line[:0], e.Raw.Of(rec)); err != nil {
+			return err
+		}
+		data = m.line
+	}
+	row := append(s.batch.args, string(e.ID), text(e.UserID), string(data))
+	digest := m.scanner.LineDigest(rec)
+	row = append(row, digest[:])
+	if e.Columns.Empty() {
+		row = append(row, nil)
+	} else {
+		proof, err := m.proofDigest(e, data)
+		if err != nil {
+			return err
+		}
+		row = append(row, proof)
+	}
+	if e.Edge {
+		row = append(row, string(e.Source), string(e.Target), text(e.Type))
+	}
+	s.batch.args = row
+	s.count(len(rec))
+	return s.batch.added()
+}
+
+// proofDigest is the digest of the row as the graph will give it back: columns
+// that say what data implies are left out then.
+func (m *merger) proofDigest(e *record.Element, data []byte) ([]byte, error) {
+	var scanner record.Scanner
+	user := e.UserID
+	if m.lacksUser(e.Edge) {
+		user = impliedUser(&scanner, data)
+	}
+	line, err := scanner.AppendElement(nil, e.Edge, e.ID, user, e.Source, e.Target, e.Type, data)
+	if err != nil {
+		return nil, err
+	}
+	digest := scanner.LineDigest(line)
+	return digest[:], nil
+}
+
+// count notes a row of so many bytes, and cuts a chunk when it is full.
+func (s *stage) count(bytes int) {
+	s.rows++
+	s.bytes += bytes
+	last := int64(0)
+	if len(s.cuts) > 0 {
+		last = s.cuts[len(s.cuts)-1]
+	}
+	if s.rows-last >= chunkRows || s.bytes >= chunkBytes {
+		s.cuts, s.bytes = append(s.cuts, s.rows), 0
+	}
+}
+
+// chunks yields the chunks as first and last row.
+func (s *stage) chunks() iter.Seq2[int64, int64] {
+	return func(yield func(int64, int64) bool) {
+		first := int64(1)
+		for _, last := range append(s.cuts, s.rows) {
+			if first <= last && !yield(first, last) {
+				return
+			}
+			first = last + 1
+		}
+	}
+}
+
+func (s *stage) table() string {
+	if s.edge {
+		return "edges"
+	}
+	return "nodes"
+}
+
+// live is the table of the target that the rows are for.
+func (s *stage) live() string {
+	if s.edge {
+		return "live.Edges"
+	}
+	return "live.Nodes"
+}
+
+func text(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return string(b)
+}
