@@ -1,0 +1,76 @@
+package collections_test
+
+import (
+	"os"
+	"testing"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+	"keepsake/internal/store"
+	"keepsake/internal/store/collections"
+	"keepsake/internal/store/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, storetest.Factory{
+		New:     fixture,
+		Rejects: true,
+		Unreachable: func(t *testing.T) (store.Store, store.Target, memory.Section) {
+			s, path := fresh(t)
+			if err := os.WriteFile(path, []byte("something else"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return s, s, section
+		},
+	})
+}
+
+func fixture(t *testing.T) storetest.Fixture {
+	s, path := fresh(t)
+	// The folder is there, so that state can be taken before there is a file.
+	return storetest.Fixture{
+		Store:  s,
+		Target: s,
+		Spec:   spec(storetest.Dimension),
+		Put:    func(t *testing.T, rows []memory.Record) { put(t, s, path, rows) },
+		Delete: func(t *testing.T, ids []string) {
+			db := raw(t, path)
+			defer db.Close()
+			for _, id := range ids {
+				do(t, db, `DELETE FROM records WHERE id = ?`, id)
+			}
+		},
+		State: func(t *testing.T) string { return state(t, path) },
+	}
+}
+
+// put inserts rows as another program would, one transaction for all.
+func put(t *testing.T, s *collections.Store, path string, rows []memory.Record) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		merge(t, s, spec(storetest.Dimension))
+	}
+	db := raw(t, path)
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	for _, rec := range rows {
+		var scanner record.Scanner
+		v, err := scanner.Vector(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = tx.Exec(`INSERT INTO records (collection, id, embedding, metadata, document)
+			SELECT number, ?, ?, nullif(?, 'null'), iif(? = 'null', null, ? ->> '$') FROM collections`,
+			string(v.Key), v.Bits, string(v.Metadata.Of(rec)), string(v.Document.Of(rec)), string(v.Document.Of(rec)))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,96 @@
+package collections
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// Create makes an empty collections file, readable by its owner alone, and the
+// folders above it. fs.ErrExist when something is at path already; nothing is
+// changed then.
+func Create(ctx context.Context, path string) error {
+	if path == "" {
+		return errors.New("create collections file: no path is given")
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("create collections file: %w", err)
+	}
+	// Made beside and linked into place, so that no half-made file is ever found
+	// at path, and so that of two creators one wins and neither overwrites.
+	temp, err := os.CreateTemp(dir, ".collections-*")
+	if err != nil {
+		return fmt.Errorf("create collections file: %w", err)
+	}
+	defer removeTemp(temp.Name())
+	if err := temp.Close(); err != nil {
+		return fmt.Errorf("create collections file: %w", err)
+	}
+	if err := build(ctx, temp.Name()); err != nil {
+		return fmt.Errorf("create collections file %s: %w", path, err)
+	}
+	if err := os.Link(temp.Name(), path); err != nil {
+		return fmt.Errorf("create collections file: %w", err)
+	}
+	return syncDir(dir)
+}
+
+// ensure makes the file when it is absent and does not mind losing that race.
+func ensure(ctx context.Context, path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // what it is, openFile will say
+	}
+	if err := Create(ctx, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// build fills an empty file with the marks and the tables of the format.
+func build(ctx context.Context, path string) (err error) {
+	db, err := sql.Open("sqlite", dsn(path, "rw", writing, time.Second))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	for _, statement := range []string{
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+		fmt.Sprintf("PRAGMA user_version = %d", formatVersion),
+		schemaStatement,
+		"PRAGMA journal_mode = WAL",
+	} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return explain(err)
+		}
+	}
+	return nil
+}
+
+// removeTemp takes away the temporary name and whatever SQLite left beside it;
+// what can't be removed does no harm.
+func removeTemp(path string) {
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		_ = os.Remove(path + suffix)
+	}
+}
+
+// syncDir makes a new name in dir last. Windows keeps names by itself and has
+// no such call.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

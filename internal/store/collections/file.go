@@ -1,0 +1,187 @@
+package collections
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// What marks a file as ours; DESIGN.md. The header's offsets are SQLite's
+// (sqlite.org/fileformat2.html, section 1.3).
+const (
+	applicationID = 0x6b70736d // "kpsm"
+	formatVersion = 1
+
+	headerSize      = 100
+	magic           = "SQLite format 3\x00"
+	offsetVersion   = 60
+	offsetAppID     = 68
+	schemaStatement = `
+CREATE TABLE collections (
+	number        INTEGER PRIMARY KEY,
+	id            TEXT NOT NULL UNIQUE CHECK (id <> ''),
+	name          TEXT NOT NULL UNIQUE CHECK (name <> ''),
+	metadata      TEXT,
+	schema        TEXT,
+	configuration TEXT,
+	distance      TEXT NOT NULL CHECK (distance IN ('', 'l2', 'cosine', 'ip')),
+	dimension     INTEGER NOT NULL CHECK (dimension >= 0)
+) STRICT;
+CREATE TABLE records (
+	number     INTEGER PRIMARY KEY,
+	collection INTEGER NOT NULL REFERENCES collections (number),
+	id         TEXT NOT NULL CHECK (id <> ''),
+	embedding  BLOB NOT NULL,
+	metadata   TEXT,
+	document   TEXT,
+	UNIQUE (collection, id)
+) STRICT;`
+)
+
+// access is what a connection may do.
+type access int
+
+const (
+	reading access = iota
+	writing
+)
+
+// file is an open collections file: one connection, known to be ours.
+type file struct {
+	db   *sql.DB
+	conn *sql.Conn
+}
+
+// openFile opens the file at path. fs.ErrNotExist when there is none, which is
+// the only error that means "absent"; ErrUnreachable for everything else.
+func openFile(ctx context.Context, path string, can access, busy time.Duration) (*file, error) {
+	if err := checkOurs(ctx, path, busy); err != nil {
+		return nil, err
+	}
+	f, err := connect(ctx, dsn(path, "rw", can, busy))
+	if err != nil {
+		return nil, unreachable(ctx, path, err)
+	}
+	return f, nil
+}
+
+// checkOurs refuses what isn't a collections file before SQLite is allowed to
+// open it for writing: opening and closing a stranger's database would
+// checkpoint it, or leave files beside it.
+func checkOurs(ctx context.Context, path string, busy time.Duration) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("open collections file %s: %w", path, fs.ErrNotExist)
+	case err != nil:
+		return unreachable(ctx, path, err)
+	case !info.Mode().IsRegular():
+		return unreachable(ctx, path, errors.New("it is not a regular file"))
+	}
+	if err := checkIdentity(ctx, path, busy); err != nil {
+		return unreachable(ctx, path, err)
+	}
+	return nil
+}
+
+// checkIdentity looks at the header by itself while nobody has the file open.
+// Where somebody has, closing a descriptor of our own would drop this process's
+// POSIX locks on it, so there SQLite looks: read-only, it adds no file then.
+func checkIdentity(ctx context.Context, path string, busy time.Duration) error {
+	if _, err := os.Stat(path + "-shm"); err != nil {
+		return checkHeader(path)
+	}
+	f, err := connect(ctx, dsn(path, "ro", reading, busy))
+	if err != nil {
+		return err
+	}
+	return f.close()
+}
+
+func checkHeader(path string) error {
+	// For writing, because SQLite will need that too: readers of a WAL file
+	// take their place in a shared index beside it.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var header [headerSize]byte
+	if _, err := io.ReadFull(f, header[:]); err != nil || !strings.HasPrefix(string(header[:]), magic) {
+		return errors.New("it is not a SQLite file")
+	}
+	return checkMarks(binary.BigEndian.Uint32(header[offsetAppID:]), binary.BigEndian.Uint32(header[offsetVersion:]))
+}
+
+func checkMarks(application, version uint32) error {
+	if application != applicationID {
+		return fmt.Errorf("it is not a collections file of keepsake (application id %#x, not %#x)", application, uint32(applicationID))
+	}
+	if version != formatVersion {
+		return fmt.Errorf("its format is %d, this keepsake knows %d", version, formatVersion)
+	}
+	return nil
+}
+
+// connect opens one connection and looks at the marks through it, which is also
+// the first read: a damaged or locked file fails here.
+func connect(ctx context.Context, dsn string) (*file, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{db: db}
+	if f.conn, err = db.Conn(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	var application, version uint32
+	err = f.conn.QueryRowContext(ctx, `SELECT application_id, user_version FROM pragma_application_id, pragma_user_version`).Scan(&application, &version)
+	if err == nil {
+		err = checkMarks(application, version)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+// close lets go of the file. The last connection takes the files beside it away.
+func (f *file) close() error {
+	return errors.Join(f.conn.Close(), f.db.Close())
+}
+
+// exec runs one statement that has no arguments.
+func (f *file) exec(ctx context.Context, statement string) error {
+	_, err := f.conn.ExecContext(ctx, statement)
+	return err
+}
+
+// dsn never uses SQLite's mode=ro for a file that nobody else has open: such a
+// connection makes the -wal and -shm files that it needs and can't remove them.
+func dsn(path, mode string, can access, busy time.Duration) string {
+	slashed := filepath.ToSlash(resolve(path))
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // C:/x
+	}
+	q := url.Values{"mode": {mode}}
+	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()))
+	q.Add("_pragma", "foreign_keys(1)")
+	q.Add("_pragma", "trusted_schema(0)")
+	if can == reading {
+		q.Add("_pragma", "query_only(1)")
+	} else {
+		q.Add("_pragma", "synchronous(FULL)")
+	}
+	return "file://" + (&url.URL{Path: slashed}).EscapedPath() + "?" + q.Encode()
+}

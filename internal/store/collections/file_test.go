@@ -1,0 +1,357 @@
+package collections_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+	"keepsake/internal/store/collections"
+)
+
+// filled makes a file with a few rows and returns its path.
+func filled(t *testing.T) string {
+	t.Helper()
+	s, path := fresh(t)
+	var rows []memory.Record
+	for _, id := range []string{"a", "b", "c"} {
+		rows = append(rows, line(id, []float32{1, 2}, `{"k":1}`, `"text"`))
+	}
+	merge(t, s, spec(2), rows...)
+	return path
+}
+
+// patch overwrites bytes of the file at offset.
+func patch(t *testing.T, path string, offset int64, content []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(content, offset); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		make func(t *testing.T, path string)
+		want string
+	}{
+		{"NoBytes", func(t *testing.T, path string) { write(t, path, "") }, "it is not a SQLite file"},
+		{"OtherFile", func(t *testing.T, path string) { write(t, path, strings.Repeat("hello ", 1000)) }, "it is not a SQLite file"},
+		{"Folder", func(t *testing.T, path string) { mkdir(t, path) }, "it is not a regular file"},
+		{"ParentIsAFile", func(t *testing.T, path string) {
+			dir := filepath.Dir(path)
+			if err := os.Remove(dir); err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, "in the way")
+		}, "not a directory"},
+		{"OtherDatabase", func(t *testing.T, path string) {
+			db := raw(t, path)
+			do(t, db, `CREATE TABLE collections (id TEXT)`)
+			db.Close()
+		}, "it is not a collections file of keepsake"},
+		{"OtherDatabaseInWAL", func(t *testing.T, path string) {
+			db := raw(t, path)
+			do(t, db, `PRAGMA journal_mode = WAL`)
+			do(t, db, `CREATE TABLE collections (id TEXT)`)
+			db.Close()
+		}, "it is not a collections file of keepsake"},
+		{"LaterFormat", func(t *testing.T, path string) {
+			move(t, filled(t), path)
+			patch(t, path, 60, binary.BigEndian.AppendUint32(nil, 2))
+		}, "its format is 2, this keepsake knows 1"},
+		{"Cut", func(t *testing.T, path string) {
+			move(t, filled(t), path)
+			if err := os.Truncate(path, 2*pageSize); err != nil {
+				t.Fatal(err)
+			}
+		}, "the file is damaged"},
+		{"CutInTheHeader", func(t *testing.T, path string) {
+			move(t, filled(t), path)
+			if err := os.Truncate(path, 50); err != nil {
+				t.Fatal(err)
+			}
+		}, "it is not a SQLite file"},
+		{"TablesScrambled", func(t *testing.T, path string) {
+			move(t, filled(t), path)
+			patch(t, path, 100, make([]byte, pageSize-100))
+		}, "the file is damaged"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "sub", "memory.db")
+			mkdir(t, filepath.Dir(path))
+			test.make(t, path)
+			wantRefused(t, path, test.want)
+		})
+	}
+}
+
+// wantRefused tries all ways to the file and wants it unreachable, and as it was.
+func wantRefused(t *testing.T, path, want string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	var before string
+	if err == nil && !info.IsDir() {
+		before = state(t, path)
+	}
+	for name, try := range attempts(t, path) {
+		err := try(t.Context())
+		if !errors.Is(err, store.ErrUnreachable) || errors.Is(err, store.ErrAbsent) {
+			t.Errorf("%s: got %v, want ErrUnreachable", name, err)
+			continue
+		}
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %q, want %q in it", name, err, want)
+		}
+	}
+	if before == "" {
+		return
+	}
+	if after := state(t, path); after != before {
+		t.Errorf("refusing changed something:\ngot  %s\nwant %s", after, before)
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdir(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func move(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A stranger's database that somebody has open is looked at by SQLite, which
+// must add nothing to it and checkpoint nothing.
+func TestRefusesLiveDatabaseOfOthers(t *testing.T) {
+	_, path := fresh(t)
+	db := raw(t, path)
+	do(t, db, `PRAGMA journal_mode = WAL`)
+	do(t, db, `CREATE TABLE nodes (id TEXT)`)
+	do(t, db, `INSERT INTO nodes VALUES ('kept in the log')`)
+	wantRefused(t, path, "it is not a collections file of keepsake")
+}
+
+func TestRefusesLockedFile(t *testing.T) {
+	path := filled(t)
+	db := raw(t, path)
+	do(t, db, `PRAGMA locking_mode = EXCLUSIVE`)
+	do(t, db, `BEGIN EXCLUSIVE`)
+	for name, try := range attempts(t, path) {
+		err := try(t.Context())
+		if !errors.Is(err, store.ErrUnreachable) || !strings.Contains(err.Error(), "another process holds its lock") {
+			t.Errorf("%s: got %v, want ErrUnreachable for the lock", name, err)
+		}
+	}
+	do(t, db, `ROLLBACK`)
+	db.Close()
+	if rows, _ := read(t, at(path)); len(rows) != 3 {
+		t.Errorf("got %d rows after the lock was let go, want 3", len(rows))
+	}
+}
+
+// A writer that is at work delays a merge; it does not delay a reader.
+func TestWriterBeside(t *testing.T) {
+	path := filled(t)
+	db := raw(t, path)
+	do(t, db, `BEGIN IMMEDIATE`)
+	do(t, db, `DELETE FROM records`)
+	if rows, _ := read(t, at(path)); len(rows) != 3 {
+		t.Errorf("got %d rows beside an open transaction, want the 3 that are committed", len(rows))
+	}
+	_, err := at(path).Merge(t.Context(), spec(2), sequence(line("d", []float32{1, 2}, "null", "null")), store.MergeOptions{})
+	if err == nil || !strings.Contains(err.Error(), "another process holds its lock") {
+		t.Errorf("merge: got %v, want the lock", err)
+	}
+	do(t, db, `ROLLBACK`)
+	merge(t, at(path), spec(2), line("d", []float32{1, 2}, "null", "null"))
+}
+
+// What a crashed writer had committed is in the log beside the file, and counts.
+func TestReadsLogOfCrashedWriter(t *testing.T) {
+	path := filled(t)
+	db := raw(t, path)
+	do(t, db, `INSERT INTO records (collection, id, embedding) SELECT 1, 'late', embedding FROM records WHERE id = 'a'`)
+	crashed := filepath.Join(t.TempDir(), "memory.db")
+	for _, suffix := range []string{"", "-wal"} {
+		content, err := os.ReadFile(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, crashed+suffix, string(content))
+	}
+	for range 2 {
+		if rows, _ := read(t, at(crashed)); len(rows) != 4 {
+			t.Errorf("got %d rows, want 4", len(rows))
+		}
+	}
+}
+
+func TestLeavesNoFileBehind(t *testing.T) {
+	path := filled(t)
+	for name, look := range map[string]func(){
+		"Read": func() { read(t, at(path)) },
+		"Survey": func() {
+			if _, err := at(path).Survey(t.Context(), section); err != nil {
+				t.Error(err)
+			}
+		},
+		"Merge": func() { merge(t, at(path), spec(2), line("new", []float32{1, 2}, "null", "null")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			look()
+			if got := state(t, path); strings.Count(got, "\n") != 1 {
+				t.Errorf("got files\n%swant only the collections file", got)
+			}
+		})
+	}
+}
+
+// A reader that outlives the writer cleans up in its place.
+func TestLastReaderCleansUp(t *testing.T) {
+	path := filled(t)
+	db := raw(t, path)
+	do(t, db, `INSERT INTO records (collection, id, embedding) SELECT 1, 'late', embedding FROM records WHERE id = 'a'`)
+	session, err := at(path).Open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if err := session.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(t, path); strings.Count(got, "\n") != 1 {
+		t.Errorf("got files\n%swant only the collections file", got)
+	}
+}
+
+func TestAbsentFile(t *testing.T) {
+	for _, name := range []string{"memory.db", "no/such/folder/memory.db"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), name)
+			session, err := at(path).Open(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if specs, err := session.Sections(t.Context()); err != nil || len(specs) != 0 {
+				t.Errorf("sections: got %v, %v, want none", specs, err)
+			}
+			if _, err := session.Read(t.Context(), section); !errors.Is(err, store.ErrAbsent) {
+				t.Errorf("read: got %v, want ErrAbsent", err)
+			}
+			survey, err := at(path).Survey(t.Context(), section)
+			if err != nil || survey.Exists || survey.Locator.Path == "" {
+				t.Errorf("survey: got %+v, %v, want a place where nothing exists", survey, err)
+			}
+			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("looking made the file: %v", err)
+			}
+		})
+	}
+}
+
+func TestMergeMakesPrivateFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "folder", "memory.db")
+	merge(t, at(path), spec(2), line("a", []float32{1, 2}, "null", "null"))
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); runtime.GOOS != "windows" && got != 0o600 {
+		t.Errorf("got mode %o, want 600", got)
+	}
+	if got := state(t, path); strings.Count(got, "\n") != 1 {
+		t.Errorf("got files\n%swant only the collections file", got)
+	}
+}
+
+func TestCreate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "folder", "memory.db")
+	if err := collections.Create(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	if survey, err := at(path).Survey(t.Context(), section); err != nil || survey.Exists {
+		t.Errorf("got %+v, %v, want a file without collections", survey, err)
+	}
+	before := state(t, path)
+	if err := collections.Create(t.Context(), path); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("again: got %v, want fs.ErrExist", err)
+	}
+	if after := state(t, path); after != before {
+		t.Errorf("a second Create changed something:\ngot  %s\nwant %s", after, before)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := collections.Create(ctx, path+"2"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v, want context.Canceled", err)
+	}
+	if after := state(t, path); after != before {
+		t.Errorf("a cancelled Create left something:\ngot  %s\nwant %s", after, before)
+	}
+}
+
+// Names that mean something in a URI name files all the same.
+func TestAwkwardPaths(t *testing.T) {
+	for _, name := range []string{"with space.db", "50%25.db", "what?.db", "a#b.db", "a&mode=memory.db", "ünïcode 記憶.db"} {
+		if runtime.GOOS == "windows" && strings.ContainsAny(name, "?") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), name)
+			merge(t, at(path), spec(2), line("a", []float32{1, 2}, "null", "null"))
+			if _, err := os.Stat(path); err != nil {
+				t.Error(err)
+			}
+			if rows, _ := read(t, at(path)); len(rows) != 1 {
+				t.Errorf("got %d rows, want 1", len(rows))
+			}
+		})
+	}
+}
+
+// The marks are what DESIGN.md says, for whoever else reads the file.
+func TestMarks(t *testing.T) {
+	db := raw(t, filled(t))
+	for pragma, want := range map[string]int64{"application_id": 0x6b70736d, "user_version": 1} {
+		var got int64
+		if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: got %#x, %v, want %#x", pragma, got, err, want)
+		}
+	}
+	var mode string
+	if err := db.QueryRow("PRAGMA journal_mode").Scan(&mode); err != nil || mode != "wal" {
+		t.Errorf("journal mode: got %q, %v, want wal", mode, err)
+	}
+	var blob []byte
+	if err := db.QueryRow("SELECT embedding FROM records WHERE id = 'a'").Scan(&blob); err != nil || errors.Is(err, sql.ErrNoRows) {
+		t.Fatal(err)
+	}
+	if want := bits([]float32{1, 2}); string(blob) != string(want) {
+		t.Errorf("embedding: got %x, want %x", blob, want)
+	}
+}

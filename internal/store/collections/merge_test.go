@@ -1,0 +1,317 @@
+package collections_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+var whole = &memory.Collection{
+	ID:            "0b9bb8d2-6a3b-4d38-9e4e-2f1e1b6d2c11",
+	Name:          name,
+	Metadata:      memory.RawJSON(`{ "hnsw:space": "cosine",  "b": 1, "a": 1.50 }`),
+	Schema:        memory.RawJSON(`{"keys":{"#embedding":{}}}`),
+	Configuration: memory.RawJSON(`{"hnsw":{"space":"cosine","ef_search":100}}`),
+}
+
+// All that a bundle says of a collection comes back as it was, byte for byte.
+func TestKeepsCollection(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		collection *memory.Collection
+	}{
+		{"Whole", whole},
+		{"Bare", &memory.Collection{ID: "x", Name: name}},
+		{"EmptyObjects", &memory.Collection{ID: "x", Name: name, Metadata: memory.RawJSON(`{}`)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, _ := fresh(t)
+			want := spec(1024)
+			want.Distance, want.Collection = "cosine", test.collection
+			merge(t, s, want)
+			session, err := s.Open(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer session.Close()
+			specs, err := session.Sections(t.Context())
+			if err != nil || len(specs) != 1 {
+				t.Fatalf("got %v, %v, want one section", specs, err)
+			}
+			got := specs[0]
+			if !reflect.DeepEqual(got.Collection, test.collection) || got.Distance != "cosine" || got.Dimension != 1024 {
+				t.Errorf("got  %+v of %+v\nwant %+v", got, got.Collection, test.collection)
+			}
+			survey, err := s.Survey(t.Context(), section)
+			if err != nil || !reflect.DeepEqual(survey.Collection, test.collection) || survey.Locator != got.Locator {
+				t.Errorf("survey: got %+v, %v", survey, err)
+			}
+			if got.Locator.CollectionID != test.collection.ID || got.Locator.Collection != name {
+				t.Errorf("got locator %+v", got.Locator)
+			}
+		})
+	}
+}
+
+// A section can be restored beside itself: the second collection gets its own id.
+func TestIDTakenInTheFile(t *testing.T) {
+	s, _ := fresh(t)
+	first, second := spec(2), spec(2)
+	first.Collection, second.Collection = whole, whole
+	second.Name = memory.Summaries
+	merge(t, s, first)
+	merge(t, s, second)
+	a, err := s.Survey(t.Context(), section)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.Survey(t.Context(), memory.Summaries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Collection.ID != whole.ID || b.Collection.ID == whole.ID || b.Collection.ID == "" {
+		t.Errorf("got ids %q and %q, want the bundle's and another", a.Collection.ID, b.Collection.ID)
+	}
+}
+
+func TestRefusesSpec(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		make func(*memory.SectionSpec)
+		want string
+	}{
+		{"Kind", func(s *memory.SectionSpec) { s.Kind = memory.Elements }, `it is of kind "graph"`},
+		{"Dimension", func(s *memory.SectionSpec) { s.Dimension = 3 }, "dimension 3"},
+		{"NegativeDimension", func(s *memory.SectionSpec) { s.Dimension = -1 }, "its dimension is -1"},
+		{"Distance", func(s *memory.SectionSpec) { s.Distance = "cosine" }, "its distance is cosine"},
+		{"UnknownDistance", func(s *memory.SectionSpec) { s.Distance = "hamming" }, `its distance "hamming"`},
+		{"Metadata", func(s *memory.SectionSpec) { s.Collection = &memory.Collection{Metadata: memory.RawJSON("{")} }, "metadata is not JSON"},
+		{"Section", func(s *memory.SectionSpec) { s.Name = "kb/other" }, "no collection is configured"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filled(t)
+			before := state(t, path)
+			wrong := spec(2)
+			test.make(&wrong)
+			result, err := at(path).Merge(t.Context(), wrong, sequence(line("new", []float32{1, 2}, "null", "null")), store.MergeOptions{})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q in it", err, test.want)
+			}
+			if result.Added != 0 || result.Created {
+				t.Errorf("got %+v, want nothing done", result)
+			}
+			if after := state(t, path); after != before {
+				t.Errorf("the file changed:\ngot  %s\nwant %s", after, before)
+			}
+		})
+	}
+}
+
+// The dimension of a collection that is new and says nothing is its first row's.
+func TestFirstRowFixesDimension(t *testing.T) {
+	s, _ := fresh(t)
+	rows := []memory.Record{
+		memory.Record(`{"id":"salvaged","embedding":null,"metadata":null,"document":"kept elsewhere"}`),
+		line("first", []float32{1, 2, 3}, "null", "null"),
+		line("short", []float32{1, 2}, "null", "null"),
+	}
+	result, err := s.Merge(t.Context(), spec(0), sequence(rows...), store.MergeOptions{})
+	if err != nil || result.Added != 1 || result.Rejected != 2 {
+		t.Fatalf("got %+v, %v, want one added, two rejected", result, err)
+	}
+	if survey, err := s.Survey(t.Context(), section); err != nil || survey.Dimension != 3 {
+		t.Errorf("got %+v, %v, want dimension 3", survey, err)
+	}
+}
+
+func TestRejected(t *testing.T) {
+	for _, test := range []struct {
+		name, line, id, reason string
+	}{
+		{"NoVector", `{"id":"x","embedding":null,"metadata":null,"document":null}`, "x", "it has no vector"},
+		{"EmptyVector", `{"id":"x","embedding":[],"metadata":null,"document":null}`, "x", "its vector is empty"},
+		{"OtherDimension", `{"id":"x","embedding":[1,2,3],"metadata":null,"document":null}`, "x", "dimension 3, the collection's have 2"},
+		{"Infinity", `{"id":"x","embedding":[1,1e39],"metadata":null,"document":null}`, "", "no finite float32"},
+		{"NaN", `{"id":"x","embedding":[1,NaN],"metadata":null,"document":null}`, "", "offset"},
+		{"NoID", `{"id":"","embedding":[1,2],"metadata":null,"document":null}`, "", "id is empty"},
+		{"NoRow", `hello`, "", "offset 0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, _ := fresh(t)
+			good := line("good", []float32{1, 2}, "null", "null")
+			var told []store.Event
+			result, err := s.Merge(t.Context(), spec(2), sequence(memory.Record(test.line), good), store.MergeOptions{
+				Report: func(e store.Event) error {
+					e.Record = append(memory.Record(nil), e.Record...)
+					told = append(told, e)
+					return nil
+				},
+			})
+			if err != nil || result.Complete() {
+				t.Fatalf("got %+v, %v, want an incomplete merge without an error", result, err)
+			}
+			if want := (store.Result{Records: 2, Added: 1, Same: 1, Rejected: 1, Created: true, After: 1, Proof: store.ProofFull}); result != want {
+				t.Errorf("got  %+v\nwant %+v", result, want)
+			}
+			if len(told) != 2 || told[0].Outcome != store.Rejected || string(told[0].Record) != test.line || told[0].ID == "" {
+				t.Fatalf("got events %+v, want the rejected row first", told)
+			}
+			if !strings.Contains(told[0].Reason, test.reason) || test.id != "" && told[0].ID != test.id {
+				t.Errorf("got %q of %q, want %q of %q", told[0].Reason, told[0].ID, test.reason, test.id)
+			}
+		})
+	}
+}
+
+// after merges rows and calls meanwhile between the last commit and the proof.
+func after(t *testing.T, path string, meanwhile func(), rows ...memory.Record) (store.Result, []store.Event) {
+	t.Helper()
+	var told []store.Event
+	result, err := at(path).Merge(t.Context(), spec(2), sequence(rows...), store.MergeOptions{
+		Report: func(e store.Event) error { told = append(told, e); return nil },
+		Progress: func(phase string, n int64) {
+			if phase == "merge" {
+				meanwhile()
+			}
+		},
+	})
+	if err != nil {
+		t.Fatalf("merge: %v", err)
+	}
+	return result, told
+}
+
+// The proof looks at what is there, not at what was written.
+func TestProof(t *testing.T) {
+	nan := bits([]float32{1, float32(math.NaN())})
+	for _, test := range []struct {
+		name, statement string
+		args            []any
+		want            store.Outcome
+	}{
+		{"Deleted", `DELETE FROM records WHERE id = 'new'`, nil, store.Removed},
+		{"VectorChanged", `UPDATE records SET embedding = x'0000803f0000803f' WHERE id = 'new'`, nil, store.Differs},
+		{"VectorDamaged", `UPDATE records SET embedding = ? WHERE id = 'new'`, []any{nan}, store.Missing},
+		{"DocumentChanged", `UPDATE records SET document = '' WHERE id = 'new'`, nil, store.Differs},
+		{"MetadataChanged", `UPDATE records SET metadata = '{"k":2}' WHERE id = 'new'`, nil, store.Differs},
+		{"MetadataGone", `UPDATE records SET metadata = NULL WHERE id = 'new'`, nil, store.Differs},
+		{"MetadataDamaged", `UPDATE records SET metadata = '{' WHERE id = 'new'`, nil, store.Missing},
+		{"MetadataSpeltOtherwise", `UPDATE records SET metadata = '{ "k" : 1 }' WHERE id = 'new'`, nil, store.Same},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filled(t)
+			db := raw(t, path)
+			result, told := after(t, path, func() { do(t, db, test.statement, test.args...) },
+				line("new", []float32{1, 2}, `{"k":1}`, "null"))
+			counts := map[store.Outcome]int64{
+				store.Same: result.Same, store.Differs: result.Differs, store.Removed: result.Removed, store.Missing: result.Missing,
+			}
+			if counts[test.want] != 1 || result.Records != 1 || result.Added != 1 {
+				t.Errorf("got %+v, want one row %s", result, test.want)
+			}
+			last := told[len(told)-1]
+			if test.want != store.Same && (last.Outcome != test.want || last.ID != "new" || last.Reason == "") {
+				t.Errorf("got event %+v, want %s of new", last, test.want)
+			}
+		})
+	}
+}
+
+// A sequence that isn't the same the second time can't be proved.
+func TestSequenceChanges(t *testing.T) {
+	s, _ := fresh(t)
+	rows := []memory.Record{line("a", []float32{1, 2}, "null", "null"), line("b", []float32{1, 2}, "null", "null")}
+	passes := 0
+	_, err := s.Merge(t.Context(), spec(2), func(yield func(memory.Record, error) bool) {
+		passes++
+		for _, rec := range rows[passes-1:] {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}, store.MergeOptions{})
+	if err == nil || !strings.Contains(err.Error(), "had 2 records at first and 1 now") {
+		t.Errorf("got %v, want the difference", err)
+	}
+}
+
+// Ids are unique in a collection: of two rows of one id the first is kept.
+func TestSameIDTwice(t *testing.T) {
+	s, _ := fresh(t)
+	rows := sequence(line("a", []float32{1, 2}, "null", "null"), line("a", []float32{3, 4}, "null", "null"))
+	result, err := s.Merge(t.Context(), spec(2), rows, store.MergeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (store.Result{Records: 2, Added: 1, Same: 1, Differs: 1, Created: true, After: 1, Proof: store.ProofFull}); result != want {
+		t.Errorf("got  %+v\nwant %+v", result, want)
+	}
+}
+
+// One id may live in several collections of a file.
+func TestCollectionsApart(t *testing.T) {
+	s, _ := fresh(t)
+	other := spec(3)
+	other.Name = memory.Summaries
+	merge(t, s, spec(2), line("a", []float32{1, 2}, "null", "null"))
+	merge(t, s, other, line("a", []float32{3, 4, 5}, "null", "null"), line("b", []float32{3, 4, 5}, "null", "null"))
+	if rows, _ := read(t, s); len(rows) != 1 || digest(t, rows[0]) != digest(t, line("a", []float32{1, 2}, "null", "null")) {
+		t.Errorf("got %s, want the one row of %s", rows, section)
+	}
+	session, err := s.Open(t.Context(), []memory.Section{memory.Summaries})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	specs, err := session.Sections(t.Context())
+	if err != nil || len(specs) != 1 || specs[0].Rows != 2 || specs[0].Dimension != 3 {
+		t.Errorf("got %+v, %v, want only what was asked for", specs, err)
+	}
+	if _, err := session.Read(t.Context(), section); !errors.Is(err, store.ErrAbsent) {
+		t.Errorf("got %v, want ErrAbsent for a section that was not asked for", err)
+	}
+}
+
+// Two merges into one new file, at once: the union, and each says the truth.
+func TestMergesAtOnce(t *testing.T) {
+	_, path := fresh(t)
+	const n, shared = 3000, 1000
+	results := make([]store.Result, 2)
+	var group sync.WaitGroup
+	for i := range results {
+		var rows []memory.Record
+		for j := range n {
+			id := fmt.Sprintf("own-%d-%d", i, j)
+			if j < shared {
+				id = fmt.Sprintf("shared-%d", j)
+			}
+			rows = append(rows, line(id, []float32{float32(j), 1}, `{"n":1}`, "null"))
+		}
+		group.Go(func() {
+			var err error
+			patient := at(path)
+			if results[i], err = patient.Merge(t.Context(), spec(2), sequence(rows...), store.MergeOptions{}); err != nil {
+				t.Errorf("merge %d: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+	if got, want := results[0].Added+results[1].Added, int64(2*n-shared); got != want {
+		t.Errorf("got %d rows added by both, want %d", got, want)
+	}
+	for i, result := range results {
+		if !result.Complete() || result.Same != n {
+			t.Errorf("merge %d: got %+v, want it complete", i, result)
+		}
+	}
+	if rows, capture := read(t, at(path)); len(rows) != 2*n-shared || !capture.Complete() {
+		t.Errorf("got %d rows, %+v, want %d", len(rows), capture, 2*n-shared)
+	}
+}
