@@ -1,0 +1,228 @@
+package bundle
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+)
+
+// formatVersion is Keepsake.Format of the bundles that this package writes.
+const formatVersion = 1
+
+// ErrSeal says that a meta's bytes are not those that were sealed.
+var ErrSeal = errors.New("seal is wrong")
+
+// ParseMeta reads a bundle-meta.json of ours, of Neo.mjs, or an older one.
+// Unknown fields are ignored. A keepsake block must be whole and agree with
+// itself; whether its seal is right is CheckSeal's question.
+func ParseMeta(data []byte) (*Meta, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("parse meta: not UTF-8")
+	}
+	if len(bytes.TrimSpace(data)) == 0 || bytes.TrimSpace(data)[0] != '{' {
+		return nil, errors.New("parse meta: want a JSON object")
+	}
+	var m Meta
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("parse meta: %w", err)
+	}
+	if m.Keepsake == nil {
+		return &m, nil
+	}
+	if err := m.validate(); err != nil {
+		return nil, fmt.Errorf("parse meta: %w", err)
+	}
+	return &m, nil
+}
+
+// CheckSeal returns ErrSeal when the bytes of a meta are not those that its seal
+// was made of, or when it has none.
+func CheckSeal(data []byte) error {
+	span, ok := sealSpan(data)
+	if !ok {
+		return fmt.Errorf("%w: there is none", ErrSeal)
+	}
+	blank := bytes.Clone(data)
+	claimed := string(blank[span.Start:span.End])
+	copy(blank[span.Start:span.End], zeroSeal())
+	sum := sha256.Sum256(blank)
+	if hex.EncodeToString(sum[:]) != claimed {
+		return ErrSeal
+	}
+	return nil
+}
+
+// sealSpan finds the 64 digits of the seal.
+func sealSpan(data []byte) (record.Span, bool) {
+	if record.Valid(data) != nil {
+		return record.Span{}, false
+	}
+	span, ok := record.Lookup(data, "keepsake", "seal")
+	if !ok || span.End-span.Start != 2+hex.EncodedLen(sha256.Size) || data[span.Start] != '"' {
+		return record.Span{}, false
+	}
+	return record.Span{Start: span.Start + 1, End: span.End - 1}, true
+}
+
+func zeroSeal() string { return strings.Repeat("0", hex.EncodedLen(sha256.Size)) }
+
+// encode prints the meta with its seal.
+func (m *Meta) encode() ([]byte, error) {
+	m.Keepsake.Seal = zeroSeal()
+	if err := m.validate(); err != nil {
+		return nil, fmt.Errorf("check meta: %w", err)
+	}
+	compact, err := marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("marshal meta: %w", err)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, compact, "", "  "); err != nil {
+		return nil, fmt.Errorf("indent meta: %w", err)
+	}
+	b.WriteByte('\n')
+	data := b.Bytes()
+	span, ok := sealSpan(data)
+	if !ok {
+		return nil, fmt.Errorf("seal meta: %w", ErrSeal)
+	}
+	sum := sha256.Sum256(data)
+	m.Keepsake.Seal = hex.EncodeToString(sum[:])
+	copy(data[span.Start:span.End], m.Keepsake.Seal)
+	return data, nil
+}
+
+// validate says what in a meta with a keepsake block can't be.
+func (m *Meta) validate() error {
+	k := m.Keepsake
+	if _, err := ParseTimestamp(m.Timestamp); err != nil {
+		return err
+	}
+	switch {
+	case k.Format > formatVersion:
+		return fmt.Errorf("format %d is newer than this program, which reads %d", k.Format, formatVersion)
+	case k.Format < 1:
+		return fmt.Errorf("format %d is unknown", k.Format)
+	case k.Reason != ReasonBackup && k.Reason != ReasonPreRestore && k.Reason != ReasonRescue:
+		return fmt.Errorf("reason %q is unknown", k.Reason)
+	case k.Status != Complete && k.Status != Degraded:
+		return fmt.Errorf("status %q is unknown", k.Status)
+	case k.Sequence < 0:
+		return fmt.Errorf("sequence %d is below zero", k.Sequence)
+	}
+	files, err := m.validateFiles()
+	if err != nil {
+		return err
+	}
+	return m.validateSections(files)
+}
+
+// validateFiles returns the records files by path.
+func (m *Meta) validateFiles() (map[string]*FileMeta, error) {
+	records := make(map[string]*FileMeta)
+	seen := make(map[string]bool)
+	for i := range m.Keepsake.Files {
+		f := &m.Keepsake.Files[i]
+		if err := f.validate(); err != nil {
+			return nil, err
+		}
+		if seen[f.Path] {
+			return nil, fmt.Errorf("file %q is named twice", f.Path)
+		}
+		seen[f.Path] = true
+		if f.Kind == RecordsFile {
+			records[f.Path] = f
+		}
+	}
+	return records, nil
+}
+
+func (f *FileMeta) validate() error {
+	if err := checkPath(f.Path); err != nil {
+		return err
+	}
+	switch {
+	case !strings.Contains(f.Path, "/"):
+		return fmt.Errorf("file %q is in no folder", f.Path)
+	case f.Kind != RecordsFile && f.Kind != OpaqueFile:
+		return fmt.Errorf("file %q: kind %q is unknown", f.Path, f.Kind)
+	case f.Bytes < 0 || f.Rows < 0:
+		return fmt.Errorf("file %q: a count is below zero", f.Path)
+	case !isDigest(f.SHA256):
+		return fmt.Errorf("file %q: sha256 is no SHA-256", f.Path)
+	case f.Kind == RecordsFile && !isDigest(f.Records):
+		return fmt.Errorf("file %q: records is no SHA-256", f.Path)
+	}
+	return nil
+}
+
+// validateSections checks that each section has its one file, and each records
+// file its section.
+func (m *Meta) validateSections(files map[string]*FileMeta) error {
+	seen := make(map[memory.Section]bool)
+	for i := range m.Keepsake.Sections {
+		s := &m.Keepsake.Sections[i]
+		if err := checkSection(s.Name); err != nil {
+			return err
+		}
+		if seen[s.Name] {
+			return fmt.Errorf("section %q is named twice", s.Name)
+		}
+		seen[s.Name] = true
+		file, err := m.sectionFile(s, files)
+		if err != nil {
+			return fmt.Errorf("section %q: %w", s.Name, err)
+		}
+		if file != nil {
+			delete(files, file.Path)
+		}
+	}
+	for path := range files {
+		return fmt.Errorf("file %q belongs to no section", path)
+	}
+	return nil
+}
+
+// sectionFile returns the file that holds a section's records, nil for one that
+// failed.
+func (m *Meta) sectionFile(s *SectionMeta, files map[string]*FileMeta) (*FileMeta, error) {
+	switch s.Kind {
+	case memory.Vectors, memory.Elements, memory.Lines:
+	default:
+		return nil, fmt.Errorf("kind %q is unknown", s.Kind)
+	}
+	var file *FileMeta
+	for _, c := range []Compression{Plain, Zstd, Gzip, Brotli} {
+		f := files[PayloadPath(s.Name, s.Kind, m.Timestamp, c)]
+		if f != nil && file != nil {
+			return nil, errors.New("has more than one file")
+		}
+		file = firstOf(f, file)
+	}
+	switch {
+	case s.Failed != "" && file != nil:
+		return nil, errors.New("failed and yet has a file")
+	case s.Failed != "":
+		return nil, nil
+	case file == nil:
+		return nil, errors.New("has no file")
+	case file.Rows != s.Rows:
+		return nil, fmt.Errorf("has %d rows, its file %d", s.Rows, file.Rows)
+	case s.Dimension < 0:
+		return nil, fmt.Errorf("dimension %d is below zero", s.Dimension)
+	}
+	return file, nil
+}
+
+func isDigest(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == sha256.Size && strings.ToLower(s) == s
+}

@@ -1,0 +1,136 @@
+package bundle
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"keepsake/internal/memory"
+)
+
+// The names of a bundle's own files, and the prefixes of directories in a backup
+// root. A directory with another prefix than Prefix is never a bundle.
+const (
+	MetaFile = "bundle-meta.json"
+	SumsFile = "SHA256SUMS"
+
+	Prefix        = "backup-"
+	PartialPrefix = ".backup-partial-"
+	TrashPrefix   = ".backup-trash-"
+
+	ownerFile = ".keepsake-owner.json"
+)
+
+const (
+	timestampLayout = "2006-01-02T15-04-05.000Z"
+	payloadSuffix   = ".jsonl"
+	backupInfix     = "-backup-"
+)
+
+// FormatTimestamp returns t in UTC as bundles spell it: ISO 8601 with
+// milliseconds, "-" for ":".
+func FormatTimestamp(t time.Time) string { return t.UTC().Format(timestampLayout) }
+
+// ParseTimestamp reads what FormatTimestamp writes, and nothing else.
+func ParseTimestamp(s string) (time.Time, error) {
+	t, err := time.Parse(timestampLayout, s)
+	if err != nil || FormatTimestamp(t) != s {
+		return time.Time{}, fmt.Errorf("parse timestamp %q: want the form %s", s, timestampLayout)
+	}
+	return t, nil
+}
+
+// ParseName returns the time in a bundle's directory name. Any other name is an
+// error: "backup-1" and "backup-2019" are somebody else's.
+func ParseName(name string) (time.Time, error) {
+	ts, ok := strings.CutPrefix(name, Prefix)
+	if !ok {
+		return time.Time{}, fmt.Errorf("parse bundle name %q: want %s<timestamp>", name, Prefix)
+	}
+	return ParseTimestamp(ts)
+}
+
+// Compression is how a payload lies on disk: the end of its name after ".jsonl".
+type Compression string
+
+// The compressions. A bundle of ours is written plain or with Zstd; the others
+// are read.
+const (
+	Plain  Compression = ""
+	Zstd   Compression = ".zst"
+	Gzip   Compression = ".gz"
+	Brotli Compression = ".br"
+)
+
+// PayloadPath returns where a section's records lie in a bundle, with slashes.
+// Vectors and graph carry the bundle's timestamp in their name as Neo.mjs has
+// it; lines keep the name of the file that they were.
+func PayloadPath(section memory.Section, kind memory.Kind, timestamp string, c Compression) string {
+	if kind == memory.Vectors || kind == memory.Elements {
+		return string(section) + backupInfix + timestamp + payloadSuffix + string(c)
+	}
+	return string(section) + payloadSuffix + string(c)
+}
+
+// splitCompression divides a payload's path; ok is false when it isn't JSONL.
+func splitCompression(p string) (stem string, c Compression, ok bool) {
+	for _, c = range []Compression{Zstd, Gzip, Brotli, Plain} {
+		if stem, ok = strings.CutSuffix(p, payloadSuffix+string(c)); ok {
+			return stem, c, true
+		}
+	}
+	return "", "", false
+}
+
+// knownPayload says which section the payload of a bundle without a keepsake
+// block belongs to. Neo.mjs may write several files of one section; their
+// timestamps are their own.
+func knownPayload(p string) (section memory.Section, kind memory.Kind, ok bool) {
+	stem, _, ok := splitCompression(p)
+	if !ok {
+		return "", "", false
+	}
+	switch memory.Section(stem).Subsystem() {
+	case memory.Concepts, memory.Trajectories, memory.Mailbox:
+		return memory.Section(stem), memory.Lines, checkSection(memory.Section(stem)) == nil
+	}
+	stem, _, ok = strings.Cut(stem, backupInfix)
+	section = memory.Section(stem)
+	switch section {
+	case memory.KnowledgeBase, memory.Memories, memory.Summaries:
+		return section, memory.Vectors, ok
+	case memory.Graph:
+		return section, memory.Elements, ok
+	}
+	return "", "", false
+}
+
+// checkSection refuses the name of a section that can't be a path in a bundle.
+func checkSection(s memory.Section) error {
+	if s.Name() == "" {
+		return fmt.Errorf("section %q: want subsystem/name", s)
+	}
+	if err := checkPath(string(s)); err != nil {
+		return fmt.Errorf("section %q: %w", s, err)
+	}
+	return nil
+}
+
+// checkPath refuses a path that isn't plainly inside a bundle, on any system,
+// or that SHA256SUMS would have to escape.
+func checkPath(p string) error {
+	switch {
+	case !fs.ValidPath(p) || p == "." || path.Clean(p) != p:
+		return fmt.Errorf("path %q leaves the bundle", p)
+	case !utf8.ValidString(p):
+		return fmt.Errorf("path %q is not UTF-8", p)
+	case strings.ContainsRune(p, '\\') || strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("path %q has a backslash or a control character", p)
+	case len(p) > 1024:
+		return fmt.Errorf("path of %d bytes is longer than 1024", len(p))
+	}
+	return nil
+}
