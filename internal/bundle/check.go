@@ -1,0 +1,162 @@
+package bundle
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+)
+
+// checker judges the rows of one section. Writer and reader share it, so that
+// the one refuses what the other would.
+type checker struct {
+	section memory.Section
+	kind    memory.Kind
+	opaque  bool // lines that need not be JSON
+
+	scanner   record.Scanner
+	ids       idSet
+	digests   digests
+	rows      int64
+	dimension int // of the section, 0 until it is known
+	salvaged  int64
+}
+
+// errNotJSON is returned for a line of a flat file that is no JSON object. It is
+// in the bundle all the same: whether it may be is for the caller to say.
+var errNotJSON = errors.New("is no JSON object")
+
+func newChecker(section memory.Section, kind memory.Kind, dimension int) *checker {
+	return &checker{
+		section: section, kind: kind, dimension: dimension,
+		opaque: section.Subsystem() == memory.Mailbox,
+	}
+}
+
+// row judges the next row, which holds no newline. A refused row is counted,
+// but neither hashed nor looked at further; errNotJSON is no refusal by itself.
+func (c *checker) row(line []byte) error {
+	c.rows++
+	if int64(len(line)) > record.MaxLine {
+		return errLineTooLong
+	}
+	switch c.kind {
+	case memory.Vectors:
+		return c.vector(line)
+	case memory.Elements:
+		return c.element(line)
+	case memory.Lines:
+		return c.line(line)
+	}
+	return fmt.Errorf("kind %q has no rows", c.kind)
+}
+
+func (c *checker) vector(line []byte) error {
+	v, err := c.scanner.Vector(line)
+	if err != nil {
+		return err
+	}
+	if err := c.fits(v.Dimension); err != nil {
+		return err
+	}
+	digest, err := c.scanner.VectorDigest(line, v)
+	if err != nil {
+		return err
+	}
+	c.ids.add(0, v.Key)
+	c.digests.add(digest)
+	return nil
+}
+
+// fits compares a row's dimension with the section's; -1 is a salvaged row.
+func (c *checker) fits(dimension int) error {
+	switch {
+	case dimension < 0:
+		c.salvaged++
+		return nil
+	case dimension == 0:
+		return errors.New("embedding has no numbers")
+	case c.dimension == 0:
+		c.dimension = dimension
+	case c.dimension != dimension:
+		return fmt.Errorf("embedding has %d numbers, the section's have %d", dimension, c.dimension)
+	}
+	return nil
+}
+
+func (c *checker) element(line []byte) error {
+	e, err := c.scanner.Element(line)
+	if err != nil {
+		return err
+	}
+	c.ids.add(space(e), e.ID)
+	c.digests.add(c.scanner.LineDigest(line))
+	return nil
+}
+
+// space keeps nodes and edges apart, whose ids may be the same.
+func space(e *record.Element) byte {
+	if e.Edge {
+		return 1
+	}
+	return 0
+}
+
+func (c *checker) line(line []byte) error {
+	json, err := c.scanner.Line(line)
+	if err != nil {
+		return err
+	}
+	c.digests.add(c.scanner.LineDigest(line))
+	if !json && !c.opaque {
+		return errNotJSON
+	}
+	return nil
+}
+
+// id returns the id of a row that was accepted, and its name space; ok is false
+// for rows without one. The id is valid until the next call.
+func (c *checker) id(line []byte) (id []byte, in byte, ok bool) {
+	switch c.kind {
+	case memory.Vectors:
+		if v, err := c.scanner.Vector(line); err == nil {
+			return v.Key, 0, true
+		}
+	case memory.Elements:
+		if e, err := c.scanner.Element(line); err == nil {
+			return e.ID, space(e), true
+		}
+	}
+	return nil, 0, false
+}
+
+// twice finds the rows whose id has come before, among those whose hash did.
+// It is given every row of the section once more.
+type twice struct {
+	checker  *checker
+	suspects map[uint64]bool
+	seen     map[uint64][][]byte
+}
+
+func (t *twice) row(line []byte) error {
+	id, in, ok := t.checker.id(line)
+	if !ok {
+		return nil
+	}
+	h := t.checker.ids.hash(in, id)
+	if !t.suspects[h] {
+		return nil
+	}
+	for _, other := range t.seen[h] {
+		if bytes.Equal(other, id) {
+			return fmt.Errorf("id %q comes a second time", id)
+		}
+	}
+	if t.seen == nil {
+		t.seen = make(map[uint64][][]byte)
+	}
+	t.seen[h] = append(t.seen[h], bytes.Clone(id))
+	return nil
+}

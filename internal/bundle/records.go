@@ -1,0 +1,160 @@
+package bundle
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strconv"
+	"sync"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+)
+
+// hashes remembers the hash of each file, by path.
+type hashes struct {
+	mu sync.Mutex
+	of map[string]string
+}
+
+func (h *hashes) set(path, sum string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.of == nil {
+		h.of = make(map[string]string)
+	}
+	h.of[path] = sum
+}
+
+// want returns the hash that a file must have, "" when nothing says.
+func (h *hashes) want(f payloadFile) string {
+	if f.meta != nil {
+		return f.meta.SHA256
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.of[f.path]
+}
+
+// Records yields the rows of a section. It can be ranged over again, and yields
+// the same rows each time. The files are hashed once more on the way: when they
+// are not what was sealed, or in a bundle without hashes what Verify saw, the
+// sequence ends with ErrChanged after its last row, so nothing may be committed
+// before the end. Rows of a bundle that isn't ours come in canonical form: keys
+// in order, null where metadata or document is left out.
+// ErrNoSection when the bundle has no such section. Records does not judge rows:
+// that is Verify's.
+func (b *Bundle) Records(ctx context.Context, section memory.Section) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		for _, s := range b.layout(b.tree) {
+			if s.spec.Name == section {
+				b.yield(ctx, &s, yield)
+				return
+			}
+		}
+		yield(nil, fmt.Errorf("read section %s: %w", section, ErrNoSection))
+	}
+}
+
+func (b *Bundle) yield(ctx context.Context, s *sectionFiles, yield func(memory.Record, error) bool) {
+	root, err := os.OpenRoot(b.path)
+	if err != nil {
+		yield(nil, fmt.Errorf("read section %s: %w", s.spec.Name, err))
+		return
+	}
+	defer root.Close()
+	r := rowReader{bundle: b, root: root, section: s, yield: yield}
+	for _, f := range s.files {
+		more, err := r.file(ctx, f)
+		if err != nil {
+			yield(nil, fmt.Errorf("read section %s: %s: %w", s.spec.Name, f.path, err))
+			return
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// rowReader hands on the rows of a section's files.
+type rowReader struct {
+	bundle  *Bundle
+	root    *os.Root
+	section *sectionFiles
+	yield   func(memory.Record, error) bool
+	canon   canoniser
+}
+
+// file yields the rows of one file; more is false when nobody wants any.
+func (r *rowReader) file(ctx context.Context, f payloadFile) (more bool, err error) {
+	p, err := openPayload(r.root, f.path, f.compression, r.bundle.limits)
+	if err != nil {
+		return false, err
+	}
+	defer p.close()
+	for n := int64(1); ; n++ {
+		line, err := p.next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil && f.meta == nil {
+			line, err = r.canon.row(r.section.spec.Kind, line)
+		}
+		if err == nil && n%64 == 0 {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return false, fmt.Errorf("line %s: %w", strconv.FormatInt(n, 10), err)
+		}
+		if line != nil && !r.yield(line, nil) {
+			return false, nil
+		}
+	}
+	if want := r.bundle.verified.want(f); want != "" && p.raw.sum() != want {
+		return false, ErrChanged
+	}
+	return true, nil
+}
+
+// canoniser prints rows of others in canonical form.
+type canoniser struct {
+	scanner record.Scanner
+	page    record.Page
+	out     []byte
+}
+
+// row returns the row in canonical form, nil for a blank line of a flat file.
+func (c *canoniser) row(kind memory.Kind, line []byte) (row []byte, err error) {
+	switch kind {
+	case memory.Vectors:
+		return c.vector(line)
+	case memory.Elements:
+		c.out, err = record.AppendCompact(c.out[:0], line)
+		return c.out, err
+	}
+	if json, err := c.scanner.Line(line); err != nil || json || !isBlank(line) {
+		return line, err
+	}
+	return nil, nil
+}
+
+// vector reads a row as a page of one.
+func (c *canoniser) vector(line []byte) ([]byte, error) {
+	v, err := c.scanner.Vector(line)
+	if err != nil {
+		return nil, err
+	}
+	c.page.IDs = append(c.page.IDs[:0], v.ID)
+	c.page.Embeddings = append(c.page.Embeddings[:0], v.Embedding)
+	c.page.Metadatas, c.page.Documents = c.page.Metadatas[:0], c.page.Documents[:0]
+	if !v.Metadata.Empty() {
+		c.page.Metadatas = append(c.page.Metadatas, v.Metadata)
+	}
+	if !v.Document.Empty() {
+		c.page.Documents = append(c.page.Documents, v.Document)
+	}
+	c.out, err = c.scanner.AppendLine(c.out[:0], line, &c.page, 0)
+	return c.out, err
+}

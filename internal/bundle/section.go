@@ -1,0 +1,234 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+
+	"keepsake/internal/memory"
+)
+
+// Section is what was written of one section.
+type Section struct {
+	Spec      memory.SectionSpec // as it was given
+	Rows      int64
+	Dimension int    // numbers in each embedding, 0 when there is none
+	Salvaged  int64  // rows with a null embedding
+	NotJSON   Ranges // lines that are no JSON object, kept as they were
+	File      FileMeta
+	// Withheld are the paths of secrets in the collection's description that
+	// the bundle will not hold.
+	Withheld []string
+
+	collection *memory.Collection // without them
+}
+
+// Meta returns the section as the meta describes it. Lineage is unknown until
+// the caller says otherwise.
+func (s *Section) Meta(capture memory.Capture) SectionMeta {
+	capture.Salvaged = s.Salvaged
+	if capture.Unreadable == nil {
+		capture.Unreadable = []string{}
+	}
+	return SectionMeta{
+		Name: s.Spec.Name, Kind: s.Spec.Kind, Rows: s.Rows,
+		Dimension: s.Dimension, Distance: s.Spec.Distance,
+		Locator: redactLocator(s.Spec.Locator), Collection: s.collection, Withheld: s.Withheld,
+		Capture: capture, Lineage: memory.Lineage{Collection: "unknown"}, NotJSON: s.NotJSON,
+	}
+}
+
+// Write writes the records of one section into one file, durably. Each row is
+// counted, hashed and judged on the way: one that a reader would refuse is a
+// *WriteError. An error of records, or any other, leaves the bundle without that
+// section, and the Writer ready for the next.
+func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error]) (*Section, error) {
+	s := &Section{Spec: spec}
+	if err := w.accept(s); err != nil {
+		return nil, fmt.Errorf("write section %s: %w", spec.Name, err)
+	}
+	c := newChecker(spec.Name, spec.Kind, spec.Dimension)
+	compression := Plain
+	if w.opts.Compress {
+		compression = Zstd
+	}
+	err := w.write(ctx, s, c, compression, records)
+	if err == nil {
+		err = w.refuseDuplicates(ctx, s, c)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("write section %s: %w", spec.Name, err), w.remove(s.File.Path))
+	}
+	s.Rows, s.Dimension, s.Salvaged = c.rows, c.dimension, c.salvaged
+	s.File.Rows, s.File.Records = c.rows, c.digests.sum()
+	w.sections = append(w.sections, s)
+	return s, nil
+}
+
+func (w *Writer) accept(s *Section) error {
+	if w.dir == "" {
+		return errors.New("bundle was published or aborted")
+	}
+	if err := checkSection(s.Spec.Name); err != nil {
+		return err
+	}
+	switch s.Spec.Kind {
+	case memory.Vectors, memory.Elements, memory.Lines:
+	default:
+		return fmt.Errorf("kind %q has no rows", s.Spec.Kind)
+	}
+	for _, other := range w.sections {
+		if w.payload(other.Spec, Plain) == w.payload(s.Spec, Plain) {
+			return errors.New("was written before")
+		}
+	}
+	var err error
+	s.collection, s.Withheld, err = redactCollection(s.Spec.Collection)
+	return err
+}
+
+// write fills the section's file; a payload that shrinks too far for a reader is
+// written again, plain.
+func (w *Writer) write(ctx context.Context, s *Section, c *checker, compression Compression, records iter.Seq2[memory.Record, error]) error {
+	out, err := w.open(s, compression)
+	if err != nil {
+		return err
+	}
+	if err := fill(ctx, s, c, out, records); err != nil {
+		out.abort()
+		return err
+	}
+	if err := s.finish(out); err != nil {
+		return err
+	}
+	limits := Limits{}.orDefaults()
+	if compression != Plain && out.content > limits.expanded(s.File.Bytes) {
+		return w.inflate(ctx, s)
+	}
+	return nil
+}
+
+// open makes the section's file, and the folders above it.
+func (w *Writer) open(s *Section, c Compression) (*stream, error) {
+	s.File = FileMeta{Path: w.payload(s.Spec, c), Kind: RecordsFile}
+	if err := w.mkdirs(path.Dir(s.File.Path)); err != nil {
+		return nil, err
+	}
+	handle, err := w.fsys.Create(w.path(s.File.Path), filePerm)
+	if err != nil {
+		return nil, err
+	}
+	return newStream(handle, c)
+}
+
+func (w *Writer) payload(spec memory.SectionSpec, c Compression) string {
+	return PayloadPath(spec.Name, spec.Kind, w.timestamp, c)
+}
+
+func (w *Writer) path(p string) string { return filepath.Join(w.dir, filepath.FromSlash(p)) }
+
+func (w *Writer) mkdirs(dir string) error {
+	if _, err := os.Lstat(w.path(dir)); err == nil {
+		return nil
+	}
+	if err := w.mkdirs(path.Dir(dir)); err != nil {
+		return err
+	}
+	return w.fsys.Mkdir(w.path(dir), dirPerm)
+}
+
+func (s *Section) finish(out *stream) error {
+	err := out.finish()
+	s.File.Bytes, s.File.SHA256 = out.file.bytes, out.file.sum()
+	return err
+}
+
+// fill writes every record, and judges it.
+func fill(ctx context.Context, s *Section, c *checker, out *stream, records iter.Seq2[memory.Record, error]) error {
+	for row, err := range records {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("read row %d: %w", c.rows+1, err)
+		}
+		if bytes.IndexByte(row, '\n') >= 0 {
+			return &WriteError{s.Spec.Name, c.rows + 1, errors.New("holds a newline")}
+		}
+		switch err := c.row(row); {
+		case errors.Is(err, errNotJSON):
+			s.NotJSON = s.NotJSON.add(c.rows)
+		case err != nil:
+			return &WriteError{s.Spec.Name, c.rows, err}
+		}
+		if err := out.line(row); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// refuseDuplicates reads the file once more when ids may have come twice.
+func (w *Writer) refuseDuplicates(ctx context.Context, s *Section, c *checker) error {
+	suspects := c.ids.suspects()
+	if suspects == nil {
+		return nil
+	}
+	t := &twice{checker: c, suspects: suspects}
+	return w.eachLine(ctx, s, func(n int64, line []byte) error {
+		if err := t.row(line); err != nil {
+			return &WriteError{s.Spec.Name, n, err}
+		}
+		return nil
+	})
+}
+
+func (w *Writer) eachLine(ctx context.Context, s *Section, do func(n int64, line []byte) error) error {
+	root, err := os.OpenRoot(w.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	_, c, _ := splitCompression(s.File.Path)
+	return eachLine(ctx, root, payloadFile{path: s.File.Path, compression: c}, ownLimits(), do)
+}
+
+// ownLimits are those for a file that we have just written.
+func ownLimits() Limits {
+	l := Limits{}.orDefaults()
+	l.Ratio = 1 << 20
+	return l
+}
+
+// inflate writes a compressed payload again, plain.
+func (w *Writer) inflate(ctx context.Context, s *Section) error {
+	compressed := *s
+	out, err := w.open(s, Plain)
+	if err != nil {
+		return err
+	}
+	err = w.eachLine(ctx, &compressed, func(_ int64, line []byte) error { return out.line(line) })
+	if err != nil {
+		out.abort()
+	} else {
+		err = s.finish(out)
+	}
+	return errors.Join(err, w.remove(compressed.File.Path))
+}
+
+// remove takes a payload away.
+func (w *Writer) remove(p string) error {
+	if p == "" {
+		return nil
+	}
+	if err := w.fsys.RemoveAll(w.path(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", p, err)
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"keepsake/internal/memory"
+)
+
+// sectionVerifier looks at the files of one section, one after the other.
+type sectionVerifier struct {
+	*verifier
+	section *sectionFiles
+	report  *SectionReport
+	checker *checker
+	notJSON Ranges
+}
+
+func (s *sectionVerifier) run(ctx context.Context) error {
+	spec := &s.section.spec
+	*s.report = SectionReport{Name: spec.Name, Kind: spec.Kind, Files: []string{}}
+	s.checker = newChecker(spec.Name, spec.Kind, spec.Dimension)
+	for _, f := range s.section.files {
+		if _, there := s.tree.files[f.path]; !there {
+			continue // reported among the names
+		}
+		s.report.Files = append(s.report.Files, f.path)
+		if err := s.file(ctx, f); err != nil {
+			return err
+		}
+	}
+	s.report.Dimension, s.report.Salvaged = s.checker.dimension, s.checker.salvaged
+	if s.level != Full {
+		s.report.Dimension = spec.Dimension
+		return nil
+	}
+	return s.conclude(ctx)
+}
+
+// file reads one payload to its end.
+func (s *sectionVerifier) file(ctx context.Context, f payloadFile) error {
+	p, err := openPayload(s.root, f.path, f.compression, s.bundle.limits)
+	if err != nil {
+		s.unreadable(f, 0, err)
+		return nil
+	}
+	defer p.close()
+	rows, err := s.lines(ctx, p, f)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		s.unreadable(f, rows+1, err)
+	}
+	if err := p.drain(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.unreadable(f, 0, err)
+		return nil
+	}
+	s.progress(0, p.raw.bytes)
+	s.report.Rows += rows
+	s.report.Bytes += p.raw.bytes
+	s.compareFile(f, p, rows, err == nil)
+	return nil
+}
+
+func (s *sectionVerifier) progress(rows, bytes int64) {
+	if s.opts.Progress != nil {
+		s.opts.Progress(s.section.spec.Name, rows, bytes)
+	}
+}
+
+// lines counts the rows of a file, and judges them when all is to be looked at.
+// An error is one that the rest of the file can't be read for.
+func (s *sectionVerifier) lines(ctx context.Context, p *payload, f payloadFile) (rows int64, err error) {
+	if s.level == Quick && f.meta != nil && f.compression != Plain {
+		return f.meta.Rows, nil // the hash says it all
+	}
+	for {
+		line, err := p.next()
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			return rows, err
+		}
+		rows++
+		if rows%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return rows, err
+			}
+			s.progress(256, 0)
+		}
+		if s.level == Full {
+			s.row(f, rows, line)
+		}
+	}
+}
+
+// row judges one row.
+func (s *sectionVerifier) row(f payloadFile, n int64, line []byte) {
+	err := s.checker.row(line)
+	switch {
+	case err == nil:
+	case !errors.Is(err, errNotJSON):
+		s.findings.refuse(CodeRow, f.path, n, "%v", err)
+	case f.meta != nil:
+		s.notJSON = s.notJSON.add(n)
+		if !s.section.notJSON.has(n) {
+			s.findings.refuse(CodeNotJSON, f.path, n, "%v", err)
+		}
+	case isBlank(line): // a copy of a file that somebody edited
+		s.findings.warn(CodeBlankLine, f.path, n, "is blank")
+	default:
+		s.findings.refuse(CodeNotJSON, f.path, n, "%v", err)
+	}
+}
+
+// has reports whether a line is in one of the runs.
+func (r Ranges) has(line int64) bool {
+	for _, run := range r {
+		if run[0] <= line && line <= run[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// unreadable reports why a file could not be read on.
+func (s *sectionVerifier) unreadable(f payloadFile, line int64, err error) {
+	code := CodeReadFailed
+	switch {
+	case errors.Is(err, errLineTooLong):
+		code = CodeLineTooLong
+	case errors.Is(err, errExpansion):
+		code = CodeExpansion
+	case f.compression != Plain:
+		code = CodeCompressed
+	}
+	s.findings.refuse(code, f.path, line, "%v", err)
+}
+
+// compareFile holds a file that was read to its end against the meta.
+func (s *sectionVerifier) compareFile(f payloadFile, p *payload, rows int64, whole bool) {
+	if f.meta == nil {
+		s.bundle.verified.set(f.path, p.raw.sum())
+		return
+	}
+	if sum := p.raw.sum(); sum != f.meta.SHA256 {
+		s.findings.refuse(CodeFileHash, f.path, 0, "SHA-256 is %s, the meta says %s", sum, f.meta.SHA256)
+	}
+	if whole && rows != f.meta.Rows {
+		s.findings.refuse(CodeRows, f.path, 0, "has %d rows, the meta says %d", rows, f.meta.Rows)
+	}
+	if whole && p.lines.torn {
+		s.findings.refuse(CodeTorn, f.path, rows, "has no newline at its end")
+	}
+	if whole && s.level == Full {
+		if got := s.checker.digests.sum(); got != f.meta.Records {
+			s.findings.refuse(CodeRecords, f.path, 0, "records' digest is %s, the meta says %s", got, f.meta.Records)
+		}
+	}
+}
+
+// conclude looks at the section as a whole.
+func (s *sectionVerifier) conclude(ctx context.Context) error {
+	spec := &s.section.spec
+	name := string(spec.Name)
+	if s.bundle.block() != nil && spec.Dimension == 0 && s.checker.dimension != 0 {
+		s.findings.refuse(CodeDimension, "", 0, "%s: embeddings have %d numbers, the meta says that there are none", name, s.checker.dimension)
+	}
+	if n := s.checker.salvaged; n > 0 {
+		s.findings.add(memory.Finding{
+			Level: memory.Warning, Code: CodeSalvaged, Section: spec.Name,
+			Message: plural(n, "row has", "rows have") + " no vector, and can't be put into Chroma",
+		})
+	}
+	if n := s.notJSON.Count(); n > 0 {
+		s.findings.add(memory.Finding{
+			Level: memory.Warning, Code: CodeNotJSON, Section: spec.Name,
+			Message: plural(n, "line is", "lines are") + " no JSON object, as when the bundle was made",
+		})
+	}
+	if suspects := s.checker.ids.suspects(); suspects != nil {
+		return s.duplicates(ctx, suspects)
+	}
+	return nil
+}
+
+// duplicates reads the section once more, to say which ids come twice.
+func (s *sectionVerifier) duplicates(ctx context.Context, suspects map[uint64]bool) error {
+	t := &twice{checker: s.checker, suspects: suspects}
+	for _, f := range s.section.files {
+		if _, there := s.tree.files[f.path]; !there {
+			continue
+		}
+		err := eachLine(ctx, s.root, f, s.bundle.limits, func(n int64, line []byte) error {
+			if err := t.row(line); err != nil {
+				s.findings.refuse(CodeDuplicate, f.path, n, "%v", err)
+			}
+			return nil
+		})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		_ = err // the file couldn't be read on, as was reported the first time
+	}
+	return nil
+}
+
+// eachLine calls do for each line of a payload, counted from 1.
+func eachLine(ctx context.Context, root *os.Root, f payloadFile, limits Limits, do func(n int64, line []byte) error) error {
+	p, err := openPayload(root, f.path, f.compression, limits)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	for n := int64(1); ; n++ {
+		line, err := p.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = do(n, line)
+		}
+		if err == nil && n%256 == 0 {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
