@@ -19,10 +19,10 @@ type batch struct {
 const batchRows = 16
 
 func (s *stage) prepare(ctx context.Context, conn *sql.Conn) (err error) {
-	columns := "(id, user_id, data, digest, proof)"
-	row := "(?,?,?,?,?)"
+	columns := "(id, user_id, data, digest)"
+	row := "(?,?,?,?)"
 	if s.edge {
-		columns, row = "(id, user_id, data, digest, proof, source, target, type)", "(?,?,?,?,?,?,?,?)"
+		columns, row = "(id, user_id, data, digest, source, target, type)", "(?,?,?,?,?,?,?)"
 	}
 	s.batch = &batch{width: strings.Count(row, "?")}
 	insert := "INSERT INTO main." + s.table() + columns + " VALUES "

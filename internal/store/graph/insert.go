@@ -28,7 +28,6 @@ func (m *merger) insert(ctx context.Context, s *stage) error {
 		if err := in.chunk(ctx, first, last); err != nil {
 			return err
 		}
-		m.progress("merge", last-first+1)
 		if m.result.Created {
 			continue
 		}

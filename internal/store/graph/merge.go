@@ -44,18 +44,18 @@ func (g *Graph) Merge(ctx context.Context, spec memory.SectionSpec, records iter
 
 // merger is one merge under way.
 type merger struct {
-	graph  *Graph
-	opts   store.MergeOptions
-	path   string
-	tables tables // of the target
-	db     *sql.DB
-	conn   *sql.Conn // main is the stage; the target is attached as live
-	nodes  stage
-	edges  stage
-	result store.Result
-	// line, node and rows are scratch.
+	graph   *Graph
+	opts    store.MergeOptions
+	path    string
+	tables  tables // of the target
+	db      *sql.DB
+	conn    *sql.Conn // main is the stage; the target is attached as live
+	nodes   stage
+	edges   stage
+	result  store.Result
 	scanner record.Scanner
-	line    []byte
+	// scratch
+	line, raw []byte
 }
 
 func (m *merger) run(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
@@ -73,10 +73,8 @@ func (m *merger) run(ctx context.Context, records iter.Seq2[memory.Record, error
 			return err
 		}
 	}
-	for _, s := range []*stage{&m.nodes, &m.edges} {
-		if err := m.prove(ctx, s); err != nil {
-			return err
-		}
+	if err := m.prove(ctx, records); err != nil {
+		return err
 	}
 	var err error
 	if m.result.After, err = countRows(ctx, m.conn, "live"); err != nil {
@@ -129,12 +127,6 @@ func (m *merger) report(event store.Event) error {
 		return nil
 	}
 	return m.opts.Report(event)
-}
-
-func (m *merger) progress(phase string, rows int64) {
-	if m.opts.Progress != nil && rows > 0 {
-		m.opts.Progress(phase, rows)
-	}
 }
 
 // reject counts and reports a row that the graph will not take.

@@ -1,110 +1,187 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"iter"
 
+	"keepsake/internal/memory"
 	"keepsake/internal/record"
 	"keepsake/internal/store"
 )
 
-// prove reads every staged row back from the graph and compares the two digests:
-// that of the record when it came, and that of the row that is there now.
-func (m *merger) prove(ctx context.Context, s *stage) error {
-	rows, err := m.conn.QueryContext(ctx, m.selectProof(s))
-	if err != nil {
-		return explain("read back", m.path, store.ErrUnreadable, err)
-	}
-	defer rows.Close()
-	p := prover{merger: m, s: s}
-	for rows.Next() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := p.scan(rows); err != nil {
+// errOther says that the second pass over the records was not like the first.
+var errOther = errors.New("the records are not those of the first pass")
+
+// prove ranges over the records once more and compares each with the row that
+// the graph has now: column by column and, where data is written differently,
+// by the digests of both rows.
+func (m *merger) prove(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
+	p := &prover{merger: m}
+	defer p.close()
+	for _, c := range []*cursor{&p.nodes, &p.edges} {
+		if err := c.open(ctx, m, c == &p.edges); err != nil {
 			return explain("read back", m.path, store.ErrUnreadable, err)
 		}
-		if err := p.judge(); err != nil {
+	}
+	for rec, err := range records {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = p.one(rec)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return explain("read back", m.path, store.ErrUnreadable, err)
+	if p.nodes.n != m.nodes.rows || p.edges.n != m.edges.rows {
+		return fmt.Errorf("prove merge: %w", errOther)
 	}
-	m.progress("proof", p.told)
 	return nil
 }
 
-func (m *merger) selectProof(s *stage) string {
-	user := "NULL"
-	if m.tables.hasUser(s.edge) {
-		user = "there.user_id"
-	}
-	ends := ""
-	if s.edge {
-		ends = ", there.source, there.target, there.type"
-	}
-	return fmt.Sprintf(`SELECT staged.seq, staged.id, coalesce(staged.proof, staged.digest),
-		there.id, %s, there.data%s
-		FROM main.%s AS staged LEFT JOIN %s AS there ON there.id = staged.id ORDER BY staged.seq`,
-		user, ends, s.table(), s.live())
-}
-
-// prover judges one row after the other.
+// prover walks through the records, the stage, and the rows of the graph.
 type prover struct {
 	*merger
-	s      *stage
-	n      int64
-	id     sql.RawBytes
-	digest sql.RawBytes
-	there  dbRow // without an id when the row is not there
-	told   int64 // rows since the last progress
+	nodes, edges cursor
+	other        record.Scanner // of the graph's rows
+	mine         []byte         // scratch
 }
 
-func (p *prover) scan(rows *sql.Rows) error {
-	if p.s.edge {
-		return rows.Scan(&p.n, &p.id, &p.digest, &p.there.id, &p.there.user, &p.there.data,
-			&p.there.source, &p.there.target, &p.there.typ)
+func (p *prover) close() {
+	p.nodes.close()
+	p.edges.close()
+}
+
+// one judges a record.
+func (p *prover) one(rec memory.Record) error {
+	e, reason, err := p.scan(rec)
+	if err != nil || reason != "" {
+		return nil // rejected in the first pass
 	}
-	return rows.Scan(&p.n, &p.id, &p.digest, &p.there.id, &p.there.user, &p.there.data)
+	c := &p.nodes
+	if e.Edge {
+		c = &p.edges
+	}
+	more, err := c.next()
+	if err != nil {
+		return explain("read back", p.path, store.ErrUnreadable, err)
+	}
+	if !more || !bytes.Equal(c.id, e.ID) {
+		return fmt.Errorf("prove merge: %w: %q for %q", errOther, e.ID, c.id)
+	}
+	return p.judge(rec, e, c)
 }
 
 // judge counts a row as what it turned out to be.
-func (p *prover) judge() error {
-	if p.told++; p.told == chunkRows {
-		p.progress("proof", p.told)
-		p.told = 0
-	}
-	switch {
-	case p.s.rejected.has(p.n):
+func (p *prover) judge(rec memory.Record, e *record.Element, c *cursor) error {
+	if c.stage.rejected.has(c.n) {
 		return nil
-	case p.there.id == nil:
+	}
+	if c.there.id == nil {
 		p.result.Removed++
-		return p.report(store.Event{Outcome: store.Removed, ID: string(p.id),
-			Reason: "it was in the graph, and was deleted while the merge ran"})
-	case p.opts.Proof == store.ProofIDs || p.same():
+		return p.report(store.Event{
+			Outcome: store.Removed, ID: string(e.ID),
+			Reason: "it was in the graph, and was deleted while the merge ran",
+		})
+	}
+	same := p.opts.Proof == store.ProofIDs
+	if !same {
+		var err error
+		if same, err = p.same(rec, e, &c.there); err != nil {
+			return fmt.Errorf("prove merge: %w", err)
+		}
+	}
+	if same {
 		p.result.Same++
 		return nil
 	}
-	p.result.Differs++
-	return p.report(store.Event{Outcome: store.Differs, ID: string(p.id), Reason: p.reason()})
-}
-
-func (p *prover) reason() string {
-	if p.s.added.has(p.n) {
-		return "it was put in, and was changed while the merge ran; the live row was kept"
+	reason := "the live row was kept"
+	if c.stage.added.has(c.n) {
+		reason = "it was put in, and was changed while the merge ran; the live row was kept"
 	}
-	return "the live row was kept"
+	p.result.Differs++
+	return p.report(store.Event{Outcome: store.Differs, ID: string(e.ID), Reason: reason})
 }
 
-// same reports whether the row that is there has the digest of the record. One
-// that no record can hold has not.
-func (p *prover) same() bool {
-	line, err := p.there.appendTo(p.line[:0], &p.scanner, p.s.edge, p.tables.hasUser(p.s.edge))
+// same reports whether the graph's row is the record's.
+func (p *prover) same(rec memory.Record, e *record.Element, there *dbRow) (bool, error) {
+	data, err := p.data(rec, e)
 	if err != nil {
-		return false
+		return false, err
+	}
+	if bytes.Equal(data, there.data) && p.sameColumns(e, there) {
+		return true, nil
+	}
+	line, err := there.appendTo(p.line[:0], &p.other, e.Edge, p.tables.hasUser(e.Edge))
+	if err != nil {
+		return false, nil // a row that no record can hold
 	}
 	p.line = line
-	return p.scanner.LineDigest(line) == record.Digest(p.digest)
+	user := e.UserID
+	if !p.tables.hasUser(e.Edge) {
+		user = impliedUser(&p.other, data)
+	}
+	p.mine, err = p.other.AppendElement(p.mine[:0], e.Edge, e.ID, user, e.Source, e.Target, e.Type, data)
+	if err != nil {
+		return false, err
+	}
+	return p.other.LineDigest(p.line) == p.other.LineDigest(p.mine), nil
+}
+
+// sameColumns compares the columns beside data; NULL equals only NULL.
+func (p *prover) sameColumns(e *record.Element, there *dbRow) bool {
+	if p.tables.hasUser(e.Edge) && !sameText(e.UserID, there.user) {
+		return false
+	}
+	return !e.Edge || sameText(e.Source, there.source) && sameText(e.Target, there.target) && sameText(e.Type, there.typ)
+}
+
+func sameText(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
+
+// cursor walks through the rows of a stage, each with the row of its id that the
+// graph has.
+type cursor struct {
+	stage *stage
+	rows  *sql.Rows
+	n     int64
+	id    sql.RawBytes
+	there dbRow // without an id when the row is not there
+}
+
+func (c *cursor) open(ctx context.Context, m *merger, edge bool) (err error) {
+	c.stage = &m.nodes
+	ends, user := "", "NULL"
+	if edge {
+		c.stage, ends = &m.edges, ", there.source, there.target, there.type"
+	}
+	if m.tables.hasUser(edge) {
+		user = "there.user_id"
+	}
+	c.rows, err = m.conn.QueryContext(ctx, fmt.Sprintf(`SELECT staged.id, there.id, %s, there.data%s
+		FROM main.%s AS staged LEFT JOIN %s AS there ON there.id = staged.id ORDER BY staged.seq`,
+		user, ends, c.stage.table(), c.stage.live()))
+	return err
+}
+
+func (c *cursor) next() (more bool, err error) {
+	if !c.rows.Next() {
+		return false, c.rows.Err()
+	}
+	c.n++
+	row := &c.there
+	if c.stage.edge {
+		return true, c.rows.Scan(&c.id, &row.id, &row.user, &row.data, &row.source, &row.target, &row.typ)
+	}
+	return true, c.rows.Scan(&c.id, &row.id, &row.user, &row.data)
+}
+
+func (c *cursor) close() {
+	if c.rows != nil {
+		_ = c.rows.Close() // its errors came with the rows
+	}
 }

@@ -29,13 +29,12 @@ type stage struct {
 	batch           *batch
 }
 
-// The stage's tables. digest is the record digest; proof the digest of the row
-// as it will be read back, NULL when it is the same.
+// The stage's tables. digest is the record digest, when it is to be reported.
 const stageTables = `
 PRAGMA main.journal_mode = OFF;
 PRAGMA main.cache_size = -16384;
-CREATE TABLE main.nodes (seq INTEGER PRIMARY KEY, id TEXT, user_id TEXT, data TEXT, digest BLOB, proof BLOB);
-CREATE TABLE main.edges (seq INTEGER PRIMARY KEY, id TEXT, user_id TEXT, data TEXT, digest BLOB, proof BLOB,
+CREATE TABLE main.nodes (seq INTEGER PRIMARY KEY, id TEXT, user_id TEXT, data TEXT, digest BLOB);
+CREATE TABLE main.edges (seq INTEGER PRIMARY KEY, id TEXT, user_id TEXT, data TEXT, digest BLOB,
     source TEXT, target TEXT, type TEXT);`
 
 // openStage makes the temporary database: SQLite gives one to a connection
@@ -95,20 +94,31 @@ func (m *merger) stageAll(ctx context.Context, records iter.Seq2[memory.Record, 
 
 // stageOne stages a record, or rejects it.
 func (m *merger) stageOne(rec memory.Record) error {
-	e, err := m.scanner.Element(rec)
-	if err != nil {
-		return m.rejectEarly(fmt.Sprintf("record %d", m.result.Records), err.Error(), rec)
-	}
-	if e.Edge && e.Type == nil {
-		return m.rejectEarly(string(e.ID), "edge has no type", rec)
-	}
-	if !e.Columns.Empty() && e.UserID != nil && m.lacksUser(e.Edge) {
-		if _, given := record.Lookup(e.Columns.Of(rec), "user_id"); given {
-			return m.rejectEarly(string(e.ID), "the graph's tables have no column user_id for its user; "+
-				"start the Neo.mjs of this graph once, which adds it", rec)
-		}
+	e, reason, err := m.scan(rec)
+	switch {
+	case err != nil:
+		return m.reject(fmt.Sprintf("record %d", m.result.Records), err.Error(), rec)
+	case reason != "":
+		return m.reject(string(e.ID), reason, rec)
 	}
 	return m.put(rec, e)
+}
+
+// scan takes a record apart, and says why the target could not take it.
+func (m *merger) scan(rec memory.Record) (e *record.Element, reason string, err error) {
+	if e, err = m.scanner.Element(rec); err != nil {
+		return nil, "", err
+	}
+	if e.Edge && e.Type == nil {
+		return e, "edge has no type", nil
+	}
+	if m.lacksUser(e.Edge) && e.UserID != nil && !e.Columns.Empty() {
+		if _, given := record.Lookup(e.Columns.Of(rec), "user_id"); given {
+			return e, "the graph's tables have no column user_id for its user; " +
+				"start the Neo.mjs of this graph once, which adds it", nil
+		}
+	}
+	return e, "", nil
 }
 
 // lacksUser reports whether the target's table is of a version without user_id.
@@ -116,37 +126,22 @@ func (m *merger) lacksUser(edge bool) bool {
 	return m.tables.exist() && !m.tables.hasUser(edge)
 }
 
-func (m *merger) rejectEarly(id, reason string, rec memory.Record) error {
-	m.progress("merge", 1)
-	m.progress("proof", 1)
-	return m.reject(id, reason, rec)
-}
-
-// put stages the columns of a row and its digests.
+// put stages the columns of a row, and its digest when somebody wants to know.
 func (m *merger) put(rec memory.Record, e *record.Element) error {
-	s, data := &m.nodes, e.Data.Of(rec)
+	s := &m.nodes
 	if e.Edge {
 		s = &m.edges
 	}
-	if !e.Raw.Empty() {
-		var err error
-		if m.line, err = record.AppendUnquoted(m.line[:0], e.Raw.Of(rec)); err != nil {
-			return err
-		}
-		data = m.line
+	data, err := m.data(rec, e)
+	if err != nil {
+		return err
 	}
-	row := append(s.batch.args, string(e.ID), text(e.UserID), string(data))
-	digest := m.scanner.LineDigest(rec)
-	row = append(row, digest[:])
-	if e.Columns.Empty() {
-		row = append(row, nil)
-	} else {
-		proof, err := m.proofDigest(e, data)
-		if err != nil {
-			return err
-		}
-		row = append(row, proof)
+	var digest any
+	if m.opts.Report != nil {
+		sum := m.scanner.LineDigest(rec)
+		digest = sum[:]
 	}
+	row := append(s.batch.args, string(e.ID), text(e.UserID), string(data), digest)
 	if e.Edge {
 		row = append(row, string(e.Source), string(e.Target), text(e.Type))
 	}
@@ -155,20 +150,14 @@ func (m *merger) put(rec memory.Record, e *record.Element) error {
 	return s.batch.added()
 }
 
-// proofDigest is the digest of the row as the graph will give it back: columns
-// that say what data implies are left out then.
-func (m *merger) proofDigest(e *record.Element, data []byte) ([]byte, error) {
-	var scanner record.Scanner
-	user := e.UserID
-	if m.lacksUser(e.Edge) {
-		user = impliedUser(&scanner, data)
+// data is what a record's row has in the column data. It is valid until the next
+// call.
+func (m *merger) data(rec memory.Record, e *record.Element) (data []byte, err error) {
+	if e.Raw.Empty() {
+		return e.Data.Of(rec), nil
 	}
-	line, err := scanner.AppendElement(nil, e.Edge, e.ID, user, e.Source, e.Target, e.Type, data)
-	if err != nil {
-		return nil, err
-	}
-	digest := scanner.LineDigest(line)
-	return digest[:], nil
+	m.raw, err = record.AppendUnquoted(m.raw[:0], e.Raw.Of(rec))
+	return m.raw, err
 }
 
 // count notes a row of so many bytes, and cuts a chunk when it is full.
