@@ -1,0 +1,215 @@
+// Package config puts together what the operator asked for: flags, environment,
+// keepsake.yaml, the data dir and a preset become one Config of plain values,
+// each of which knows where it came from. It reads the configuration and token
+// files, looks for the data dir, and opens nothing else.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"keepsake/internal/memory"
+)
+
+// PresetNeo is the layout of a Neo.mjs memory, the default.
+const PresetNeo = "neo"
+
+// Flags that Load takes from Options.Flags.
+const (
+	FlagConfig     = "config"
+	FlagDataDir    = "data-dir"
+	FlagBackupRoot = "backup-root"
+	FlagTopology   = "topology"
+)
+
+// Options are where Load looks. The zero Options have no flags and an empty
+// environment, and can only be loaded with absolute paths.
+type Options struct {
+	// Flags holds the flags that were given, by their names without dashes.
+	Flags map[string]string
+	// Env looks a name up as os.LookupEnv does. A name set to nothing is not set.
+	Env func(string) (string, bool)
+	// Start is the absolute path that the search for the data dir begins at, and
+	// that relative paths of flags and of the environment are relative to.
+	Start string
+	// DataDirOptional lets Load succeed without a data dir, and with one that was
+	// named but does not exist: a memory may be about to be restored into it.
+	DataDirOptional bool
+}
+
+// Config is what was asked for. Paths are absolute.
+type Config struct {
+	// File is the configuration that was read, "" when there is none.
+	File   Value[string]
+	Preset Value[string]
+	// DataDir and BackupRoot are "" when there is none and none was needed.
+	DataDir    Value[string]
+	BackupRoot Value[string]
+	// Unified says that KB and MC are on one Chroma; its source is the reason.
+	Unified Value[bool]
+
+	KB, MC Vectors
+	// The names of the collections, in whichever store holds them.
+	KnowledgeBase, Memories, Summaries Value[string]
+	// Graph is a graph:FILE. Concepts is a files:DIR, Trajectories and Mailbox
+	// are each a files: of one file. Without a data dir they may be empty.
+	Graph, Concepts, Trajectories, Mailbox Value[Store]
+
+	// RetainK and RetainDays are what NEO_BACKUP_RETAIN_K and _DAYS say; both may
+	// be zero here, which CheckRetention refuses.
+	RetainK, RetainDays Value[int]
+	// VectorDimension is what the embedding provider is said to make: advisory.
+	VectorDimension Value[int]
+	// AllowProduction is the first of the two factors of package guard. Only the
+	// environment can set it.
+	AllowProduction Value[bool]
+
+	// Findings are warnings about what was read.
+	Findings []memory.Finding
+}
+
+// Vectors is a store of vectors and how to talk to it.
+type Vectors struct {
+	Store Value[Store]
+	Token Value[Secret]
+	// Headers are sent with every request; their values may be secrets.
+	Headers Value[map[string]Secret]
+	// PageRows and PageBytes bound a page; 0 is the store's own default.
+	PageRows, PageBytes Value[int]
+}
+
+// NoDataDirError says that no data dir was found, or that the one that was named
+// is none.
+type NoDataDirError struct {
+	// Path is the one that was named, or where the search upward began.
+	Path   string
+	Source Source // the zero Source when none was named
+	Err    error
+}
+
+// Error names the path and what was looked for.
+func (e *NoDataDirError) Error() string {
+	if e.Source.Kind == "" {
+		return fmt.Sprintf("find data dir: no %s in %s or above it", DataDirName, e.Path)
+	}
+	return fmt.Sprintf("open data dir %s (%s): %v", e.Path, e.Source, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *NoDataDirError) Unwrap() error { return e.Err }
+
+// ErrNothingKept is returned for a retention that would keep no bundle.
+var ErrNothingKept = errors.New("retention would keep nothing")
+
+// CheckRetention refuses a K or a number of days below one. Load accepts them,
+// because only pruning acts on them.
+func (c *Config) CheckRetention() error {
+	for _, n := range []Value[int]{c.RetainK, c.RetainDays} {
+		if n.V < 1 {
+			return &Error{Source: n.Source, Err: fmt.Errorf("%w: want at least 1, have %d", ErrNothingKept, n.V)}
+		}
+	}
+	return nil
+}
+
+// Topology returns the topology with the coordinates of both Chromas. Host and
+// Port are empty for a store that is no server; Path is then where it is.
+func (c *Config) Topology() memory.Topology {
+	return memory.Topology{Unified: c.Unified.V, KB: coords(c.KB.Store.V), MC: coords(c.MC.Store.V)}
+}
+
+func coords(s Store) memory.Coords {
+	s = s.withDatabase()
+	return memory.Coords{Host: s.Host, Port: s.Port, Path: s.Path, Tenant: s.Tenant, Database: s.Database}
+}
+
+// Load puts the configuration together. It fails with *Error for a value that
+// can't be right, and with *NoDataDirError.
+func Load(opts Options) (*Config, error) {
+	if opts.Env == nil {
+		opts.Env = func(string) (string, bool) { return "", false }
+	}
+	l := &loader{opts: opts, cfg: &Config{}}
+	steps := []func() error{
+		l.checkFlags, l.locate, l.preset, l.backupRoot, l.collections,
+		l.topology, l.vectors, l.layout, l.numbers, l.permission,
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return l.cfg, nil
+}
+
+// loader fills a Config, one step after the other.
+type loader struct {
+	opts Options
+	file file
+	cfg  *Config
+}
+
+func (l *loader) checkFlags() error {
+	for name, text := range l.opts.Flags {
+		if text == "" {
+			return &Error{Source: Source{Kind: FromFlag, Name: name}, Err: errors.New("the value is empty")}
+		}
+	}
+	return nil
+}
+
+// warn adds a warning.
+func (l *loader) warn(code, message, hint string) {
+	l.cfg.Findings = append(l.cfg.Findings, memory.Finding{Level: memory.Warning, Code: code, Message: message, Hint: hint})
+}
+
+// flag returns the value of a flag, and whether it was given.
+func (l *loader) flag(name string) (Value[string], bool) {
+	text, ok := l.opts.Flags[name]
+	return Value[string]{text, Source{Kind: FromFlag, Name: name}}, ok
+}
+
+// env returns the value of the first of names that is set to something.
+func (l *loader) env(names ...string) (Value[string], bool) {
+	for _, name := range names {
+		if text, ok := l.opts.Env(name); ok && text != "" {
+			return Value[string]{text, Source{Kind: FromEnvironment, Name: name}}, true
+		}
+	}
+	return Value[string]{}, false
+}
+
+// key returns the value of a key of the file, and whether it was given.
+func (l *loader) key(s scalar) (Value[string], bool) {
+	return Value[string]{s.text, l.file.source(s)}, s.given()
+}
+
+// fromPreset is the source of what the preset brings.
+func (l *loader) fromPreset() Source { return Source{Kind: FromPreset, Name: l.cfg.Preset.V} }
+
+// absolute resolves a path against what its source is relative to.
+func (l *loader) absolute(path Value[string]) (Value[string], error) {
+	base := l.opts.Start
+	if path.Source.Kind == FromFile {
+		base = filepath.Dir(l.file.path.V)
+	}
+	text, err := absolute(base, path.V)
+	if err != nil {
+		return path, &Error{Source: path.Source, Err: err}
+	}
+	return Value[string]{text, path.Source}, nil
+}
+
+func absolute(base, path string) (string, error) {
+	if path == "~" || len(path) > 1 && path[0] == '~' && (path[1] == '/' || path[1] == filepath.Separator) {
+		return "", errors.New("~ is only known to a shell: write the path out")
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(base, path)
+	}
+	if !filepath.IsAbs(path) {
+		return "", errors.New("the path is relative, and there is nothing that it is relative to")
+	}
+	return filepath.Clean(path), nil
+}

@@ -1,0 +1,68 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Row is one setting as a person reads it. Secrets are withheld.
+type Row struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Source string `json:"source"`
+}
+
+// Describe returns every setting in a fixed order. Names are those of the keys of
+// keepsake.yaml, with dots between them; a value that is not set is "".
+func (c *Config) Describe() []Row {
+	var rows []Row
+	add := func(name, value string, source Source) {
+		rows = append(rows, Row{name, value, source.String()})
+	}
+	add("config", c.File.V, c.File.Source)
+	add("preset", c.Preset.V, c.Preset.Source)
+	add("data-dir", c.DataDir.V, c.DataDir.Source)
+	add("backup-root", c.BackupRoot.V, c.BackupRoot.Source)
+	add("topology", c.Topology().Name(), c.Unified.Source)
+	c.KB.describe("stores.kb", add)
+	c.MC.describe("stores.mc", add)
+	for _, s := range []struct {
+		name  string
+		store Value[Store]
+	}{
+		{"stores.graph", c.Graph},
+		{"stores.concepts", c.Concepts},
+		{"stores.trajectories", c.Trajectories},
+		{"stores.mailbox", c.Mailbox},
+	} {
+		add(s.name, s.store.V.String(), s.store.Source)
+	}
+	add("collections.knowledge-base", c.KnowledgeBase.V, c.KnowledgeBase.Source)
+	add("collections.memory", c.Memories.V, c.Memories.Source)
+	add("collections.summaries", c.Summaries.V, c.Summaries.Source)
+	add("retention.keep", strconv.Itoa(c.RetainK.V), c.RetainK.Source)
+	add("retention.days", strconv.Itoa(c.RetainDays.V), c.RetainDays.Source)
+	add("vector-dimension", strconv.Itoa(c.VectorDimension.V), c.VectorDimension.Source)
+	add("production-destructive", strconv.FormatBool(c.AllowProduction.V), c.AllowProduction.Source)
+	return rows
+}
+
+func (v Vectors) describe(name string, add func(name, value string, source Source)) {
+	add(name, v.Store.V.String(), v.Store.Source)
+	add(name+".token", v.Token.V.String(), v.Token.Source)
+	if len(v.Headers.V) > 0 {
+		names := slices.Sorted(maps.Keys(v.Headers.V))
+		add(name+".headers", strings.Join(names, ", ")+" (values withheld)", v.Headers.Source)
+	}
+	for _, n := range []struct {
+		name  string
+		value Value[int]
+	}{{"page-rows", v.PageRows}, {"page-bytes", v.PageBytes}} {
+		if n.value.V > 0 {
+			add(fmt.Sprintf("%s.%s", name, n.name), strconv.Itoa(n.value.V), n.value.Source)
+		}
+	}
+}

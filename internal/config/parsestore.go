@@ -1,0 +1,157 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"keepsake/internal/memory"
+)
+
+// StoreForms lists what ParseStore reads, for usage texts.
+const StoreForms = "chroma:http://host:port[/tenant/database][#collection], chromadir:PATH, collections:FILE, graph:FILE, files:DIR"
+
+// ErrCredentials is returned for an address that carries a user name, a password
+// or a query. Tokens come from the environment or from a file, because command
+// lines and configurations are seen by others.
+var ErrCredentials = errors.New("credentials don't belong in an address")
+
+var (
+	hostName       = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$`)
+	collectionName = regexp.MustCompile(`^[A-Za-z0-9._-]{3,512}$`)
+)
+
+// ParseStore reads one STORE: a kind, a colon, and what that kind needs.
+// Paths are kept as they are; a Windows path needs no escaping. Its errors never
+// repeat an address, which may hold a secret.
+func ParseStore(text string) (Store, error) {
+	store, err := parseStore(text)
+	if err != nil {
+		return Store{}, fmt.Errorf("parse store: %w", err)
+	}
+	return store, nil
+}
+
+func parseStore(text string) (Store, error) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return Store{}, errors.New("control characters or invalid UTF-8")
+	}
+	kind, rest, found := strings.Cut(text, ":")
+	if !found {
+		return Store{}, errors.New("no kind; want " + StoreForms)
+	}
+	switch kind {
+	case memory.KindChroma:
+		return parseChroma(rest)
+	case memory.KindChromaDir, memory.KindCollections, memory.KindGraph, memory.KindFiles:
+		if strings.TrimSpace(rest) == "" {
+			return Store{}, errors.New(kind + ": no path")
+		}
+		return Store{Kind: kind, Path: rest}, nil
+	}
+	return Store{}, fmt.Errorf("unknown kind %.20q; want %s", kind, StoreForms)
+}
+
+func parseChroma(address string) (Store, error) {
+	if strings.ContainsAny(address, "@?") {
+		return Store{}, fmt.Errorf("chroma: %w", ErrCredentials)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		// url.Error repeats the address.
+		if parse := (*url.Error)(nil); errors.As(err, &parse) {
+			err = parse.Err
+		}
+		return Store{}, fmt.Errorf("chroma: %w", err)
+	}
+	store := Store{Kind: memory.KindChroma, Scheme: u.Scheme}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Opaque != "" {
+		return Store{}, errors.New("chroma: the address has to begin with http:// or https://")
+	}
+	if store.Host, err = parseHost(u.Hostname()); err != nil {
+		return Store{}, err
+	}
+	if store.Port, err = parsePort(u.Port(), u.Scheme); err != nil {
+		return Store{}, err
+	}
+	path := u.RawPath // as it was written, where that isn't how it would be escaped
+	if path == "" {
+		path = u.EscapedPath()
+	}
+	if store.Tenant, store.Database, err = parseDatabase(path); err != nil {
+		return Store{}, err
+	}
+	if strings.Contains(address, "#") {
+		if store.Collection, err = parseCollection(u.Fragment); err != nil {
+			return Store{}, err
+		}
+	}
+	return store, nil
+}
+
+func parseHost(host string) (string, error) {
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
+		return ip.String(), nil
+	}
+	if !hostName.MatchString(host) {
+		return "", errors.New("chroma: no host, or one that is no name and no address")
+	}
+	return strings.ToLower(host), nil
+}
+
+// parsePort reads a port. http has no default here: Chroma's 8000 and the web's
+// 80 would be two guesses.
+func parsePort(port, scheme string) (int, error) {
+	if port == "" && scheme == "https" {
+		return 443, nil
+	}
+	if port == "" {
+		return 0, errors.New("chroma: no port; want http://host:port")
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return 0, errors.New("chroma: the port is no number from 1 to 65535")
+	}
+	return int(n), nil
+}
+
+func parseDatabase(path string) (tenant, database string, err error) {
+	if path == "" || path == "/" {
+		return "", "", nil
+	}
+	parts := strings.Split(path[1:], "/")
+	for i, part := range parts {
+		if parts[i], err = url.PathUnescape(part); err != nil {
+			return "", "", errors.New("chroma: the tenant or the database is escaped wrongly")
+		}
+	}
+	if len(parts) != 2 || slices.ContainsFunc(parts, badSegment) {
+		return "", "", errors.New("chroma: want /tenant/database after the port, or nothing")
+	}
+	return parts[0], parts[1], nil
+}
+
+// badSegment reports whether s would be taken for something else as a part of a
+// path in a request.
+func badSegment(s string) bool {
+	return s == "" || s == "." || s == ".." || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
+}
+
+func parseCollection(name string) (string, error) {
+	if !collectionName.MatchString(name) {
+		return "", fmt.Errorf("collection %.40q: want 3 to 512 letters, digits, dots, dashes and underscores", name)
+	}
+	for _, part := range []string{"-shadow-", "-parking-"} {
+		if strings.Contains(name, part) {
+			return "", fmt.Errorf("collection %.40q: a name with %q is one of Neo's own leftovers, never a source", name, part)
+		}
+	}
+	return name, nil
+}

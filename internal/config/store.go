@@ -1,0 +1,84 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+
+	"keepsake/internal/memory"
+)
+
+// Chroma's own names for the tenant and the database that are there from the start.
+const (
+	DefaultTenant   = "default_tenant"
+	DefaultDatabase = "default_database"
+)
+
+// Store says where sections live, as a STORE of the command line does. Fields
+// that don't apply to its kind are empty.
+type Store struct {
+	Kind string // memory.KindChroma, KindChromaDir, KindCollections, KindGraph, KindFiles
+
+	// Scheme is http or https, Host a name or an address without brackets. They
+	// and Port are of a Chroma server.
+	Scheme, Host string
+	Port         int
+	// Tenant and Database are both set or both empty; empty means Chroma's own.
+	Tenant, Database string
+	// Collection is empty where the sections' own names are meant.
+	Collection string
+
+	// Path is a file or a folder, of every other kind.
+	Path string
+}
+
+// Address returns "http://host:port" of a Chroma server, "" of another kind.
+func (s Store) Address() string {
+	if s.Kind != memory.KindChroma {
+		return ""
+	}
+	return s.Scheme + "://" + net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
+}
+
+// String returns the store as ParseStore reads it.
+func (s Store) String() string {
+	switch s.Kind {
+	case "":
+		return ""
+	case memory.KindChroma:
+	default:
+		return s.Kind + ":" + s.Path
+	}
+	text := s.Kind + ":" + s.Address()
+	if s.Tenant != "" {
+		text += "/" + url.PathEscape(s.Tenant) + "/" + url.PathEscape(s.Database)
+	}
+	if s.Collection != "" {
+		text += "#" + s.Collection
+	}
+	return text
+}
+
+// Same reports whether both are one place: the same server, tenant and database,
+// or the same path. Two names of one host are not seen through.
+func (s Store) Same(t Store) bool {
+	s.Collection, t.Collection = "", ""
+	return s.withDatabase() == t.withDatabase()
+}
+
+// withDatabase names the tenant and the database of a Chroma that left them out.
+func (s Store) withDatabase() Store {
+	if s.Kind == memory.KindChroma && s.Tenant == "" {
+		s.Tenant, s.Database = DefaultTenant, DefaultDatabase
+	}
+	return s
+}
+
+// holdsVectors reports whether the store can hold the knowledge base and memories.
+func (s Store) holdsVectors() bool {
+	switch s.Kind {
+	case memory.KindChroma, memory.KindChromaDir, memory.KindCollections:
+		return true
+	}
+	return false
+}
