@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -108,39 +106,13 @@ func (l *look) tidy() {
 	_ = db.Close()
 }
 
-// locate resolves the links of path. A link to nothing is an error, not an
-// absent file: its disk may be missing.
+// locate resolves the links of path and wants a file there, or nothing.
 func locate(path string) (resolved string, found bool, err error) {
-	if path, err = filepath.Abs(path); err != nil {
-		return path, false, err
+	resolved, info, err := store.Locate(path)
+	if err == nil && info != nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("it is no file but %s", info.Mode().Type())
 	}
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(path); err == nil {
-			return path, false, errors.New("it is a link to nothing")
-		}
-		resolved, err = resolveParent(path)
-		return resolved, false, err
-	}
-	if err != nil {
-		return path, false, err
-	}
-	if !info.Mode().IsRegular() {
-		return path, false, fmt.Errorf("it is no file but %s", info.Mode().Type())
-	}
-	resolved, err = filepath.EvalSymlinks(path)
-	return resolved, true, err
-}
-
-// resolveParent resolves the links in the deepest folder of path that exists.
-func resolveParent(path string) (string, error) {
-	dir, name := filepath.Split(path)
-	dir = filepath.Clean(dir)
-	resolved, err := filepath.EvalSymlinks(dir)
-	if errors.Is(err, fs.ErrNotExist) && dir != path {
-		resolved, err = resolveParent(dir)
-	}
-	return filepath.Join(resolved, name), err
+	return resolved, info != nil, err
 }
 
 func exists(path string) bool {

@@ -1,0 +1,133 @@
+package flat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+	"os"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// batchBytes is how much one write appends, but for a line that is longer. An
+// agent that appends too comes between two of them.
+const batchBytes = 1 << 20
+
+// extend appends the records that the live file lacks.
+func (m *merger) extend(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
+	file, err := os.OpenFile(m.path, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return unreachable(m.path, err)
+	}
+	a := &appender{merger: m, file: file}
+	err = a.run(ctx, records)
+	return errors.Join(err, a.close())
+}
+
+// appender appends to one file.
+type appender struct {
+	*merger
+	file  *os.File
+	live  *index
+	batch []byte // whole lines
+	// endTorn says that the torn line at the end is one of the records, and gets
+	// its newline even when nothing else is appended.
+	endTorn bool
+}
+
+func (a *appender) run(ctx context.Context, records iter.Seq2[memory.Record, error]) (err error) {
+	if a.live, err = indexFile(ctx, a.file, a.keyed, true); err != nil {
+		return a.failed("read", err)
+	}
+	a.result.Before = a.live.rows
+	if err := a.each(ctx, records, true, a.one); err != nil {
+		return err
+	}
+	if err := a.flush(); err != nil {
+		return err
+	}
+	if err := a.file.Sync(); err != nil {
+		return a.failed("append to", err)
+	}
+	return nil
+}
+
+// one appends a record unless it, or its key, is there.
+func (a *appender) one(rec memory.Record) error {
+	id := a.live.identify(rec)
+	if a.live.has(id) || a.live.hasKey(id) {
+		if t := a.live.torn; a.live.isTorn && (id.line == t.line || id.key == t.key && id.key != hash{}) {
+			a.endTorn = true
+		}
+		return nil
+	}
+	a.batch = append(append(a.batch, rec...), '\n')
+	if len(a.batch) < batchBytes {
+		return nil
+	}
+	return a.flush()
+}
+
+// flush appends the batch with one write, and counts what of it is in the file
+// even when that fails in the middle.
+func (a *appender) flush() error {
+	if len(a.batch) == 0 && !a.endTorn {
+		return nil
+	}
+	torn, err := a.isTorn()
+	if err != nil {
+		return a.failed("read", err)
+	}
+	if a.endTorn = false; !torn && len(a.batch) == 0 {
+		return nil
+	}
+	out := a.batch
+	if torn {
+		out = append([]byte{'\n'}, out...)
+	}
+	n, err := a.file.Write(out)
+	if torn {
+		n = max(0, n-1)
+	}
+	whole := a.batch[:bytes.LastIndexByte(a.batch[:n], '\n')+1]
+	a.batch = a.batch[:0]
+	if err != nil {
+		return errors.Join(a.failed("append to", err), a.added(whole))
+	}
+	return a.added(whole)
+}
+
+// isTorn reports whether the file's last byte is no newline. It looks each time:
+// an agent may have died in the middle of a line since.
+func (a *appender) isTorn() (bool, error) {
+	info, err := a.file.Stat()
+	if err != nil || info.Size() == 0 {
+		return false, err
+	}
+	var last [1]byte
+	_, err = a.file.ReadAt(last[:], info.Size()-1)
+	return last[0] != '\n', err
+}
+
+// added counts and reports whole lines that were appended.
+func (a *appender) added(whole []byte) error {
+	a.result.Added += int64(bytes.Count(whole, []byte{'\n'}))
+	if a.opts.Report == nil {
+		return nil
+	}
+	for line := range bytes.Lines(whole) {
+		if err := a.report(store.Added, line[:len(line)-1], ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *appender) close() error {
+	if err := a.file.Close(); err != nil {
+		return a.failed("close", err)
+	}
+	return nil
+}

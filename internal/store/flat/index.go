@@ -1,0 +1,128 @@
+package flat
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+
+	"keepsake/internal/record"
+)
+
+// index is what a live file holds, as hashes: about 40 bytes a line. A log is
+// known by the bytes of its lines, a keyed file by the canonical form of its
+// lines and by their keys.
+type index struct {
+	keyed bool
+	rows  int64 // whole lines
+	lines map[hash]uint32
+	keys  map[hash]struct{}
+	// torn is what identifies the last line when it has no newline yet.
+	torn   identity
+	isTorn bool
+
+	scanner record.Scanner
+	key     []byte
+}
+
+// hash is half a SHA-256.
+type hash [16]byte
+
+// identity is who a line is. key is zero for a line without one.
+type identity struct{ line, key hash }
+
+// identify hashes a line.
+func (x *index) identify(line []byte) identity {
+	if !x.keyed {
+		sum := sha256.Sum256(line)
+		return identity{line: hash(sum[:16])}
+	}
+	digest := x.scanner.LineDigest(line)
+	id := identity{line: hash(digest[:16])}
+	if key, found := x.keyOf(line); found {
+		sum := sha256.Sum256(key)
+		id.key = hash(sum[:16])
+	}
+	return id
+}
+
+// keyOf is the key of a line: its id, else its source, target and type.
+func (x *index) keyOf(line []byte) (key []byte, found bool) {
+	if isJSON, err := x.scanner.Line(line); err != nil || !isJSON {
+		return nil, false
+	}
+	if key, found = appendValue(x.key[:0], line, "id"); !found {
+		key, found = x.key[:0], true
+		for _, name := range []string{"source", "target", "type"} {
+			var has bool
+			key, has = appendValue(append(key, 0), line, name)
+			found = found && (has || name == "type")
+		}
+	}
+	x.key = key
+	return key, found
+}
+
+// appendValue appends a member of a JSON object in canonical form.
+func appendValue(dst, object []byte, name string) ([]byte, bool) {
+	span, found := record.Lookup(object, name)
+	if !found {
+		return dst, false
+	}
+	value, err := record.AppendCanonical(dst, span.Of(object))
+	return value, err == nil
+}
+
+func (x *index) add(id identity) {
+	x.lines[id.line]++
+	if id.key != (hash{}) {
+		x.keys[id.key] = struct{}{}
+	}
+}
+
+// has reports whether the file holds the line itself. Each line of a log can be
+// found as often as it is there.
+func (x *index) has(id identity) bool {
+	n := x.lines[id.line]
+	if n > 0 && !x.keyed {
+		x.lines[id.line] = n - 1
+	}
+	return n > 0
+}
+
+// hasKey reports whether the file holds a line of the same key.
+func (x *index) hasKey(id identity) bool {
+	_, found := x.keys[id.key]
+	return found && id.key != (hash{})
+}
+
+// indexFile reads a file as long as it is now. The torn line behind the last
+// newline, if there is one, counts only withTorn: it is as good as there for
+// who is going to end it.
+func indexFile(ctx context.Context, f readerAt, keyed, withTorn bool) (*index, error) {
+	x := &index{keyed: keyed, lines: map[hash]uint32{}, keys: map[hash]struct{}{}}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	lines := newLines(f, info.Size())
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		line, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		x.add(x.identify(line))
+	}
+	x.rows = lines.n
+	if withTorn && len(lines.tail) > 0 {
+		x.torn, x.isTorn = x.identify(lines.tail), true
+		x.add(x.torn)
+	}
+	return x, nil
+}
