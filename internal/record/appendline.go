@@ -16,8 +16,11 @@ const uriKey = `"chroma:uri"`
 // rest is for Vector.
 func (s *Scanner) AppendLine(dst []byte, body []byte, p *Page, i int) ([]byte, error) {
 	dst = append(append(dst, `{"id":`...), p.IDs[i].Of(body)...)
-	dst = appendEmbedding(append(dst, `,"embedding":`...), item(body, p.Embeddings, i))
-	dst, err := s.appendMetadata(append(dst, `,"metadata":`...), item(body, p.Metadatas, i), item(body, p.URIs, i))
+	dst, err := appendEmbedding(append(dst, `,"embedding":`...), item(body, p.Embeddings, i))
+	if err != nil {
+		return dst, err
+	}
+	dst, err = s.appendMetadata(append(dst, `,"metadata":`...), item(body, p.Metadatas, i), item(body, p.URIs, i))
 	if err != nil {
 		return dst, err
 	}
@@ -34,23 +37,15 @@ func item(body []byte, column []Span, i int) []byte {
 }
 
 // appendEmbedding appends the array without its whitespace. There is none as a
-// rule, and looking for it so is faster than copying byte for byte.
-func appendEmbedding(dst, array []byte) []byte {
+// rule, and looking for it first is faster than copying byte for byte.
+func appendEmbedding(dst, array []byte) ([]byte, error) {
 	for _, c := range [...]byte{' ', '\n', '\t', '\r'} {
 		if bytes.IndexByte(array, c) >= 0 {
-			return appendSpaceless(dst, array)
+			// Checked, because 1 2 must not become 12.
+			return AppendCompact(dst, array)
 		}
 	}
-	return append(dst, array...)
-}
-
-func appendSpaceless(dst, array []byte) []byte {
-	for _, c := range array {
-		if !isSpace(c) {
-			dst = append(dst, c)
-		}
-	}
-	return dst
+	return append(dst, array...), nil
 }
 
 // appendMetadata appends a metadata object or null, sorted, with the uri in it.
