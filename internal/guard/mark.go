@@ -123,9 +123,10 @@ func isMarked(p place) bool {
 	return json.Unmarshal(text, &m) == nil && m == markFor(p.id)
 }
 
-// readSmall reads a regular file with one name, of at most limit bytes.
+// readSmall reads a regular file with one name, of at most limit bytes. Its
+// folder is resolved already.
 func readSmall(path string, limit int64) ([]byte, error) {
-	p, err := resolve(path)
+	p, err := look(path)
 	if err != nil {
 		return nil, err
 	}

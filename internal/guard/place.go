@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -43,30 +42,7 @@ func resolve(path string) (place, error) {
 	if err != nil {
 		return place{}, fmt.Errorf("resolve path: %w", err)
 	}
-	if err := p.confirm(path); err != nil {
-		return place{}, fmt.Errorf("resolve path: %w", err)
-	}
 	return p, nil
-}
-
-// confirm asks the system where path leads. The walk reads the text of links,
-// and that of a magic one (/proc/1/root) is not where it leads.
-func (p place) confirm(path string) error {
-	straight, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) && !p.exists {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	walked, err := os.Lstat(p.resolved)
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(straight, walked) {
-		return fmt.Errorf("%s and %s are not the same file", path, p.resolved)
-	}
-	return nil
 }
 
 // same reports whether q is what p was. Where nothing is there yet, only the

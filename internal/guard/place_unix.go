@@ -36,10 +36,40 @@ func walk(path string) (place, error) {
 			return place{}, err
 		}
 		if absent {
-			return w.absent(part)
+			return w.absent(part, path)
 		}
 	}
-	return w.here()
+	p, err := w.here()
+	if err != nil {
+		return place{}, err
+	}
+	return p, p.confirm(path)
+}
+
+// confirm asks the system where path leads. The walk reads the text of links,
+// and that of a magic one (/proc/1/root) is not where it leads.
+func (p place) confirm(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && !p.exists {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if id, _, err := identify(info); err != nil || !p.exists || id != p.id {
+		return fmt.Errorf("%s does not lead to %s", path, p.resolved)
+	}
+	return nil
+}
+
+// identify returns a file's identity and how many names it has.
+func identify(info fs.FileInfo) (id fileID, links uint64, err error) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fileID{}, 0, fmt.Errorf("%s: the system gives no device and inode", info.Name())
+	}
+	//nolint:unconvert // the types differ between systems
+	return fileID{device: uint64(stat.Dev), inode: uint64(stat.Ino)}, uint64(stat.Nlink), nil
 }
 
 // step goes to part, or through it when it is a link.
@@ -86,7 +116,7 @@ func (w *walker) follow(link string) error {
 
 // absent ends the walk at the first part that isn't there. What follows is taken
 // as written, so a ".." in it would be a guess.
-func (w *walker) absent(part string) (place, error) {
+func (w *walker) absent(part, path string) (place, error) {
 	resolved := filepath.Join(w.at, part)
 	for _, name := range w.rest {
 		if name == ".." {
@@ -95,8 +125,11 @@ func (w *walker) absent(part string) (place, error) {
 		w.neo = w.neo || isNeoDataDir(name)
 	}
 	p, err := w.here()
+	if err != nil {
+		return place{}, err
+	}
 	p.resolved, p.exists = filepath.Join(resolved, filepath.Join(w.rest...)), false
-	return p, err
+	return p, p.confirm(path)
 }
 
 // here is the place of the part that was reached.
@@ -112,16 +145,13 @@ func look(path string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return place{}, fmt.Errorf("%s: the system gives no device and inode", path)
+	id, links, err := identify(info)
+	if err != nil {
+		return place{}, err
 	}
-	p := place{resolved: path, exists: true, mount: mountOf(path), kind: info.Mode().Type()}
-	//nolint:unconvert // the types differ between systems
-	p.id = fileID{device: uint64(stat.Dev), inode: uint64(stat.Ino)}
+	p := place{resolved: path, exists: true, mount: mountOf(path), kind: info.Mode().Type(), id: id}
 	if p.isFile() {
-		//nolint:unconvert // likewise
-		p.links = uint64(stat.Nlink)
+		p.links = links
 	}
 	return p, nil
 }

@@ -12,7 +12,7 @@ func temporaryFolder(p place) (string, bool) {
 		if !ok || !p.below(folder) {
 			continue
 		}
-		if root, err := resolve(folder); err == nil && root.isFolder() && p.on(root) {
+		if root, err := look(folder); err == nil && root.isFolder() && p.on(root) {
 			return folder, true
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
+	"strconv"
 )
 
 // Token is the second factor: a random nonce, known only to who was shown the
@@ -82,11 +82,11 @@ func (t Token) sealed(body []byte, seal string) bool {
 
 // digest hashes parts so that no two lists of parts look alike.
 func digest(parts ...string) string {
-	var b strings.Builder
-	b.WriteString("keepsake guard\n")
+	text := []byte("keepsake guard\n")
 	for _, part := range parts {
-		fmt.Fprintf(&b, "%d:%s", len(part), part)
+		text = strconv.AppendInt(text, int64(len(part)), 10)
+		text = append(append(text, ':'), part...)
 	}
-	sum := sha256.Sum256([]byte(b.String()))
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
