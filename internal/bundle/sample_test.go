@@ -1,0 +1,258 @@
+package bundle_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+)
+
+const (
+	sampleTime = "2026-11-22T22-41-33.610Z"
+	sampleName = "backup-" + sampleTime
+	memoryID   = "6f6c1c5e-8f2b-4a43-9a57-2f0d6a1f0c11"
+	dimension  = 16
+)
+
+func at(t testing.TB, ts string) time.Time {
+	t.Helper()
+	when, err := bundle.ParseTimestamp(ts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return when
+}
+
+// part is one section of a sample bundle.
+type part struct {
+	spec memory.SectionSpec
+	rows []string
+}
+
+// vectorRows makes n rows of a vector section.
+func vectorRows(prefix string, n int) []string {
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	rows := make([]string, n)
+	for i := range rows {
+		var numbers []string
+		for range dimension {
+			numbers = append(numbers, fmt.Sprint(float32(r.NormFloat64())))
+		}
+		rows[i] = fmt.Sprintf(`{"id":"%s-%d","embedding":[%s],"metadata":{"n":%d,"text":"ünïcode 🔧"},"document":"row %d"}`,
+			prefix, i, strings.Join(numbers, ","), i, i)
+	}
+	return rows
+}
+
+func graphRows(nodes, edges int) []string {
+	var rows []string
+	for i := range nodes {
+		rows = append(rows, fmt.Sprintf(`{"type":"node","data":{"id":"n-%d","label":"System","properties":{"name":"node %d"}}}`, i, i))
+	}
+	for i := range edges {
+		rows = append(rows, fmt.Sprintf(`{"type":"edge","data":{"id":"n-%d","source":"n-%d","target":"n-%d","type":"FITS","properties":{"weight":0.5}}}`, i, i%nodes, (i+1)%nodes))
+	}
+	return rows
+}
+
+// sampleParts has every kind of section, with a line that is no JSON among them.
+func sampleParts() []part {
+	vectors := func(name memory.Section, collection string, rows []string) part {
+		return part{memory.SectionSpec{
+			Name: name, Kind: memory.Vectors, Dimension: dimension, Distance: "cosine", Rows: int64(len(rows)),
+			Collection: &memory.Collection{
+				ID: "0d7e5b1e-0000-4000-8000-000000000000", Name: collection,
+				Metadata: memory.RawJSON(`{"made_by":"a test <&>"}`), Schema: memory.RawJSON(`{"defaults":{"x":1.50}}`),
+			},
+			Locator: memory.Locator{Kind: memory.KindChroma, Address: "http://127.0.0.1:18000", Tenant: "default_tenant", Database: "default_database", Collection: collection},
+		}, rows}
+	}
+	lines := func(name memory.Section, rows ...string) part {
+		return part{memory.SectionSpec{Name: name, Kind: memory.Lines}, rows}
+	}
+	return []part{
+		{memory.SectionSpec{Name: memory.Graph, Kind: memory.Elements}, graphRows(12, 8)},
+		vectors(memory.Memories, "neo-agent-memory", vectorRows("mem", 20)),
+		vectors(memory.Summaries, "neo-agent-sessions", vectorRows("summary", 5)),
+		vectors(memory.KnowledgeBase, "neo-knowledge-base", vectorRows("kb", 30)),
+		lines("concepts/nodes", `{"id":"saw","tier":1}`, `no JSON at all`, `{"id":"plane"}`),
+		lines("concepts/edges", `{"source":"saw","target":"plane"}`),
+		lines(memory.TrajectoryLog, `{"messages":[]}`, `{"messages":[1.0]}`),
+		lines(memory.MailboxSentToCull, `any line: it is opaque`, `{"id":"m-1"}`),
+	}
+}
+
+func records(rows []string) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		for _, row := range rows {
+			if !yield(memory.Record(row), nil) {
+				return
+			}
+		}
+	}
+}
+
+func options(t testing.TB, root string) bundle.Options {
+	return bundle.Options{
+		Root: root, Now: at(t, sampleTime), Tool: "keepsake test",
+		Owner: bundle.Owner{PID: os.Getpid(), Host: "host", BootID: "boot"},
+	}
+}
+
+func capture(rows int) memory.Capture {
+	n := int64(rows)
+	return memory.Capture{Before: n, After: n, Held: n, Method: "files"}
+}
+
+func sampleMeta(sections []bundle.SectionMeta) *bundle.Meta {
+	coords := memory.Coords{Host: "localhost", Port: 18000, Tenant: "default_tenant", Database: "default_database"}
+	other := coords
+	other.Port = 18001
+	return &bundle.Meta{
+		CompletedAt: time.Date(2026, 11, 22, 22, 41, 40, 0, time.UTC),
+		Topology:    &memory.Topology{KB: coords, MC: other},
+		NeoVersion:  "13.1.0",
+		Keepsake: &bundle.Keepsake{
+			MemoryID: memoryID, Reason: bundle.ReasonBackup, Sequence: 17, Status: bundle.Complete, Sections: sections,
+		},
+	}
+}
+
+// write writes the parts as one bundle, and returns what came of each step.
+func write(opts bundle.Options, parts []part, adapt func(*bundle.Meta)) (path string, err error) {
+	ctx := context.Background()
+	w, err := bundle.Create(ctx, opts)
+	if err != nil {
+		return "", err
+	}
+	defer w.Abort()
+	var sections []bundle.SectionMeta
+	for _, p := range parts {
+		s, err := w.Write(ctx, p.spec, records(p.rows))
+		if err != nil {
+			return "", err
+		}
+		sections = append(sections, s.Meta(capture(len(p.rows))))
+	}
+	meta := sampleMeta(sections)
+	if adapt != nil {
+		adapt(meta)
+	}
+	return w.Publish(ctx, meta)
+}
+
+// sample publishes the sample bundle in a root of its own.
+func sample(t testing.TB) string {
+	t.Helper()
+	path, err := write(options(t, t.TempDir()), sampleParts(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func open(t testing.TB, path string) *bundle.Bundle {
+	t.Helper()
+	b, err := bundle.Open(path, bundle.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func verify(t testing.TB, path string, level bundle.Level) *bundle.Report {
+	t.Helper()
+	report, err := open(t, path).Verify(context.Background(), level, bundle.VerifyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// collect returns copies of a section's rows.
+func collect(t testing.TB, b *bundle.Bundle, section memory.Section) []string {
+	t.Helper()
+	var rows []string
+	for row, err := range b.Records(context.Background(), section) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, string(row))
+	}
+	return rows
+}
+
+// codes returns the findings of a level as "code file:line", sorted.
+func codes(findings []memory.Finding, level memory.Level) []string {
+	all := []string{}
+	for _, f := range findings {
+		if f.Level == level {
+			text := f.Code + " " + f.File
+			if f.Line > 0 {
+				text += fmt.Sprintf(":%d", f.Line)
+			}
+			all = append(all, strings.TrimSpace(text))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// state is every path below root with its mode and content, as one string to
+// compare: what was there must be byte-identical afterwards.
+func state(t testing.TB, root string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(root, path)
+		fmt.Fprintf(&b, "%s %s ", info.Mode(), rel)
+		if info.Mode().IsRegular() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			sum := sha256.Sum256(data)
+			b.WriteString(hex.EncodeToString(sum[:]))
+		}
+		b.WriteByte('\n')
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// names lists a directory.
+func names(t testing.TB, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{}
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
