@@ -1,0 +1,129 @@
+// Package backup reads every section of a memory into one bundle, or publishes
+// nothing. Growth while it reads is no loss; a row that was there throughout
+// and isn't in the bundle is.
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// Source is one store and what is wanted of it.
+type Source struct {
+	// Name says in messages what the store is: "Chroma of mc".
+	Name  string
+	Store store.Store
+	// Sections are those that must be there; none takes what the store has.
+	Sections []memory.Section
+	Kind     memory.Kind
+	// Subsystem is what the store serves when Sections is empty.
+	Subsystem memory.Subsystem
+}
+
+// Options say what to back up and how. Bundle, Identity and Provenance are
+// written into the meta as they are.
+type Options struct {
+	Sources []Source
+	// Only selects subsystems or sections; none selects all.
+	Only []string
+	// AllowDegraded publishes also when a section could not be read whole.
+	AllowDegraded bool
+
+	Bundle       bundle.Options
+	MemoryID     string
+	LastSequence int64 // the highest that is known; the bundle takes a higher one
+	Topology     memory.Topology
+	NeoVersion   string // "" when unknown
+	GitSHA       string // "" when unknown
+	Tags         map[string]string
+
+	Progress store.Progress
+	Clock    func() time.Time
+}
+
+// Errors that callers test for.
+var (
+	// ErrIncomplete says that a section could not be read whole, so that there
+	// is no bundle.
+	ErrIncomplete = errors.New("no bundle was made")
+	// ErrParity says that fewer rows were read than were there throughout.
+	ErrParity = errors.New("row-count parity failed")
+)
+
+// Run makes one bundle of the sources and returns what it did. With an error
+// nothing is published; the receipt, when there is one, says what was seen.
+// A receipt whose Status is degraded was published all the same.
+func Run(ctx context.Context, opts Options) (*Receipt, error) {
+	r := &run{opts: opts, receipt: &Receipt{StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID}}
+	defer r.close()
+	if err := r.open(ctx); err != nil {
+		return r.receipt, err
+	}
+	if err := r.write(ctx); err != nil {
+		return r.receipt, err
+	}
+	return r.receipt, nil
+}
+
+// Survey looks at the sources as a backup would and says what it would hold.
+func Survey(ctx context.Context, opts Options) (*Receipt, error) {
+	r := &run{opts: opts, receipt: &Receipt{StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID, DryRun: true}}
+	defer r.close()
+	err := r.open(ctx)
+	for _, s := range r.wanted {
+		r.receipt.Sections = append(r.receipt.Sections, SectionReceipt{Section: s.spec.Name, Rows: s.spec.Rows, Locator: s.spec.Locator})
+	}
+	return r.receipt, err
+}
+
+// run is one backup on its way.
+type run struct {
+	opts     Options
+	receipt  *Receipt
+	sessions []store.Session
+	wanted   []wanted
+	failed   []bundle.SectionMeta  // sections that could not be opened
+	seen     map[store.Session]int // findings already taken over
+}
+
+// wanted is one section that exists, and where to read it.
+type wanted struct {
+	spec    memory.SectionSpec
+	session store.Session
+}
+
+func (r *run) write(ctx context.Context) error {
+	w, err := bundle.Create(ctx, r.opts.Bundle)
+	if err != nil {
+		return fmt.Errorf("create bundle: %w", err)
+	}
+	// Abort is harmless once the bundle is published.
+	defer func() { _ = w.Abort() }()
+	sections, err := r.readAll(ctx, w)
+	if err != nil {
+		return err
+	}
+	meta, err := r.meta(append(r.failed, sections...))
+	if err != nil {
+		return err
+	}
+	path, err := w.Publish(ctx, meta)
+	if err != nil {
+		return fmt.Errorf("publish bundle: %w", err)
+	}
+	r.receipt.published(path, meta, r.opts.Clock())
+	return nil
+}
+
+func (r *run) close() {
+	for _, s := range r.sessions {
+		// Nothing was written through it: what it says on closing changes nothing.
+		_ = s.Close()
+	}
+}

@@ -1,0 +1,60 @@
+package backup
+
+import (
+	"fmt"
+
+	"keepsake/internal/bundle"
+)
+
+// meta says of the bundle what only the engine knows; the writer adds the rest.
+func (r *run) meta(sections []bundle.SectionMeta) (*bundle.Meta, error) {
+	sequence, parent, err := r.place()
+	if err != nil {
+		return nil, err
+	}
+	topology := r.opts.Topology
+	r.receipt.Topology = topology.Name()
+	return &bundle.Meta{
+		CompletedAt: r.opts.Clock().UTC(), Topology: &topology,
+		NeoVersion: r.opts.NeoVersion, GitSHA: r.opts.GitSHA,
+		Keepsake: &bundle.Keepsake{
+			MemoryID: r.opts.MemoryID, Reason: bundle.ReasonBackup,
+			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags, Sections: sections,
+		},
+	}, nil
+}
+
+// place finds the bundle's number in its memory's history, and the one before it.
+func (r *run) place() (int64, *bundle.Parent, error) {
+	catalog, err := bundle.List(r.opts.Bundle.Root)
+	if err != nil {
+		return 0, nil, fmt.Errorf("list bundles: %w", err)
+	}
+	highest := r.opts.LastSequence
+	var parent *bundle.Keepsake
+	var name string
+	for _, e := range catalog.Bundles {
+		if e.Meta == nil || e.Meta.Keepsake == nil || e.Meta.Keepsake.MemoryID != r.opts.MemoryID {
+			continue
+		}
+		k := e.Meta.Keepsake
+		if parent == nil || k.Sequence > parent.Sequence {
+			parent, name = k, e.Name
+		}
+		highest = max(highest, k.Sequence)
+	}
+	if parent == nil {
+		return highest + 1, nil, nil
+	}
+	return highest + 1, &bundle.Parent{Bundle: name, Seal: parent.Seal}, nil
+}
+
+// status is degraded when anything that was asked for is not in the bundle.
+func (r *run) status() bundle.Status {
+	for _, s := range r.receipt.Sections {
+		if s.Reason != "" {
+			return bundle.Degraded
+		}
+	}
+	return bundle.Complete
+}

@@ -1,0 +1,137 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// open takes the first look at every source. All sources that fail are told of.
+func (r *run) open(ctx context.Context) error {
+	var failed []error
+	for _, src := range r.opts.Sources {
+		if !r.asked(src) {
+			continue
+		}
+		if err := r.openSource(ctx, src); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			failed = append(failed, r.lost(src, err))
+		}
+	}
+	slices.SortStableFunc(r.wanted, func(a, b wanted) int { return rank(a.spec.Name) - rank(b.spec.Name) })
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	return nil
+}
+
+func (r *run) openSource(ctx context.Context, src Source) error {
+	sections := r.sections(src)
+	session, err := src.Store.Open(ctx, sections)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", src.Name, err)
+	}
+	r.sessions = append(r.sessions, session)
+	specs, err := session.Sections(ctx)
+	if err != nil {
+		return fmt.Errorf("list %s: %w", src.Name, err)
+	}
+	r.takeFindings(session)
+	present := map[memory.Section]bool{}
+	for _, spec := range specs {
+		present[spec.Name] = true
+		if r.selected(spec.Name) {
+			r.wanted = append(r.wanted, wanted{spec: spec, session: session})
+		}
+	}
+	var absent []error
+	for _, s := range sections {
+		if !present[s] {
+			absent = append(absent, fmt.Errorf("%s has no %s: %w", src.Name, s, store.ErrAbsent))
+		}
+	}
+	return errors.Join(absent...)
+}
+
+// lost returns the error of a source that can't be read, or, where a degraded
+// bundle is allowed, makes findings of it.
+func (r *run) lost(src Source, err error) error {
+	if !r.opts.AllowDegraded {
+		return err
+	}
+	have := map[memory.Section]bool{}
+	for _, w := range r.wanted {
+		have[w.spec.Name] = true
+	}
+	for _, s := range r.sections(src) {
+		if !have[s] {
+			r.receipt.lost(s, err)
+			r.failed = append(r.failed, bundle.FailedSection(memory.SectionSpec{Name: s, Kind: src.Kind}, memory.Capture{}, err))
+		}
+	}
+	if len(src.Sections) == 0 {
+		r.receipt.lost(memory.Section(src.Subsystem), err)
+	}
+	return nil
+}
+
+func (r *run) takeFindings(session store.Session) {
+	inspector, ok := session.(store.Inspector)
+	if !ok {
+		return
+	}
+	all := inspector.Findings()
+	if r.seen == nil {
+		r.seen = map[store.Session]int{}
+	}
+	r.receipt.Findings = append(r.receipt.Findings, all[r.seen[session]:]...)
+	r.seen[session] = len(all)
+}
+
+func (r *run) sections(src Source) []memory.Section {
+	var out []memory.Section
+	for _, s := range src.Sections {
+		if r.selected(s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// asked reports whether anything of the source was asked for. A source of a
+// subsystem is opened also for one section of it.
+func (r *run) asked(src Source) bool {
+	if len(src.Sections) > 0 {
+		return len(r.sections(src)) > 0
+	}
+	if len(r.opts.Only) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.opts.Only, func(selector string) bool {
+		return memory.Section(selector).Subsystem() == src.Subsystem
+	})
+}
+
+func (r *run) selected(s memory.Section) bool {
+	if len(r.opts.Only) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.opts.Only, s.Matches)
+}
+
+// rank puts the graph first, then mc, then kb, then files, so that what refers
+// to a row is never newer than the row.
+func rank(s memory.Section) int {
+	order := []memory.Subsystem{memory.GraphSystem, memory.MC, memory.KB}
+	if i := slices.Index(order, s.Subsystem()); i >= 0 {
+		return i
+	}
+	return len(order)
+}

@@ -1,0 +1,83 @@
+package backup
+
+import (
+	"context"
+	"fmt"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// readAll writes every wanted section into w. One that can't be read whole ends
+// the backup, unless a degraded bundle is allowed.
+func (r *run) readAll(ctx context.Context, w *bundle.Writer) ([]bundle.SectionMeta, error) {
+	var sections []bundle.SectionMeta
+	for _, want := range r.wanted {
+		s, err := r.read(ctx, w, want)
+		r.takeFindings(want.session)
+		if err != nil {
+			if ctx.Err() != nil || !r.opts.AllowDegraded {
+				return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
+			}
+			r.receipt.lost(want.spec.Name, err)
+			sections = append(sections, bundle.FailedSection(want.spec, memory.Capture{}, err))
+			continue
+		}
+		sections = append(sections, *s)
+	}
+	return sections, nil
+}
+
+// read writes one section and judges what was captured.
+func (r *run) read(ctx context.Context, w *bundle.Writer, want wanted) (*bundle.SectionMeta, error) {
+	name := want.spec.Name
+	reading, err := want.session.Read(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	r.opts.Progress.Begin("read", name, want.spec.Rows)
+	written, err := w.Write(ctx, want.spec, store.Metered(reading.All(), r.opts.Progress))
+	r.opts.Progress.End()
+	if err != nil {
+		return nil, fmt.Errorf("back up %s: %w", name, err)
+	}
+	capture, err := reading.Capture()
+	if err != nil {
+		return nil, fmt.Errorf("back up %s: %w", name, err)
+	}
+	return r.judge(want, written, capture)
+}
+
+// judge says whether a section is whole. Growth never fails it; a row that was
+// there throughout and isn't in the file does.
+func (r *run) judge(want wanted, written *bundle.Section, c memory.Capture) (*bundle.SectionMeta, error) {
+	name := want.spec.Name
+	c.Salvaged = written.Salvaged
+	for _, path := range written.Withheld {
+		r.receipt.warn("withheld", name, "%s looks like a secret of the collection's and is not in the bundle", path)
+	}
+	out := SectionReceipt{
+		Section: name, Status: bundle.Pass, Rows: written.Rows, Bytes: written.File.Bytes,
+		Dimension: written.Dimension, File: written.File.Path, Locator: want.spec.Locator, Capture: &c,
+	}
+	if lost := c.Missing + int64(len(c.Unreadable)); lost > 0 || written.Rows < c.Held-lost {
+		out.Status = bundle.Fail
+		out.Reason = fmt.Sprintf("%d of %d rows that were there throughout were read", written.Rows-c.Added, c.Held)
+		if !r.opts.AllowDegraded {
+			return nil, fmt.Errorf("back up %s: %w: %s", name, ErrParity, out.Reason)
+		}
+		r.receipt.warn("rows-missing", name, "%s", out.Reason)
+	}
+	if c.Salvaged > 0 {
+		out.Reason = fmt.Sprintf("%d rows are without their vector, which could not be read", c.Salvaged)
+		r.receipt.warn("salvaged", name, "%s", out.Reason)
+	}
+	if written.Rows == 0 && out.Status == bundle.Pass {
+		out.Status = bundle.Empty
+		r.receipt.warn("empty-source", name, "the source is there and has no rows: %s", want.spec.Locator)
+	}
+	r.receipt.Sections = append(r.receipt.Sections, out)
+	meta := written.Meta(c)
+	return &meta, nil
+}

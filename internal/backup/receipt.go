@@ -1,0 +1,68 @@
+package backup
+
+import (
+	"fmt"
+	"time"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+)
+
+// SectionReceipt is what became of one section.
+type SectionReceipt struct {
+	Section   memory.Section         `json:"section"`
+	Status    bundle.IntegrityStatus `json:"status"`
+	Rows      int64                  `json:"rows"` // -1 when they could not be counted
+	Bytes     int64                  `json:"bytes,omitempty"`
+	Dimension int                    `json:"dimension,omitempty"`
+	File      string                 `json:"file,omitempty"`
+	Locator   memory.Locator         `json:"source"`
+	Capture   *memory.Capture        `json:"capture,omitempty"`
+	// Reason says why a section is not whole.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Receipt is what a backup did.
+type Receipt struct {
+	DryRun    bool               `json:"dryRun,omitempty"`
+	Bundle    string             `json:"bundle,omitempty"` // its name; "" when none was published
+	Path      string             `json:"path,omitempty"`
+	Status    bundle.Status      `json:"status,omitempty"`
+	MemoryID  string             `json:"memoryId"`
+	Sequence  int64              `json:"sequence,omitempty"`
+	Topology  string             `json:"topology,omitempty"`
+	StartedAt time.Time          `json:"startedAt"`
+	EndedAt   time.Time          `json:"endedAt"`
+	Rows      int64              `json:"rows"`
+	Bytes     int64              `json:"bytes"`
+	Sections  []SectionReceipt   `json:"sections"`
+	Integrity []bundle.Integrity `json:"integrity,omitempty"`
+	Findings  []memory.Finding   `json:"findings,omitempty"`
+}
+
+// Degraded reports whether something that was asked for isn't in the bundle.
+func (r *Receipt) Degraded() bool { return r.Status == bundle.Degraded }
+
+func (r *Receipt) warn(code string, s memory.Section, format string, args ...any) {
+	r.Findings = append(r.Findings, memory.Finding{
+		Level: memory.Warning, Code: code, Section: s, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// lost notes a section that will not be in the bundle.
+func (r *Receipt) lost(s memory.Section, err error) {
+	r.Sections = append(r.Sections, SectionReceipt{Section: s, Status: bundle.Fail, Rows: -1, Reason: err.Error()})
+	r.warn("not-read", s, "not in the bundle: %v", err)
+}
+
+// published takes over what the bundle says of itself.
+func (r *Receipt) published(path string, meta *bundle.Meta, now time.Time) {
+	k := meta.Keepsake
+	r.Bundle, r.Path = bundle.Prefix+meta.Timestamp, path
+	r.Status, r.Sequence, r.Integrity = k.Status, k.Sequence, meta.Integrity
+	r.EndedAt = now.UTC()
+	for _, s := range r.Sections {
+		r.Rows += max(s.Rows, 0)
+		r.Bytes += s.Bytes
+	}
+}
