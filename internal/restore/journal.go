@@ -1,0 +1,159 @@
+package restore
+
+import (
+	"bufio"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"keepsake/internal/atomicfile"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// journal is the folder of one run: plan.json before the first write,
+// records.jsonl and unrestored.jsonl while it goes on, receipt.json at the end.
+type journal struct {
+	dir        string
+	records    *jsonl
+	unrestored *jsonl
+}
+
+type plannedSection struct {
+	Section memory.Section `json:"section"`
+	Rows    int64          `json:"rows"`
+	Target  memory.Locator `json:"target"`
+	Before  int64          `json:"rowsBefore"`
+}
+
+// MarshalJSON gives the plan as it is printed and as it is written down.
+func (p *Plan) MarshalJSON() ([]byte, error) {
+	b := p.opts.Bundle
+	sections := make([]plannedSection, 0, len(p.sections))
+	for _, s := range p.sections {
+		sections = append(sections, plannedSection{
+			Section: s.Spec.Name, Rows: s.Spec.Rows, Target: s.Survey.Locator, Before: s.Survey.Rows,
+		})
+	}
+	return json.Marshal(map[string]any{
+		"version": 1, "mode": "merge", "bundle": b.Name(), "bundlePath": b.Path(), "seal": seal(b),
+		"sections": sections, "notRestored": p.left, "findings": p.findings, "refused": p.Refusal() != nil,
+	})
+}
+
+func openJournal(dir string, p *Plan) (*journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make journal: %w", err)
+	}
+	plan, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("marshal plan: %w", err)
+	}
+	if err := atomicfile.WriteFile(filepath.Join(dir, "plan.json"), append(plan, '\n'), 0o600); err != nil {
+		return nil, fmt.Errorf("write plan: %w", err)
+	}
+	return &journal{
+		dir:        dir,
+		records:    &jsonl{path: filepath.Join(dir, "records.jsonl")},
+		unrestored: &jsonl{path: filepath.Join(dir, "unrestored.jsonl")},
+	}, nil
+}
+
+// event writes one row's outcome down, and a row that the target won't take whole.
+func (j *journal) event(s *SectionReceipt, e store.Event) error {
+	s.sample(e)
+	line := struct {
+		Section memory.Section `json:"section"`
+		ID      string         `json:"id"`
+		Outcome store.Outcome  `json:"outcome"`
+		Reason  string         `json:"reason,omitempty"`
+		Digest  string         `json:"digest,omitempty"`
+	}{Section: s.Section, ID: e.ID, Outcome: e.Outcome, Reason: e.Reason}
+	if e.Outcome == store.Added {
+		line.Digest = hex.EncodeToString(e.Digest[:])
+	}
+	raw, err := json.Marshal(line)
+	if err != nil {
+		return fmt.Errorf("marshal event: %w", err)
+	}
+	if err := j.records.append(raw); err != nil {
+		return err
+	}
+	if e.Outcome != store.Rejected || e.Record == nil {
+		return nil
+	}
+	raw, err = json.Marshal(struct {
+		Section memory.Section `json:"section"`
+		Record  any            `json:"record"`
+	}{s.Section, embeddable(e.Record)})
+	if err != nil {
+		return fmt.Errorf("marshal record: %w", err)
+	}
+	return j.unrestored.append(raw)
+}
+
+// embeddable is the record as JSON where it is JSON, else as a string.
+func embeddable(r memory.Record) any {
+	if json.Valid(r) {
+		return json.RawMessage(r)
+	}
+	return string(r)
+}
+
+func (j *journal) sync() error {
+	return errors.Join(j.records.sync(), j.unrestored.sync())
+}
+
+func (j *journal) seal(r *Receipt) error {
+	raw, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("marshal receipt: %w", err)
+	}
+	if err := atomicfile.WriteFile(filepath.Join(j.dir, "receipt.json"), append(raw, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write receipt: %w", err)
+	}
+	return nil
+}
+
+func (j *journal) close() { _ = errors.Join(j.records.close(), j.unrestored.close()) }
+
+// jsonl is a file of lines that exists once the first line is written.
+type jsonl struct {
+	path string
+	file *os.File
+	w    *bufio.Writer
+}
+
+func (l *jsonl) append(line []byte) error {
+	if l.file == nil {
+		f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("create %s: %w", filepath.Base(l.path), err)
+		}
+		l.file, l.w = f, bufio.NewWriterSize(f, 1<<16)
+	}
+	if _, err := l.w.Write(line); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(l.path), err)
+	}
+	return l.w.WriteByte('\n')
+}
+
+func (l *jsonl) sync() error {
+	if l.file == nil {
+		return nil
+	}
+	if err := l.w.Flush(); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(l.path), err)
+	}
+	return l.file.Sync()
+}
+
+func (l *jsonl) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}

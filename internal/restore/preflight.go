@@ -1,0 +1,96 @@
+package restore
+
+import (
+	"context"
+	"fmt"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+)
+
+// Preflight checks every row of the bundle and looks at every target, and
+// writes nothing. The plan holds all findings; an error means that the
+// preflight itself could not be carried through.
+func Preflight(ctx context.Context, opts Options) (*Plan, error) {
+	p := &Plan{opts: opts, refused: map[Ground]bool{}}
+	if err := p.verify(ctx); err != nil {
+		return nil, err
+	}
+	if p.refused[GroundBundle] {
+		return p, nil
+	}
+	p.choose()
+	if err := p.survey(ctx); err != nil {
+		return nil, err
+	}
+	p.checkTopology()
+	p.checkMemory()
+	return p, nil
+}
+
+func (p *Plan) verify(ctx context.Context) error {
+	p.opts.Progress.Begin("check", "", -1)
+	defer p.opts.Progress.End()
+	report, err := p.opts.Bundle.Verify(ctx, bundle.Full, bundle.VerifyOptions{
+		AllowEmpty: p.opts.AllowEmpty,
+		Progress:   func(_ memory.Section, rows, bytes int64) { p.opts.Progress.Advance(rows, bytes) },
+	})
+	if err != nil {
+		return fmt.Errorf("verify bundle: %w", err)
+	}
+	p.findings = append(p.findings, report.Findings...)
+	p.refused[GroundBundle] = report.Refused()
+	for _, f := range report.Findings {
+		if f.Code == bundle.CodeNotRestored && len(p.opts.Only) == 0 {
+			p.left = append(p.left, f.File)
+		}
+	}
+	for _, s := range report.Sections {
+		if p.opts.selected(s.Name) {
+			p.salvaged += s.Salvaged
+		}
+	}
+	return nil
+}
+
+// choose takes the sections that were asked for and have somewhere to go.
+func (p *Plan) choose() {
+	for _, spec := range p.opts.Bundle.Sections() {
+		if !p.opts.selected(spec.Name) {
+			continue
+		}
+		target := p.opts.target(spec.Name)
+		if target == nil {
+			p.leave(string(spec.Name))
+			continue
+		}
+		p.sections = append(p.sections, Section{Spec: spec, target: target})
+	}
+	if len(p.sections) == 0 {
+		p.refuse(GroundBundle, "nothing-selected", "", "the bundle holds nothing of what was asked for",
+			"keepsake show "+p.opts.Bundle.Name()+" lists its sections")
+	}
+}
+
+func (p *Plan) leave(what string) {
+	p.left = append(p.left, what)
+	p.note(memory.Warning, "not-restored", "", what+" will not be restored: no target takes it",
+		"--only names what to restore, --to names a target")
+}
+
+func (p *Plan) survey(ctx context.Context) error {
+	for i := range p.sections {
+		s := &p.sections[i]
+		live, err := s.target.Survey(ctx, s.Spec.Name)
+		if ctx.Err() != nil {
+			return fmt.Errorf("survey targets: %w", ctx.Err())
+		}
+		if err != nil {
+			p.refuse(GroundStore, "target-unreachable", s.Spec.Name, err.Error(), "keepsake config show lists the targets")
+			continue
+		}
+		s.Survey = live
+		p.checkShape(*s)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package restore
+
+import (
+	"context"
+	"fmt"
+
+	"keepsake/internal/store"
+)
+
+// Run carries the plan out: each section is merged and then proved by reading
+// back. dir is where the plan is written before the first row, and the receipt
+// after the last; it is made. The receipt is returned, and written, also when
+// the run ends early: it says what is in. A row that is not in is no error
+// but an incomplete receipt.
+func Run(ctx context.Context, p *Plan, dir string) (*Receipt, error) {
+	if err := p.Refusal(); err != nil {
+		return nil, err
+	}
+	j, err := openJournal(dir, p)
+	if err != nil {
+		return nil, err
+	}
+	defer j.close()
+	r := newReceipt(p, dir)
+	err = p.merge(ctx, j, r)
+	r.finish(p.opts.Clock(), err)
+	if werr := j.seal(r); werr != nil {
+		return r, werr
+	}
+	return r, err
+}
+
+func (p *Plan) merge(ctx context.Context, j *journal, r *Receipt) error {
+	for i, s := range p.sections {
+		out := &r.Sections[i]
+		passes := p.opts.passes(ctx, s)
+		result, err := s.target.Merge(ctx, s.Spec, passes.all, store.MergeOptions{
+			Proof:  p.opts.Proof,
+			Report: func(e store.Event) error { return j.event(out, e) },
+		})
+		out.Result = result
+		out.State = state(result, err)
+		out.MergeSeconds, out.ProofSeconds = passes.seconds(p.opts.Clock())
+		if err := j.sync(); err != nil {
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("restore %s: %w", s.Spec.Name, err)
+		}
+	}
+	return nil
+}
+
+func state(r store.Result, err error) State {
+	switch {
+	case err != nil:
+		return StateFailed
+	case !r.Complete():
+		return StateIncomplete
+	}
+	return StateDone
+}
