@@ -34,8 +34,6 @@ type batch struct {
 	// added are the rows that went in: nobody is told of them before they are
 	// committed.
 	added []added
-	// handled counts the records since the last call of Progress.
-	handled int64
 }
 
 type added struct {
@@ -44,38 +42,37 @@ type added struct {
 }
 
 // add puts in what is missing.
-func (m *merge) add(records iter.Seq2[memory.Record, error]) (err error) {
+func (m *merge) add(ctx context.Context, records iter.Seq2[memory.Record, error]) (err error) {
 	// Statements get no context of their own: the driver would start a goroutine
 	// for each. The loop looks at the merge's.
-	insert, err := m.file.conn.PrepareContext(context.WithoutCancel(m.ctx), insertStatement)
+	insert, err := m.file.conn.PrepareContext(context.WithoutCancel(ctx), insertStatement)
 	if err != nil {
 		return err
 	}
 	defer insert.Close()
 	b := &batch{merge: m, insert: insert}
-	defer b.rollback()
+	defer b.rollback(ctx)
 	for line, err := range records {
 		if err == nil {
-			err = m.ctx.Err()
+			err = ctx.Err()
 		}
 		if err != nil {
 			return err
 		}
 		m.result.Records++
-		b.handled++
-		if err := b.put(line); err != nil {
+		if err := b.put(ctx, line); err != nil {
 			return err
 		}
 	}
-	return b.commit()
+	return b.commit(ctx)
 }
 
 // put inserts one record, or reports why not.
-func (b *batch) put(line memory.Record) error {
+func (b *batch) put(ctx context.Context, line memory.Record) error {
 	in := &b.merge.scan
 	reason := in.parse(line)
 	if reason == "" {
-		if err := b.begin(); err != nil {
+		if err := b.begin(ctx); err != nil {
 			return err
 		}
 		reason = in.fits(b.merge.entry.dimension)
@@ -84,40 +81,40 @@ func (b *batch) put(line memory.Record) error {
 		b.merge.result.Rejected++
 		return b.merge.report(store.Event{Outcome: store.Rejected, ID: in.name(), Reason: reason, Record: line})
 	}
-	if err := b.row(in); err != nil {
+	if err := b.row(ctx, in); err != nil {
 		return fmt.Errorf("insert row %q: %w", in.vector.Key, explain(err))
 	}
 	if b.rows++; b.rows >= batchRows {
-		return b.commit()
+		return b.commit(ctx)
 	}
 	if b.bytes += len(line); b.bytes >= batchBytes {
-		return b.commit()
+		return b.commit(ctx)
 	}
 	return nil
 }
 
 // begin takes the write lock and looks at the collection again: between two
 // batches another process may have fixed its dimension.
-func (b *batch) begin() error {
+func (b *batch) begin(ctx context.Context) error {
 	if b.open {
 		return nil
 	}
 	m := b.merge
-	if err := m.file.exec(m.ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := m.file.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	b.open = true
 	const query = `SELECT dimension FROM collections WHERE number = ? AND id = ?`
-	err := m.file.conn.QueryRowContext(m.ctx, query, m.entry.number, m.entry.collection.ID).Scan(&m.entry.dimension)
+	err := m.file.conn.QueryRowContext(ctx, query, m.entry.number, m.entry.collection.ID).Scan(&m.entry.dimension)
 	if err != nil {
 		return fmt.Errorf("find collection %q again: %w", m.name, err)
 	}
 	return nil
 }
 
-func (b *batch) row(in *incoming) error {
+func (b *batch) row(ctx context.Context, in *incoming) error {
 	m := b.merge
-	ctx := context.WithoutCancel(m.ctx)
+	ctx = context.WithoutCancel(ctx)
 	if m.entry.dimension == 0 {
 		if _, err := m.file.conn.ExecContext(ctx, fixStatement, in.vector.Dimension, m.entry.number); err != nil {
 			return err
@@ -143,10 +140,10 @@ func nullable(text []byte) sql.NullString {
 }
 
 // commit ends the batch and tells of it.
-func (b *batch) commit() error {
+func (b *batch) commit(ctx context.Context) error {
 	m := b.merge
 	if b.open {
-		if err := m.file.exec(context.WithoutCancel(m.ctx), "COMMIT"); err != nil {
+		if err := m.file.exec(context.WithoutCancel(ctx), "COMMIT"); err != nil {
 			return err
 		}
 		b.open = false
@@ -157,16 +154,15 @@ func (b *batch) commit() error {
 			return err
 		}
 	}
-	m.progress("merge", b.handled)
-	b.added, b.rows, b.bytes, b.handled = b.added[:0], 0, 0, 0
+	b.added, b.rows, b.bytes = b.added[:0], 0, 0
 	return nil
 }
 
 // rollback takes back a batch that was not committed.
-func (b *batch) rollback() {
+func (b *batch) rollback(ctx context.Context) {
 	if b.open {
 		// Should it fail, closing the connection rolls back all the same.
-		_ = b.merge.file.exec(context.WithoutCancel(b.merge.ctx), "ROLLBACK")
+		_ = b.merge.file.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		b.open = false
 	}
 }

@@ -76,12 +76,12 @@ func resolve(path string) string {
 	if err != nil {
 		return path
 	}
-	real, err := filepath.EvalSymlinks(abs)
+	target, err := filepath.EvalSymlinks(abs)
 	if errors.Is(err, fs.ErrNotExist) && filepath.Dir(abs) != abs {
 		return filepath.Join(resolve(filepath.Dir(abs)), filepath.Base(abs))
 	}
 	if err != nil {
 		return abs
 	}
-	return real
+	return target
 }

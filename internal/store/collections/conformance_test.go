@@ -16,31 +16,37 @@ func TestConformance(t *testing.T) {
 		New:     fixture,
 		Rejects: true,
 		Unreachable: func(t *testing.T) (store.Store, store.Target, memory.Section) {
+			t.Helper()
 			s, path := fresh(t)
-			if err := os.WriteFile(path, []byte("something else"), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			write(t, path, "something else")
 			return s, s, section
 		},
 	})
 }
 
 func fixture(t *testing.T) storetest.Fixture {
+	t.Helper()
 	s, path := fresh(t)
-	// The folder is there, so that state can be taken before there is a file.
 	return storetest.Fixture{
 		Store:  s,
 		Target: s,
 		Spec:   spec(storetest.Dimension),
-		Put:    func(t *testing.T, rows []memory.Record) { put(t, s, path, rows) },
+		Put: func(t *testing.T, rows []memory.Record) {
+			t.Helper()
+			put(t, s, path, rows)
+		},
 		Delete: func(t *testing.T, ids []string) {
+			t.Helper()
 			db := raw(t, path)
-			defer db.Close()
+			defer closeDB(t, db)
 			for _, id := range ids {
 				do(t, db, `DELETE FROM records WHERE id = ?`, id)
 			}
 		},
-		State: func(t *testing.T) string { return state(t, path) },
+		State: func(t *testing.T) string {
+			t.Helper()
+			return state(t, path)
+		},
 	}
 }
 
@@ -51,12 +57,11 @@ func put(t *testing.T, s *collections.Store, path string, rows []memory.Record) 
 		merge(t, s, spec(storetest.Dimension))
 	}
 	db := raw(t, path)
-	defer db.Close()
+	defer closeDB(t, db)
 	tx, err := db.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback()
 	for _, rec := range rows {
 		var scanner record.Scanner
 		v, err := scanner.Vector(rec)

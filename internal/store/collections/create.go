@@ -8,8 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
+
+	"keepsake/internal/atomicfile"
 )
 
 // Create makes an empty collections file, readable by its owner alone, and the
@@ -20,11 +21,11 @@ func Create(ctx context.Context, path string) error {
 		return errors.New("create collections file: no path is given")
 	}
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(atomicfile.System{}, dir, 0o700); err != nil {
 		return fmt.Errorf("create collections file: %w", err)
 	}
-	// Made beside and linked into place, so that no half-made file is ever found
-	// at path, and so that of two creators one wins and neither overwrites.
+	// Made beside and renamed, so that no half-made file is ever found at path,
+	// and without replacing, so that of two creators one wins.
 	temp, err := os.CreateTemp(dir, ".collections-*")
 	if err != nil {
 		return fmt.Errorf("create collections file: %w", err)
@@ -36,10 +37,13 @@ func Create(ctx context.Context, path string) error {
 	if err := build(ctx, temp.Name()); err != nil {
 		return fmt.Errorf("create collections file %s: %w", path, err)
 	}
-	if err := os.Link(temp.Name(), path); err != nil {
+	if err := atomicfile.RenameNoReplace(temp.Name(), path); err != nil {
 		return fmt.Errorf("create collections file: %w", err)
 	}
-	return syncDir(dir)
+	if err := atomicfile.SyncDir(dir); err != nil {
+		return fmt.Errorf("create collections file: %w", err)
+	}
+	return nil
 }
 
 // ensure makes the file when it is absent and does not mind losing that race.
@@ -80,17 +84,4 @@ func removeTemp(path string) {
 	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
 		_ = os.Remove(path + suffix)
 	}
-}
-
-// syncDir makes a new name in dir last. Windows keeps names by itself and has
-// no such call.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

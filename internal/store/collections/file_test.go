@@ -3,7 +3,6 @@ package collections_test
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -48,47 +47,16 @@ func TestRefusals(t *testing.T) {
 		make func(t *testing.T, path string)
 		want string
 	}{
-		{"NoBytes", func(t *testing.T, path string) { write(t, path, "") }, "it is not a SQLite file"},
-		{"OtherFile", func(t *testing.T, path string) { write(t, path, strings.Repeat("hello ", 1000)) }, "it is not a SQLite file"},
-		{"Folder", func(t *testing.T, path string) { mkdir(t, path) }, "it is not a regular file"},
-		{"ParentIsAFile", func(t *testing.T, path string) {
-			dir := filepath.Dir(path)
-			if err := os.Remove(dir); err != nil {
-				t.Fatal(err)
-			}
-			write(t, dir, "in the way")
-		}, "not a directory"},
-		{"OtherDatabase", func(t *testing.T, path string) {
-			db := raw(t, path)
-			do(t, db, `CREATE TABLE collections (id TEXT)`)
-			db.Close()
-		}, "it is not a collections file of keepsake"},
-		{"OtherDatabaseInWAL", func(t *testing.T, path string) {
-			db := raw(t, path)
-			do(t, db, `PRAGMA journal_mode = WAL`)
-			do(t, db, `CREATE TABLE collections (id TEXT)`)
-			db.Close()
-		}, "it is not a collections file of keepsake"},
-		{"LaterFormat", func(t *testing.T, path string) {
-			move(t, filled(t), path)
-			patch(t, path, 60, binary.BigEndian.AppendUint32(nil, 2))
-		}, "its format is 2, this keepsake knows 1"},
-		{"Cut", func(t *testing.T, path string) {
-			move(t, filled(t), path)
-			if err := os.Truncate(path, 2*pageSize); err != nil {
-				t.Fatal(err)
-			}
-		}, "the file is damaged"},
-		{"CutInTheHeader", func(t *testing.T, path string) {
-			move(t, filled(t), path)
-			if err := os.Truncate(path, 50); err != nil {
-				t.Fatal(err)
-			}
-		}, "it is not a SQLite file"},
-		{"TablesScrambled", func(t *testing.T, path string) {
-			move(t, filled(t), path)
-			patch(t, path, 100, make([]byte, pageSize-100))
-		}, "the file is damaged"},
+		{"NoBytes", content(""), "it is not a SQLite file"},
+		{"OtherFile", content(strings.Repeat("hello ", 1000)), "it is not a SQLite file"},
+		{"Folder", mkdir, "it is not a regular file"},
+		{"ParentIsAFile", blocked, "not a directory"},
+		{"OtherDatabase", statements(`CREATE TABLE collections (id TEXT)`), "it is not a collections file of keepsake"},
+		{"OtherDatabaseInWAL", statements(`PRAGMA journal_mode = WAL`, `CREATE TABLE collections (id TEXT)`), "it is not a collections file of keepsake"},
+		{"LaterFormat", patched(60, []byte{0, 0, 0, 2}), "its format is 2, this keepsake knows 1"},
+		{"Cut", cut(2 * pageSize), "the file is damaged"},
+		{"CutInTheHeader", cut(50), "it is not a SQLite file"},
+		{"TablesScrambled", patched(100, make([]byte, pageSize-100)), "the file is damaged"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "sub", "memory.db")
@@ -96,6 +64,53 @@ func TestRefusals(t *testing.T) {
 			test.make(t, path)
 			wantRefused(t, path, test.want)
 		})
+	}
+}
+
+// The makers of a file that is to be refused.
+
+func content(text string) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		write(t, path, text)
+	}
+}
+
+// blocked puts a file where the folder of path was.
+func blocked(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Dir(path), "in the way")
+}
+
+func statements(all ...string) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		db := raw(t, path)
+		for _, statement := range all {
+			do(t, db, statement)
+		}
+		closeDB(t, db)
+	}
+}
+
+func patched(offset int64, with []byte) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		move(t, filled(t), path)
+		patch(t, path, offset, with)
+	}
+}
+
+func cut(size int64) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		move(t, filled(t), path)
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -169,7 +184,7 @@ func TestRefusesLockedFile(t *testing.T) {
 		}
 	}
 	do(t, db, `ROLLBACK`)
-	db.Close()
+	closeDB(t, db)
 	if rows, _ := read(t, at(path)); len(rows) != 3 {
 		t.Errorf("got %d rows after the lock was let go, want 3", len(rows))
 	}
@@ -241,7 +256,7 @@ func TestLastReaderCleansUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.Close()
+	closeDB(t, db)
 	if err := session.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -58,8 +58,16 @@ func raw(t *testing.T, path string) *sql.DB {
 		t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() { closeDB(t, db) })
 	return db
+}
+
+// closeDB may be called twice.
+func closeDB(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if err := db.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
 }
 
 func do(t *testing.T, db *sql.DB, statement string, args ...any) {
@@ -180,6 +188,7 @@ func state(t *testing.T, path string) string {
 
 // attempts are the three ways to come to a file.
 func attempts(t *testing.T, path string) map[string]func(context.Context) error {
+	t.Helper()
 	s := at(path)
 	return map[string]func(context.Context) error{
 		"Open": func(ctx context.Context) error {

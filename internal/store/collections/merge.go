@@ -62,8 +62,8 @@ func (s *Store) Merge(ctx context.Context, spec memory.SectionSpec, records iter
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
 
-	m := &merge{ctx: ctx, file: f, name: name, opts: opts, result: &result}
-	if err := m.run(spec, records); err != nil {
+	m := &merge{file: f, name: name, opts: opts, result: &result}
+	if err := m.run(ctx, spec, records); err != nil {
 		return result, fmt.Errorf("merge %s: %w", spec.Name, explain(err))
 	}
 	return result, nil
@@ -82,7 +82,6 @@ func (s *Store) openForWriting(ctx context.Context) (*file, error) {
 
 // merge is one run of Merge.
 type merge struct {
-	ctx    context.Context
 	file   *file
 	name   string
 	opts   store.MergeOptions
@@ -91,26 +90,26 @@ type merge struct {
 	scan   incoming
 }
 
-func (m *merge) run(spec memory.SectionSpec, records iter.Seq2[memory.Record, error]) error {
-	if err := m.begin(spec); err != nil {
+func (m *merge) run(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error]) error {
+	if err := m.begin(ctx, spec); err != nil {
 		return err
 	}
-	err := m.add(records)
+	err := m.add(ctx, records)
 	if err == nil {
-		err = m.prove(records)
+		err = m.prove(ctx, records)
 	}
 	// Counted even after a failure: the result says what is in.
-	now, countErr := m.file.find(context.WithoutCancel(m.ctx), m.name)
+	now, countErr := m.file.find(context.WithoutCancel(ctx), m.name)
 	m.result.After = now.rows
 	return errors.Join(err, countErr)
 }
 
 // begin finds the collection or makes it. All that speaks against the merge as
 // a whole is said here, before anything is written.
-func (m *merge) begin(spec memory.SectionSpec) error {
-	e, err := m.file.find(m.ctx, m.name)
+func (m *merge) begin(ctx context.Context, spec memory.SectionSpec) error {
+	e, err := m.file.find(ctx, m.name)
 	if errors.Is(err, store.ErrAbsent) {
-		if e, err = m.file.create(m.ctx, m.name, spec); err == nil {
+		if e, err = m.file.create(ctx, m.name, spec); err == nil {
 			m.result.Created = true
 		}
 	}
@@ -127,10 +126,4 @@ func (m *merge) report(event store.Event) error {
 		return nil
 	}
 	return m.opts.Report(event)
-}
-
-func (m *merge) progress(phase string, rows int64) {
-	if m.opts.Progress != nil && rows > 0 {
-		m.opts.Progress(phase, rows)
-	}
 }

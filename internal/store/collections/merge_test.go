@@ -174,13 +174,14 @@ func TestRejected(t *testing.T) {
 func after(t *testing.T, path string, meanwhile func(), rows ...memory.Record) (store.Result, []store.Event) {
 	t.Helper()
 	var told []store.Event
-	result, err := at(path).Merge(t.Context(), spec(2), sequence(rows...), store.MergeOptions{
+	passes := 0
+	result, err := at(path).Merge(t.Context(), spec(2), func(yield func(memory.Record, error) bool) {
+		if passes++; passes == 2 {
+			meanwhile()
+		}
+		sequence(rows...)(yield)
+	}, store.MergeOptions{
 		Report: func(e store.Event) error { told = append(told, e); return nil },
-		Progress: func(phase string, n int64) {
-			if phase == "merge" {
-				meanwhile()
-			}
-		},
 	})
 	if err != nil {
 		t.Fatalf("merge: %v", err)

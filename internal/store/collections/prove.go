@@ -22,41 +22,37 @@ type proof struct {
 }
 
 // prove looks every record up and compares it with what is stored now.
-func (m *merge) prove(records iter.Seq2[memory.Record, error]) error {
-	ctx := context.WithoutCancel(m.ctx)
-	if err := m.file.exec(m.ctx, "BEGIN"); err != nil {
+func (m *merge) prove(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
+	if err := m.file.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	defer func() { _ = m.file.exec(ctx, "ROLLBACK") }() // it only read
-	lookup, err := m.file.conn.PrepareContext(ctx, lookupQuery)
+	background := context.WithoutCancel(ctx)
+	defer func() { _ = m.file.exec(background, "ROLLBACK") }() // it only read
+	lookup, err := m.file.conn.PrepareContext(background, lookupQuery)
 	if err != nil {
 		return err
 	}
 	defer lookup.Close()
 	p := &proof{merge: m, lookup: lookup}
 	p.dest = p.live.dest()
-	return p.all(records)
+	return p.all(ctx, records)
 }
 
-func (p *proof) all(records iter.Seq2[memory.Record, error]) error {
+func (p *proof) all(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
 	m := p.merge
-	var seen, handled int64
+	var seen int64
 	for line, err := range records {
 		if err == nil {
-			err = m.ctx.Err()
+			err = ctx.Err()
 		}
 		if err == nil {
-			err = p.one(line)
+			err = p.one(ctx, line)
 		}
 		if err != nil {
 			return err
 		}
-		if seen, handled = seen+1, handled+1; handled == batchRows {
-			m.progress("proof", handled)
-			handled = 0
-		}
+		seen++
 	}
-	m.progress("proof", handled)
 	if seen != m.result.Records {
 		return fmt.Errorf("prove rows: the sequence had %d records at first and %d now", m.result.Records, seen)
 	}
@@ -64,13 +60,13 @@ func (p *proof) all(records iter.Seq2[memory.Record, error]) error {
 }
 
 // one proves one record. Those that add rejected, it rejects again, and is silent.
-func (p *proof) one(line memory.Record) error {
+func (p *proof) one(ctx context.Context, line memory.Record) error {
 	m := p.merge
 	if m.scan.parse(line) != "" || m.scan.fits(m.entry.dimension) != "" {
 		return nil
 	}
 	id := string(m.scan.vector.Key)
-	outcome, reason, err := p.outcome(id)
+	outcome, reason, err := p.outcome(ctx, id)
 	if err != nil {
 		return fmt.Errorf("prove row %q: %w", id, err)
 	}
@@ -88,8 +84,8 @@ func (p *proof) one(line memory.Record) error {
 	return m.report(store.Event{Outcome: outcome, ID: id, Reason: reason})
 }
 
-func (p *proof) outcome(id string) (outcome store.Outcome, reason string, err error) {
-	rows, err := p.lookup.QueryContext(context.WithoutCancel(p.merge.ctx), p.merge.entry.number, id)
+func (p *proof) outcome(ctx context.Context, id string) (outcome store.Outcome, reason string, err error) {
+	rows, err := p.lookup.QueryContext(context.WithoutCancel(ctx), p.merge.entry.number, id)
 	if err != nil {
 		return "", "", explain(err)
 	}
@@ -105,10 +101,10 @@ func (p *proof) outcome(id string) (outcome store.Outcome, reason string, err er
 		return "", "", explain(err)
 	}
 	outcome, err = p.merge.scan.compare(&p.live)
-	switch {
-	case outcome == store.Missing:
+	switch outcome {
+	case store.Missing:
 		return outcome, "it is in but cannot be read back: " + err.Error(), nil
-	case outcome == store.Differs:
+	case store.Differs:
 		return outcome, "the row that lives was kept", err
 	}
 	return outcome, "", err

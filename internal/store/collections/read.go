@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"iter"
 	"math"
 	"time"
 
@@ -17,7 +18,6 @@ const rowsQuery = `SELECT id, embedding, metadata, document FROM records NOT IND
 
 // reader yields the rows of one collection as canonical lines.
 type reader struct {
-	ctx     context.Context
 	section memory.Section
 	conn    *sql.Conn
 	entry   entry
@@ -29,29 +29,31 @@ type reader struct {
 	capture memory.Capture
 }
 
-func (r *reader) all(yield func(memory.Record, error) bool) {
-	started := r.now()
-	read, err := r.walk(yield)
-	if err != nil {
-		yield(nil, err)
-		return
+func (r *reader) all(ctx context.Context) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		started := r.now()
+		read, err := r.walk(ctx, yield)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		if read < 0 {
+			return // the caller has had enough
+		}
+		rows := r.entry.rows
+		r.capture.StartedAt, r.capture.EndedAt, r.capture.Method = started, r.now(), "sqlite"
+		// One snapshot: the first listing is the last.
+		r.capture.Before, r.capture.After, r.capture.Held = rows, rows, rows
+		r.capture.Missing = max(0, rows-read)
 	}
-	if read < 0 {
-		return // the caller has had enough
-	}
-	rows := r.entry.rows
-	r.capture.StartedAt, r.capture.EndedAt, r.capture.Method = started, r.now(), "sqlite"
-	// One snapshot: the first listing is the last.
-	r.capture.Before, r.capture.After, r.capture.Held = rows, rows, rows
-	r.capture.Missing = max(0, rows-read)
 }
 
 // walk passes every row on and returns how many it came across, -1 when the
 // caller stopped it.
-func (r *reader) walk(yield func(memory.Record, error) bool) (read int64, err error) {
+func (r *reader) walk(ctx context.Context, yield func(memory.Record, error) bool) (read int64, err error) {
 	// The statement gets no context of its own: the driver would start a
 	// goroutine for it, and the loop looks at ours at each row anyway.
-	rows, err := r.conn.QueryContext(context.WithoutCancel(r.ctx), rowsQuery, r.entry.number)
+	rows, err := r.conn.QueryContext(context.WithoutCancel(ctx), rowsQuery, r.entry.number)
 	if err != nil {
 		return 0, unreadable(r.section, err)
 	}
@@ -59,7 +61,7 @@ func (r *reader) walk(yield func(memory.Record, error) bool) (read int64, err er
 	r.capture.Unreadable = []string{}
 	dest := r.row.dest()
 	for rows.Next() {
-		if err := r.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
 		if err := rows.Scan(dest...); err != nil {

@@ -177,7 +177,7 @@ func TestRowsThatTheIndexHasLost(t *testing.T) {
 	do(t, db, `PRAGMA writable_schema = ON`)
 	do(t, db, `UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = 'records'`, without, with)
 	do(t, db, `INSERT INTO sqlite_schema SELECT * FROM hidden`)
-	db.Close()
+	closeDB(t, db)
 	rows, capture := read(t, at(path))
 	if capture.Missing != 1 || capture.Complete() || len(rows) != 2 {
 		t.Errorf("got %d rows, %+v, want one missing", len(rows), capture)

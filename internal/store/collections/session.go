@@ -103,8 +103,8 @@ func (s *session) Read(ctx context.Context, section memory.Section) (*store.Read
 	if s.file == nil {
 		return nil, unreadable(section, errors.New("the session is closed"))
 	}
-	r := &reader{ctx: ctx, section: section, conn: s.file.conn, entry: e, now: s.store.config.Now}
-	return store.NewReading(r.all, func() memory.Capture { return r.capture }), nil
+	r := &reader{section: section, conn: s.file.conn, entry: e, now: s.store.config.Now}
+	return store.NewReading(r.all(ctx), func() memory.Capture { return r.capture }), nil
 }
 
 // Close implements store.Session.
