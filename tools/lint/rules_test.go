@@ -48,6 +48,7 @@ func offences() []offence {
 		importing("internal/retention/x.go", internal+"bundle", "layer-retention", "retention decides from plain values"),
 		importing("internal/config/x.go", internal+"store", "layer-config", "config is plain data"),
 		importing("internal/memoryid/x.go", internal+"bundle", "layer-memoryid", "memoryid keeps one small file"),
+		importing("internal/sample/x.go", internal+"store", "layer-sample", "sample makes up records out of nothing"),
 		importing("internal/provenance/x.go", internal+"memory", "layer-provenance", "provenance reads what stands beside"),
 		importing("internal/store/chroma/x.go", internal+"store/collections", "layer-adapters", adapter),
 		importing("internal/store/graph/x.go", internal+"config", "layer-adapters", adapter),
@@ -133,6 +134,7 @@ var layers = map[string]string{
 	"internal/record":      "layer-bottom",
 	"internal/restore":     "layer-restore",
 	"internal/retention":   "layer-retention",
+	"internal/sample":      "layer-sample",
 	"internal/store":       "layer-store",
 	"internal/store/graph": "layer-adapters",
 }
