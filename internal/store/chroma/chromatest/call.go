@@ -53,7 +53,7 @@ func (s *Server) Try(t testing.TB, method, path string, in any) (status int, bod
 			t.Fatal(err)
 		}
 	}
-	request, err := http.NewRequest(method, s.URL()+path, bytes.NewReader(sent)) //nolint:noctx // ends with the server
+	request, err := http.NewRequest(method, s.URL()+path, bytes.NewReader(sent))
 	if err != nil {
 		t.Fatal(err)
 	}

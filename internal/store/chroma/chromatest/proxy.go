@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -124,7 +124,7 @@ func (p *FaultProxy) pass(w http.ResponseWriter, r *http.Request, fault Fault) {
 		Transport:      p.transport,
 		ModifyResponse: fault.modify,
 		FlushInterval:  -1, // what came before a cut has come
-		ErrorLog:       log.New(io.Discard, "", 0),
+		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, 0),
 		// The real server is down: the client shall see what it would have seen.
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { reset(w) },
 	}

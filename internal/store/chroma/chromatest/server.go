@@ -12,8 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -166,7 +168,7 @@ func (s *Server) await() error {
 		case <-tick.C:
 		}
 		if answer, err := client.Get(s.URL() + "/api/v2/heartbeat"); err == nil {
-			answer.Body.Close()
+			_ = answer.Body.Close() // a heartbeat holds nothing
 			if answer.StatusCode == http.StatusOK {
 				return nil
 			}
@@ -182,8 +184,10 @@ func (s *Server) logSize() int64 {
 	return info.Size()
 }
 
-// showLog prints what the server logged from an offset on, if the test failed.
+// showLog prints what the server logged from an offset on, if the test failed:
+// not what it logs of every request.
 func (s *Server) showLog(t testing.TB, from int64) {
+	t.Helper()
 	if !t.Failed() {
 		return
 	}
@@ -191,10 +195,19 @@ func (s *Server) showLog(t testing.TB, from int64) {
 	if err != nil || from >= int64(len(text)) {
 		return
 	}
-	const most = 16 << 10
-	text = text[max(from, int64(len(text))-most):]
-	t.Logf("the server's log:\n%s", text)
+	var said []string
+	for entry := range strings.SplitSeq(colour.ReplaceAllString(string(text[from:]), ""), "\n\n") {
+		if !strings.Contains(entry, " INFO ") && strings.TrimSpace(entry) != "" {
+			said = append(said, entry)
+		}
+	}
+	const most = 20
+	said = said[max(0, len(said)-most):]
+	t.Logf("the server's log:\n%s", strings.Join(said, "\n\n"))
 }
+
+// colour is what makes the server's log readable on a terminal only.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -202,5 +215,9 @@ func freePort() (int, error) {
 		return 0, fmt.Errorf("find free port: %w", err)
 	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("find free port: %v is no TCP address", l.Addr())
+	}
+	return addr.Port, nil
 }

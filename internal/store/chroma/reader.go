@@ -1,0 +1,211 @@
+package chroma
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// reader reads one section: all ids that were listed at first, then those that
+// came meanwhile, and says what became of each.
+type reader struct {
+	fetcher
+	server  *Server
+	section memory.Section
+	sizer   sizer
+	yield   func(memory.Record, error) bool
+	line    []byte
+
+	before   int // ids of the first listing: the first of the set
+	started  time.Time
+	ended    time.Time
+	salvaged int64
+	lostWhy  error // why the last unreadable row could not be got
+}
+
+func newReader(s *Server, section memory.Section, l *look) *reader {
+	return &reader{
+		fetcher: fetcher{client: s.client, id: l.found.ID, set: l.ids, limit: s.config.PageBytes},
+		server:  s,
+		section: section,
+		sizer:   sizer{rows: s.config.PageRows, bytes: s.config.PageBytes},
+		before:  l.ids.len(),
+		started: l.at,
+	}
+}
+
+// errStopped says that the consumer wants no more records.
+var errStopped = errors.New("reading was stopped")
+
+// records yields the section's records.
+func (r *reader) records(ctx context.Context) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		r.yield = yield
+		err := r.read(ctx)
+		switch {
+		case err == nil || errors.Is(err, errStopped):
+		case ctx.Err() != nil:
+			yield(nil, fmt.Errorf("read %s: %w", r.section, context.Cause(ctx)))
+		default:
+			yield(nil, r.server.failed("read", r.section, err, store.ErrUnreadable))
+		}
+	}
+}
+
+// read makes two passes: over the first listing, and over what a second listing
+// shows to have been left out or to have come since. A row that was listed, and
+// does not come when it is asked for twice, has been removed unless a third
+// listing still has it.
+func (r *reader) read(ctx context.Context) error {
+	if err := r.pass(ctx, func(mark) bool { return true }); err != nil {
+		return err
+	}
+	if err := r.relist(ctx, true); err != nil {
+		return err
+	}
+	if r.left() > 0 {
+		if err := r.pass(ctx, wanted); err != nil {
+			return err
+		}
+	}
+	if r.left() > 0 {
+		if err := r.relist(ctx, false); err != nil {
+			return err
+		}
+	}
+	r.ended = r.server.config.Now()
+	if n := r.set.count(0, listed|unreadable, 0); n > 0 && n == r.set.count(0, listed, 0) {
+		return fmt.Errorf("none of %d rows could be got: %w", n, r.lostWhy)
+	}
+	return nil
+}
+
+// wanted reports whether a row of the last listing has not been dealt with.
+func wanted(m mark) bool { return m&listed != 0 && m&(answered|unreadable) == 0 }
+
+// left counts the rows that are wanted.
+func (r *reader) left() int64 { return r.set.count(0, listed, answered|unreadable) }
+
+// pass gets all rows whose marks are as need wants them.
+func (r *reader) pass(ctx context.Context, need func(mark) bool) error {
+	p, fetching := newPipe(ctx, func(ctx context.Context, pg *page) error {
+		return r.get(ctx, pg, everything, r.limit)
+	}, r.use)
+	defer p.close()
+	for i := 0; i < r.set.len(); {
+		pg, err := p.page(fetching)
+		if err != nil {
+			return err
+		}
+		for n := r.sizer.next(); i < r.set.len() && len(pg.ask) < n; i++ {
+			if need(r.set.marks[i]) {
+				pg.ask = append(pg.ask, uint32(i))
+			}
+		}
+		p.send(fetching, pg)
+	}
+	return p.drain(fetching)
+}
+
+// use yields a page that was fetched.
+func (r *reader) use(ctx context.Context, pg *page) error {
+	if errors.Is(pg.err, errTooLarge) {
+		r.sizer.tooMany(len(pg.ask))
+	}
+	return r.settle(ctx, pg, pg.err, rescue{got: r.emit, lost: r.lose})
+}
+
+// emit yields the rows of an answer.
+func (r *reader) emit(ctx context.Context, pg *page) error {
+	r.sizer.learn(len(pg.rows), int64(len(pg.body)))
+	for i := range pg.rows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		r.line, err = pg.scanner.AppendLine(r.line[:0], pg.body, &pg.columns, i)
+		if err != nil {
+			return fmt.Errorf("row %q: %w", r.set.at(int(pg.rows[i])), err)
+		}
+		if pg.vectorless(i) {
+			r.salvaged++
+		}
+		if !r.yield(r.line, nil) {
+			return errStopped
+		}
+	}
+	return nil
+}
+
+// lose notes a row that can't be got.
+func (r *reader) lose(i uint32, why error) error {
+	r.set.marks[i] |= unreadable
+	r.lostWhy = why
+	return nil
+}
+
+// relist lists the ids again and marks them. With grow, those that are new join
+// the set; else they are left alone.
+func (r *reader) relist(ctx context.Context, grow bool) error {
+	size := r.set.len()
+	_, err := r.client.list(ctx, r.id,
+		func(int64, int64) {
+			r.set.truncate(size)
+			r.set.clear(listed)
+		},
+		func(id []byte) error {
+			i := r.set.find(id)
+			if i < 0 && grow {
+				var err error
+				if i, _, err = r.set.add(id); err != nil {
+					return err
+				}
+			}
+			if i < 0 {
+				return nil
+			}
+			if r.set.marks[i]&listed != 0 {
+				return fmt.Errorf("list ids: the server lists row %q twice", id)
+			}
+			r.set.marks[i] |= listed
+			return nil
+		})
+	return err
+}
+
+// capture says what was seen.
+func (r *reader) capture() memory.Capture {
+	old := r.before
+	held := r.set.count(0, listed, 0) - r.set.count(old, listed, 0)
+	return memory.Capture{
+		StartedAt:  r.started,
+		EndedAt:    r.ended,
+		Before:     int64(old),
+		After:      r.set.count(0, listed, 0),
+		Held:       held,
+		Added:      r.set.count(old, answered, 0),
+		Removed:    int64(old) - held,
+		Missing:    r.left() - r.set.count(old, listed, answered|unreadable),
+		Salvaged:   r.salvaged,
+		Unreadable: r.unreadable(),
+		Method:     "http",
+	}
+}
+
+// unreadable lists the ids of rows that are there and could not be got.
+func (r *reader) unreadable() []string {
+	ids := []string{}
+	for i, m := range r.set.marks {
+		if m&unreadable != 0 && m&listed != 0 {
+			ids = append(ids, string(r.set.at(i)))
+		}
+	}
+	return ids
+}
+
+var _ store.Store = (*Server)(nil)

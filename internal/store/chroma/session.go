@@ -1,0 +1,146 @@
+package chroma
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// listed is the mark of a reading for ids of the last listing.
+const listed mark = 1 << 4
+
+// session is one look at a server: the ids of its collections as Open saw them.
+type session struct {
+	server *Server
+	looks  map[memory.Section]*look
+}
+
+// look is what was seen of one section.
+type look struct {
+	found *collection
+	rows  int64
+	at    time.Time
+	ids   *idSet // nil once a reading has taken it
+}
+
+// Open makes sure that a Chroma with the database answers, looks the collections
+// up and lists their ids. Where they are UUIDs, it keeps about 50 bytes a row.
+func (s *Server) Open(ctx context.Context, sections []memory.Section) (store.Session, error) {
+	if len(sections) == 0 {
+		sections = slices.Sorted(maps.Keys(s.config.Collections))
+	}
+	opened := &session{s, map[memory.Section]*look{}}
+	err := opened.open(ctx, sections)
+	if err != nil {
+		s.client.close()
+		return nil, err
+	}
+	return opened, nil
+}
+
+func (s *session) open(ctx context.Context, sections []memory.Section) error {
+	if _, err := s.server.reach(ctx); err != nil {
+		return err
+	}
+	for _, section := range sections {
+		name, ok := s.server.config.Collections[section]
+		if !ok {
+			continue
+		}
+		found, err := s.server.client.find(ctx, name)
+		if err != nil {
+			return s.server.failed("open", section, err, store.ErrUnreadable)
+		}
+		if found == nil {
+			continue
+		}
+		l := &look{found: found}
+		if err := l.list(ctx, s.server); err != nil {
+			return s.server.failed("open", section, err, store.ErrUnreadable)
+		}
+		s.looks[section] = l
+	}
+	return nil
+}
+
+// list takes the first listing of a section.
+func (l *look) list(ctx context.Context, s *Server) error {
+	l.at = s.config.Now()
+	var ids *idSet
+	rows, err := s.client.list(ctx, l.found.ID,
+		func(rows, size int64) { ids = newIDSet(rows, size) },
+		func(id []byte) error { return addOnce(ids, id) })
+	l.rows, l.ids = rows, ids
+	return err
+}
+
+// addOnce adds an id that may not be there yet.
+func addOnce(ids *idSet, id []byte) error {
+	_, added, err := ids.add(id)
+	if err == nil && !added {
+		err = fmt.Errorf("list ids: the server lists row %q twice", id)
+	}
+	return err
+}
+
+// failed says which section an error belongs to, and that the server went away
+// where it did; else it is of the kind otherwise, if any.
+func (s *Server) failed(verb string, section memory.Section, err, otherwise error) error {
+	what := fmt.Sprintf("%s %s: %s", verb, section, s.locator(s.config.Collections[section], ""))
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w", what, err)
+	case unanswered(err):
+		return fmt.Errorf("%s: %w: %w", what, store.ErrUnreachable, err)
+	case otherwise != nil:
+		return fmt.Errorf("%s: %w: %w", what, otherwise, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// Sections describes those that exist, sorted by name.
+func (s *session) Sections(context.Context) ([]memory.SectionSpec, error) {
+	var specs []memory.SectionSpec
+	for _, section := range slices.Sorted(maps.Keys(s.looks)) {
+		l := s.looks[section]
+		specs = append(specs, memory.SectionSpec{
+			Name:       section,
+			Kind:       memory.Vectors,
+			Dimension:  l.found.Dimension,
+			Distance:   l.found.distance(),
+			Rows:       l.rows,
+			Collection: l.found.exported(),
+			Locator:    s.server.locator(l.found.Name, l.found.ID),
+		})
+	}
+	return specs, nil
+}
+
+// Read reads a section. A second reading of it begins with a listing of its own.
+func (s *session) Read(ctx context.Context, section memory.Section) (*store.Reading, error) {
+	l := s.looks[section]
+	if l == nil {
+		return nil, fmt.Errorf("read %s: %w: no collection %q at %s",
+			section, store.ErrAbsent, s.server.config.Collections[section], s.server.config.BaseURL)
+	}
+	if l.ids == nil {
+		if err := l.list(ctx, s.server); err != nil {
+			return nil, s.server.failed("read", section, err, store.ErrUnreadable)
+		}
+	}
+	r := newReader(s.server, section, l)
+	l.ids = nil
+	return store.NewReading(r.records(ctx), r.capture), nil
+}
+
+// Close lets go of connections.
+func (s *session) Close() error {
+	s.server.client.close()
+	return nil
+}

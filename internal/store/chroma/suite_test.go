@@ -1,0 +1,95 @@
+package chroma_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+	"keepsake/internal/store/chroma/chromatest"
+	"keepsake/internal/store/storetest"
+)
+
+func TestSuite(t *testing.T) {
+	current, old := chromatest.Shared, func(t testing.TB) *chromatest.Server {
+		return chromatest.Start(t, chromatest.Old())
+	}
+	for _, tt := range []struct {
+		name, space string
+		tolerance   float64
+		rows        int
+		start       func(testing.TB) *chromatest.Server
+	}{
+		{"L2", "l2", 0, 2500, current},
+		{"Cosine", "cosine", 5e-7, 1200, current},
+		{"IP", "ip", 0, 600, current},
+		{"OldServer", "l2", 0, 1200, old},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			suite(t, tt.start(t), tt.space, tt.tolerance, tt.rows)
+		})
+	}
+}
+
+func suite(t *testing.T, server *chromatest.Server, space string, tolerance float64, rows int) {
+	storetest.Run(t, storetest.Factory{
+		New: func(t *testing.T) storetest.Fixture { return fixture(t, server, space) },
+		Unreachable: func(t *testing.T) (store.Store, store.Target, memory.Section) {
+			p := newPlace(t, server)
+			proxy := chromatest.Proxy(t, server, func(chromatest.Request) chromatest.Fault {
+				return chromatest.Fault{Reset: true}
+			})
+			s := open(t, p.config(proxy.URL()))
+			return s, s, section
+		},
+		Rejects:   true,
+		Tolerance: tolerance,
+		Rows:      rows,
+		Leaks: []goleak.Option{
+			goleak.IgnoreAnyFunction("keepsake/internal/store/chroma/chromatest.(*life).run"),
+		},
+	})
+}
+
+func fixture(t *testing.T, server *chromatest.Server, space string) storetest.Fixture {
+	t.Helper()
+	p := newPlace(t, server)
+	s := open(t, p.config(p.URL()))
+	var made atomic.Bool
+	return storetest.Fixture{
+		Store: s, Target: s,
+		Spec: memory.SectionSpec{Name: section, Kind: memory.Vectors, Dimension: storetest.Dimension, Distance: space},
+		Put: func(t *testing.T, rows []memory.Record) {
+			if !made.Swap(true) {
+				p.create(t, space)
+			}
+			p.add(t, rows)
+		},
+		Delete: func(t *testing.T, ids []string) { p.remove(t, ids...) },
+		State:  p.state,
+	}
+}
+
+// state is all that the database holds. Maps come in any order from the server.
+func (p place) state(t *testing.T) string {
+	t.Helper()
+	var found []map[string]any
+	p.Call(t, http.MethodGet, p.collections(), nil, &found)
+	state := []any{found}
+	for _, collection := range found {
+		var rows any
+		path := fmt.Sprintf("%s/%s/get", p.collections(), collection["id"])
+		p.Call(t, http.MethodPost, path, map[string]any{"include": []string{"embeddings", "documents", "metadatas", "uris"}}, &rows)
+		state = append(state, rows)
+	}
+	text, err := json.Marshal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
