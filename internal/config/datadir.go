@@ -103,9 +103,6 @@ func findDataDir(start string) (Value[string], error) {
 	}
 	for dir := filepath.Clean(start); ; dir = filepath.Dir(dir) {
 		candidate := filepath.Join(dir, DataDirName)
-		if filepath.Base(dir) == DataDirName {
-			candidate = dir // started inside it
-		}
 		found := Source{Kind: FromDetection, Name: candidate}
 		there, err := isDir(candidate)
 		switch {

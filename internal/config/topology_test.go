@@ -67,7 +67,8 @@ func TestTopologyRefused(t *testing.T) {
 		want string
 	}{
 		{
-			"FlagUnknown", setting{flags: map[string]string{"topology": "both"}},
+			"FlagUnknown",
+			setting{flags: map[string]string{"topology": "both"}},
 			`read flag --topology: unknown topology "both"; want unified or federated`,
 		},
 		{
