@@ -37,6 +37,11 @@ func newGraph(path string) *graph.Graph {
 	return graph.New(graph.Config{Path: path, BusyTimeout: 100 * time.Millisecond, Now: time.Now})
 }
 
+// newPatient waits as long as it does by default.
+func newPatient(path string) *graph.Graph {
+	return graph.New(graph.Config{Path: path, Now: time.Now})
+}
+
 func unreachable(t *testing.T) (store.Store, store.Target, memory.Section) {
 	path := filepath.Join(t.TempDir(), "memory.sqlite")
 	write(t, path, strings.Repeat("this is no database\n", 400))
@@ -82,7 +87,7 @@ CREATE TABLE IF NOT EXISTS Edges (id TEXT PRIMARY KEY, user_id TEXT, source TEXT
 func live(t *testing.T, path string) *sql.DB {
 	t.Helper()
 	db := open(t, path)
-	exec(t, db, schema)
+	run(t, db, schema)
 	return db
 }
 
@@ -97,7 +102,7 @@ func open(t *testing.T, path string) *sql.DB {
 	return db
 }
 
-func exec(t *testing.T, db *sql.DB, query string, args ...any) {
+func run(t *testing.T, db *sql.DB, query string, args ...any) {
 	t.Helper()
 	if _, err := db.Exec(query, args...); err != nil {
 		t.Fatalf("%s: %v", query, err)
@@ -153,7 +158,7 @@ func remove(t *testing.T, db *sql.DB, ids []string) {
 	t.Helper()
 	defer db.Close()
 	for _, id := range ids {
-		exec(t, db, "DELETE FROM Edges WHERE id = ?", id)
-		exec(t, db, "DELETE FROM Nodes WHERE id = ?", id)
+		run(t, db, "DELETE FROM Edges WHERE id = ?", id)
+		run(t, db, "DELETE FROM Nodes WHERE id = ?", id)
 	}
 }

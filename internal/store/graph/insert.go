@@ -17,6 +17,9 @@ import (
 // others may have open.
 const breath = 20 * time.Millisecond
 
+// lockTries is how often a merge waits for the busy timeout before it gives up.
+const lockTries = 6
+
 // insert moves the staged rows over, chunk by chunk.
 func (m *merger) insert(ctx context.Context, s *stage) error {
 	in, err := m.prepareInsert(ctx, s)
@@ -97,7 +100,7 @@ func (in *inserter) chunk(ctx context.Context, first, last int64) error {
 
 // transaction returns the numbers of the rows that were added.
 func (in *inserter) transaction(ctx context.Context, first, last int64) ([]int64, error) {
-	if _, err := in.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := in.lock(ctx); err != nil {
 		return nil, err
 	}
 	added, err := in.fill(ctx, first, last)
@@ -111,6 +114,17 @@ func (in *inserter) transaction(ctx context.Context, first, last int64) ([]int64
 		return nil, err
 	}
 	return added, nil
+}
+
+// lock begins a transaction that holds the write lock. SQLite has no queue for
+// it: beside a busy writer one wait may be in vain and the next not.
+func (in *inserter) lock(ctx context.Context) (err error) {
+	for range lockTries {
+		if _, err = in.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); code(err) != sqlite3.SQLITE_BUSY {
+			return err
+		}
+	}
+	return err
 }
 
 // fill inserts the rows all at once. When some were there already, or do not
