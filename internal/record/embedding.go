@@ -9,7 +9,9 @@ import (
 // embedding scans the array of numbers at i into s.bits, as little-endian
 // float32.
 func (s *Scanner) embedding(r *reader, i int) (end int, err error) {
-	s.bits = s.bits[:0]
+	if s.bits = s.bits[:0]; s.bits == nil {
+		s.bits = []byte{} // nil would mean null
+	}
 	if i = r.space(i + 1); r.at(i) == ']' {
 		return i + 1, nil
 	}

@@ -67,7 +67,7 @@ func TestVector(t *testing.T) {
 func TestVectorAbsentAndNull(t *testing.T) {
 	var s record.Scanner
 	v, err := s.Vector([]byte(`{"id":"a","embedding":[]}`))
-	if err != nil || !v.Metadata.Empty() || !v.Document.Empty() || v.Dimension != 0 {
+	if err != nil || !v.Metadata.Empty() || !v.Document.Empty() || v.Dimension != 0 || v.Bits == nil {
 		t.Errorf("got %+v, %v", v, err)
 	}
 	v, err = s.Vector([]byte(`{"id":"a","embedding":null,"metadata":null,"document":null}`))
