@@ -43,32 +43,65 @@ func TestElement(t *testing.T) {
 		want       elementRow
 		label      string
 	}{
-		{"Node", `{"type":"node","data":{"id":"n1","label":"System","properties":{"userId":"u"}}}`,
-			elementRow{id: b("n1"), userID: b("u")}, "System"},
+		{
+			"Node", `{"type":"node","data":{"id":"n1","label":"System","properties":{"userId":"u"}}}`,
+			elementRow{id: b("n1"), userID: b("u")},
+			"System",
+		},
 		{"NodeWithoutUser", `{"type":"node","data":{"id":"n1","properties":{"userId":null}}}`, elementRow{id: b("n1")}, ""},
-		{"UserOfData", `{"type":"node","data":{"user_id":"v","id":"n1","properties":{"userId":null}}}`,
-			elementRow{id: b("n1"), userID: b("v")}, ""},
-		{"UserOfPropertiesFirst", `{"type":"node","data":{"properties":{"userId":"u"},"user_id":"v","id":"n1"}}`,
-			elementRow{id: b("n1"), userID: b("u")}, ""},
+		{
+			"UserOfData", `{"type":"node","data":{"user_id":"v","id":"n1","properties":{"userId":null}}}`,
+			elementRow{id: b("n1"), userID: b("v")},
+			"",
+		},
+		{
+			"UserOfPropertiesFirst", `{"type":"node","data":{"properties":{"userId":"u"},"user_id":"v","id":"n1"}}`,
+			elementRow{id: b("n1"), userID: b("u")},
+			"",
+		},
 		{"EmptyUserIsNoNull", `{"type":"node","data":{"id":"n1","user_id":""}}`, elementRow{id: b("n1"), userID: b("")}, ""},
-		{"PropertiesNoObject", `{"type":"node","data":{"id":"n1","properties":"userId","user_id":"v"}}`,
-			elementRow{id: b("n1"), userID: b("v")}, ""},
-		{"Edge", `{"type":"edge","data":{"id":"e","source":"a","target":"b","type":"T"}}`,
-			elementRow{edge: true, id: b("e"), source: b("a"), target: b("b"), kind: b("T")}, ""},
-		{"EdgeWithoutID", `{"type":"edge","data":{"source":"a","target":"b","type":"T"}}`,
-			elementRow{edge: true, id: b("a->b:T"), source: b("a"), target: b("b"), kind: b("T")}, ""},
-		{"EdgeWithoutIDByColumns", `{"columns":{"target":"c"},"data":{"source":"a","target":"b","type":"T"},"type":"edge"}`,
-			elementRow{edge: true, id: b("a->c:T"), source: b("a"), target: b("c"), kind: b("T")}, ""},
-		{"ColumnsOverride", `{"type":"node","data":{"id":"n1","user_id":"v"},"columns":{"id":"n2","user_id":null}}`,
-			elementRow{id: b("n2")}, ""},
-		{"Escapes", ` { "t\u0079pe" : "n\u006fde" , "data":{"\u0069d":"n\u00e9\n","la\u0062el":"\u004c","prop\u0065rties":{"user\u0049d":"\ud83d\ude00"}}}`,
-			elementRow{id: b("né\n"), userID: b("😀")}, "L"},
-		{"Raw", `{"type":"edge","raw":"not { json","columns":{"id":"e","source":"a","target":"b","type":"T"}}`,
-			elementRow{edge: true, id: b("e"), source: b("a"), target: b("b"), kind: b("T")}, ""},
+		{
+			"PropertiesNoObject", `{"type":"node","data":{"id":"n1","properties":"userId","user_id":"v"}}`,
+			elementRow{id: b("n1"), userID: b("v")},
+			"",
+		},
+		{
+			"Edge", `{"type":"edge","data":{"id":"e","source":"a","target":"b","type":"T"}}`,
+			elementRow{edge: true, id: b("e"), source: b("a"), target: b("b"), kind: b("T")},
+			"",
+		},
+		{
+			"EdgeWithoutID", `{"type":"edge","data":{"source":"a","target":"b","type":"T"}}`,
+			elementRow{edge: true, id: b("a->b:T"), source: b("a"), target: b("b"), kind: b("T")},
+			"",
+		},
+		{
+			"EdgeWithoutIDByColumns", `{"columns":{"target":"c"},"data":{"source":"a","target":"b","type":"T"},"type":"edge"}`,
+			elementRow{edge: true, id: b("a->c:T"), source: b("a"), target: b("c"), kind: b("T")},
+			"",
+		},
+		{
+			"ColumnsOverride", `{"type":"node","data":{"id":"n1","user_id":"v"},"columns":{"id":"n2","user_id":null}}`,
+			elementRow{id: b("n2")},
+			"",
+		},
+		{
+			"Escapes", ` { "t\u0079pe" : "n\u006fde" , "data":{"\u0069d":"n\u00e9\n","la\u0062el":"\u004c","prop\u0065rties":{"user\u0049d":"\ud83d\ude00"}}}`,
+			elementRow{id: b("né\n"), userID: b("😀")},
+			"L",
+		},
+		{
+			"Raw", `{"type":"edge","raw":"not { json","columns":{"id":"e","source":"a","target":"b","type":"T"}}`,
+			elementRow{edge: true, id: b("e"), source: b("a"), target: b("b"), kind: b("T")},
+			"",
+		},
 		{"LastOfEqualKeys", `{"type":"node","data":{"id":"n1","id":"n2"}}`, elementRow{id: b("n2")}, ""},
 		{"HalfSurrogatePairKept", `{"type":"node","data":{"id":"n1","label":"\ud83d","text":"cut \ud83d"}}`, elementRow{id: b("n1")}, ""},
-		{"EdgeWithoutType", `{"type":"edge","data":{"id":"e","source":"a","target":"b"}}`,
-			elementRow{edge: true, id: b("e"), source: b("a"), target: b("b")}, ""},
+		{
+			"EdgeWithoutType", `{"type":"edge","data":{"id":"e","source":"a","target":"b"}}`,
+			elementRow{edge: true, id: b("e"), source: b("a"), target: b("b")},
+			"",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var s record.Scanner
@@ -162,31 +195,58 @@ func TestAppendElement(t *testing.T) {
 		row  elementRow
 		want string
 	}{
-		{"Implied", elementRow{id: b("n"), userID: b("u"), data: `{"id":"n","properties":{"userId":"u"}}`},
-			`{"type":"node","data":{"id":"n","properties":{"userId":"u"}}}`},
+		{
+			"Implied",
+			elementRow{id: b("n"), userID: b("u"), data: `{"id":"n","properties":{"userId":"u"}}`},
+			`{"type":"node","data":{"id":"n","properties":{"userId":"u"}}}`,
+		},
 		{"AsStored", elementRow{id: b("n"), data: "{ \"id\":\r\n\"n\",\n\t\"x\":1.50 }"}, "{\"type\":\"node\",\"data\":{ \"id\":\"n\",\t\"x\":1.50 }}"},
-		{"OtherUser", elementRow{id: b("n"), userID: b("w"), data: `{"id":"n","user_id":"u"}`},
-			`{"type":"node","data":{"id":"n","user_id":"u"},"columns":{"user_id":"w"}}`},
-		{"UserNull", elementRow{id: b("n"), data: `{"id":"n","user_id":"u"}`},
-			`{"type":"node","data":{"id":"n","user_id":"u"},"columns":{"user_id":null}}`},
-		{"UserEmpty", elementRow{id: b("n"), userID: b(""), data: `{"id":"n"}`},
-			`{"type":"node","data":{"id":"n"},"columns":{"user_id":""}}`},
+		{
+			"OtherUser",
+			elementRow{id: b("n"), userID: b("w"), data: `{"id":"n","user_id":"u"}`},
+			`{"type":"node","data":{"id":"n","user_id":"u"},"columns":{"user_id":"w"}}`,
+		},
+		{
+			"UserNull",
+			elementRow{id: b("n"), data: `{"id":"n","user_id":"u"}`},
+			`{"type":"node","data":{"id":"n","user_id":"u"},"columns":{"user_id":null}}`,
+		},
+		{
+			"UserEmpty",
+			elementRow{id: b("n"), userID: b(""), data: `{"id":"n"}`},
+			`{"type":"node","data":{"id":"n"},"columns":{"user_id":""}}`,
+		},
 		{"NumericIDIsNotImplied", elementRow{id: b("7"), data: `{"id":7}`}, `{"type":"node","data":{"id":7},"columns":{"id":"7"}}`},
 		{"NodeWithSource", elementRow{id: b("n"), data: `{"id":"n","source":"wiki"}`}, `{"type":"node","data":{"id":"n","source":"wiki"}}`},
-		{"EdgeIDImplied", elementRow{edge: true, id: b("a->b:T"), source: b("a"), target: b("b"), kind: b("T"), data: edge},
-			`{"type":"edge","data":` + edge + `}`},
-		{"EdgeColumns", elementRow{edge: true, id: b("e"), source: b("x"), target: b("b"), kind: b("U"), data: edge},
-			`{"type":"edge","data":` + edge + `,"columns":{"id":"e","source":"x","type":"U"}}`},
-		{"RawText", elementRow{id: b("n"), data: "not \"json\"\n\x01"},
-			`{"type":"node","raw":"not \"json\"\n\u0001","columns":{"id":"n"}}`},
+		{
+			"EdgeIDImplied",
+			elementRow{edge: true, id: b("a->b:T"), source: b("a"), target: b("b"), kind: b("T"), data: edge},
+			`{"type":"edge","data":` + edge + `}`,
+		},
+		{
+			"EdgeColumns",
+			elementRow{edge: true, id: b("e"), source: b("x"), target: b("b"), kind: b("U"), data: edge},
+			`{"type":"edge","data":` + edge + `,"columns":{"id":"e","source":"x","type":"U"}}`,
+		},
+		{
+			"RawText",
+			elementRow{id: b("n"), data: "not \"json\"\n\x01"},
+			`{"type":"node","raw":"not \"json\"\n\u0001","columns":{"id":"n"}}`,
+		},
 		{"RawEmpty", elementRow{id: b("n")}, `{"type":"node","raw":"","columns":{"id":"n"}}`},
 		{"RawArray", elementRow{id: b("n"), data: `[1]`}, `{"type":"node","raw":"[1]","columns":{"id":"n"}}`},
 		{"RawTwoObjects", elementRow{id: b("n"), data: `{}{}`}, `{"type":"node","raw":"{}{}","columns":{"id":"n"}}`},
-		{"RawEdge", elementRow{edge: true, id: b("a->b:T"), source: b("a"), target: b("b"), kind: b("T"), data: "{"},
-			`{"type":"edge","raw":"{","columns":{"source":"a","target":"b","type":"T"}}`},
+		{
+			"RawEdge",
+			elementRow{edge: true, id: b("a->b:T"), source: b("a"), target: b("b"), kind: b("T"), data: "{"},
+			`{"type":"edge","raw":"{","columns":{"source":"a","target":"b","type":"T"}}`,
+		},
 		{"DeepestData", elementRow{id: b("n"), data: deepest}, `{"type":"node","data":` + deepest + `,"columns":{"id":"n"}}`},
-		{"TooDeepIsRaw", elementRow{id: b("n"), data: `{"x":` + deepest + `}`},
-			`{"type":"node","raw":"{\"x\":` + strings.ReplaceAll(deepest, `"`, `\"`) + `}","columns":{"id":"n"}}`},
+		{
+			"TooDeepIsRaw",
+			elementRow{id: b("n"), data: `{"x":` + deepest + `}`},
+			`{"type":"node","raw":"{\"x\":` + strings.ReplaceAll(deepest, `"`, `\"`) + `}","columns":{"id":"n"}}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var s record.Scanner

@@ -35,32 +35,44 @@ func TestPage(t *testing.T) {
 		want       []string
 	}{
 		{"None", `{"ids":[],"embeddings":[],"documents":[],"uris":null,"metadatas":[],"include":[]}`, nil},
-		{"AsChromaSends", `{"ids":["x","y"],"embeddings":[[1.0,-0.5],[1e-7,2.0]],"documents":[null,"d\u00e9\n"],"uris":null,"metadatas":[{"b":1,"a":2.50},null],"include":["embeddings"]}`,
+		{
+			"AsChromaSends", `{"ids":["x","y"],"embeddings":[[1.0,-0.5],[1e-7,2.0]],"documents":[null,"d\u00e9\n"],"uris":null,"metadatas":[{"b":1,"a":2.50},null],"include":["embeddings"]}`,
 			[]string{
 				`{"id":"x","embedding":[1.0,-0.5],"metadata":{"a":2.50,"b":1},"document":null}`,
 				`{"id":"y","embedding":[1e-7,2.0],"metadata":null,"document":"d\u00e9\n"}`,
-			}},
+			},
+		},
 		{"OnlyIDs", `{"ids":["x"]}`, []string{`{"id":"x","embedding":null,"metadata":null,"document":null}`}},
 		{"NullEmbedding", `{"ids":["x","y"],"embeddings":[null,[1]]}`, []string{
 			`{"id":"x","embedding":null,"metadata":null,"document":null}`,
 			`{"id":"y","embedding":[1],"metadata":null,"document":null}`,
 		}},
-		{"NullColumns", `{"ids":["x"],"embeddings":null,"documents":null,"metadatas":null,"uris":null}`,
-			[]string{`{"id":"x","embedding":null,"metadata":null,"document":null}`}},
-		{"Whitespace", " {\n\"ids\" : [ \"x y\" ] ,\"metadatas\":[ {\"b c\" : [ 1 , \" \" ] ,\r\n\t\"a\":1 } ],\"embeddings\":[ [ 1 ,\n2,\t3\r] ] } \n",
-			[]string{`{"id":"x y","embedding":[1,2,3],"metadata":{"a":1,"b c":[1," "]},"document":null}`}},
+		{
+			"NullColumns", `{"ids":["x"],"embeddings":null,"documents":null,"metadatas":null,"uris":null}`,
+			[]string{`{"id":"x","embedding":null,"metadata":null,"document":null}`},
+		},
+		{
+			"Whitespace", " {\n\"ids\" : [ \"x y\" ] ,\"metadatas\":[ {\"b c\" : [ 1 , \" \" ] ,\r\n\t\"a\":1 } ],\"embeddings\":[ [ 1 ,\n2,\t3\r] ] } \n",
+			[]string{`{"id":"x y","embedding":[1,2,3],"metadata":{"a":1,"b c":[1," "]},"document":null}`},
+		},
 		{"URI", `{"ids":["x","y","z"],"uris":["u:\"",null,"v"],"metadatas":[{"d":1,"a":2},{"k":1},null]}`, []string{
 			`{"id":"x","embedding":null,"metadata":{"a":2,"chroma:uri":"u:\"","d":1},"document":null}`,
 			`{"id":"y","embedding":null,"metadata":{"k":1},"document":null}`,
 			`{"id":"z","embedding":null,"metadata":{"chroma:uri":"v"},"document":null}`,
 		}},
-		{"URIThereAlready", `{"ids":["x"],"uris":["u"],"metadatas":[{"chroma:uri":"u","a":2}]}`,
-			[]string{`{"id":"x","embedding":null,"metadata":{"a":2,"chroma:uri":"u"},"document":null}`}},
+		{
+			"URIThereAlready", `{"ids":["x"],"uris":["u"],"metadatas":[{"chroma:uri":"u","a":2}]}`,
+			[]string{`{"id":"x","embedding":null,"metadata":{"a":2,"chroma:uri":"u"},"document":null}`},
+		},
 		{"EmptyMetadata", `{"ids":["x"],"metadatas":[{}]}`, []string{`{"id":"x","embedding":null,"metadata":{},"document":null}`}},
-		{"UnknownKeys", `{"distances":[[0.5]],"ids":["x"],"data":{"ids":["z"]}}`,
-			[]string{`{"id":"x","embedding":null,"metadata":null,"document":null}`}},
-		{"KeysSortedAsDecoded", `{"ids":["x"],"metadatas":[{"é":1,"b":2,"\u0061":3,"z":4,"😀":5,"":6}]}`,
-			[]string{`{"id":"x","embedding":null,"metadata":{"":6,"\u0061":3,"b":2,"z":4,"é":1,"😀":5},"document":null}`}},
+		{
+			"UnknownKeys", `{"distances":[[0.5]],"ids":["x"],"data":{"ids":["z"]}}`,
+			[]string{`{"id":"x","embedding":null,"metadata":null,"document":null}`},
+		},
+		{
+			"KeysSortedAsDecoded", `{"ids":["x"],"metadatas":[{"é":1,"b":2,"\u0061":3,"z":4,"😀":5,"":6}]}`,
+			[]string{`{"id":"x","embedding":null,"metadata":{"":6,"\u0061":3,"b":2,"z":4,"é":1,"😀":5},"document":null}`},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := lines(t, c.body)
@@ -167,8 +179,10 @@ func TestAppendVector(t *testing.T) {
 		document       *string
 		want           string
 	}{
-		{"Full", "é\t", b("\x00\x00\x80\x3f\x00\x00\x00\x80"), b(`{"b": 1,"a":[ ]}`), &text,
-			`{"id":"é\t","embedding":[1,-0],"metadata":{"a":[],"b":1},"document":"a \"b\"\n"}`},
+		{
+			"Full", "é\t", b("\x00\x00\x80\x3f\x00\x00\x00\x80"), b(`{"b": 1,"a":[ ]}`), &text,
+			`{"id":"é\t","embedding":[1,-0],"metadata":{"a":[],"b":1},"document":"a \"b\"\n"}`,
+		},
 		{"Nulls", "x", nil, nil, nil, `{"id":"x","embedding":null,"metadata":null,"document":null}`},
 		{"NullMetadata", "x", []byte{}, b("null"), &empty, `{"id":"x","embedding":[],"metadata":null,"document":""}`},
 	} {

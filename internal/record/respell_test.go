@@ -72,7 +72,7 @@ func (p *respeller) array() {
 func (p *respeller) object() {
 	type member struct{ key, text string }
 	var members []member
-	out := p.out
+	before := p.out
 	for p.i++; ; p.i++ {
 		if p.space(); p.in[p.i] != '}' {
 			p.out = nil
@@ -98,7 +98,8 @@ func (p *respeller) object() {
 		}
 		return 1
 	})
-	p.out = append(out, '{')
+	p.out = before
+	p.out = append(p.out, '{')
 	for i, m := range members {
 		if i > 0 {
 			p.out = append(p.out, ", "...)

@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -12,8 +13,8 @@ import (
 // offset fails the test unless err is a SyntaxError at that byte.
 func offset(t *testing.T, err error, want int) {
 	t.Helper()
-	syntax, ok := err.(*record.SyntaxError)
-	if !ok {
+	var syntax *record.SyntaxError
+	if !errors.As(err, &syntax) {
 		t.Fatalf("got error %v, want a SyntaxError", err)
 	}
 	if syntax.Offset != want {
