@@ -43,7 +43,8 @@ func (s *Scanner) fastNumbers(b []byte, i int) int {
 	out := s.bits
 	for len(b)-i >= widest {
 		sign := (uint32(b[i]^'-') - 1) >> 31 // 1 for a minus
-		text := b[i+int(sign):][:widest-1]
+		at := i + int(sign)
+		text := b[at : at+widest-1 : at+widest-1]
 		lead := uint64(text[0]) - '0'
 		if lead > 9 || text[1] != '.' {
 			break
@@ -63,7 +64,7 @@ func (s *Scanner) fastNumbers(b []byte, i int) int {
 			break
 		}
 		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(float32(v))|sign<<31)
-		i += int(sign) + 2 + n + m + 1
+		i = at + 2 + n + m + 1
 	}
 	s.bits = out
 	return i
