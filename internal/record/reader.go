@@ -35,7 +35,7 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\
 
 // space returns the offset of the first byte from i on that is no whitespace.
 func (r *reader) space(i int) int {
-	for i < len(r.b) && isSpace(r.b[i]) {
+	for i < len(r.b) && r.b[i] <= ' ' && isSpace(r.b[i]) {
 		i++
 	}
 	return i
