@@ -35,13 +35,15 @@ type Options struct {
 	// AllowDegraded publishes also when a section could not be read whole.
 	AllowDegraded bool
 
-	Bundle       bundle.Options
-	MemoryID     string
-	LastSequence int64 // the highest that is known; the bundle takes a higher one
-	Topology     memory.Topology
-	NeoVersion   string // "" when unknown
-	GitSHA       string // "" when unknown
-	Tags         map[string]string
+	Bundle   bundle.Options
+	MemoryID string
+	// Sequence gives the bundle its number: one that was never given before, and
+	// is higher than seen, the highest among the bundles that are there.
+	Sequence   func(ctx context.Context, seen int64) (int64, error)
+	Topology   memory.Topology
+	NeoVersion string // "" when unknown
+	GitSHA     string // "" when unknown
+	Tags       map[string]string
 
 	Progress store.Progress
 	Clock    func() time.Time
@@ -109,7 +111,7 @@ func (r *run) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	meta, err := r.meta(append(r.failed, sections...))
+	meta, err := r.meta(ctx, append(r.failed, sections...))
 	if err != nil {
 		return err
 	}

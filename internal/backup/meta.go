@@ -1,14 +1,15 @@
 package backup
 
 import (
+	"context"
 	"fmt"
 
 	"keepsake/internal/bundle"
 )
 
 // meta says of the bundle what only the engine knows; the writer adds the rest.
-func (r *run) meta(sections []bundle.SectionMeta) (*bundle.Meta, error) {
-	sequence, parent, err := r.place()
+func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.Meta, error) {
+	sequence, parent, err := r.place(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -25,28 +26,26 @@ func (r *run) meta(sections []bundle.SectionMeta) (*bundle.Meta, error) {
 }
 
 // place finds the bundle's number in its memory's history, and the one before it.
-func (r *run) place() (int64, *bundle.Parent, error) {
+func (r *run) place(ctx context.Context) (int64, *bundle.Parent, error) {
 	catalog, err := bundle.List(r.opts.Bundle.Root)
 	if err != nil {
 		return 0, nil, fmt.Errorf("list bundles: %w", err)
 	}
-	highest := r.opts.LastSequence
-	var parent *bundle.Keepsake
-	var name string
+	var highest int64
+	var parent *bundle.Parent
 	for _, e := range catalog.Bundles {
 		if e.Meta == nil || e.Meta.Keepsake == nil || e.Meta.Keepsake.MemoryID != r.opts.MemoryID {
 			continue
 		}
-		k := e.Meta.Keepsake
-		if parent == nil || k.Sequence > parent.Sequence {
-			parent, name = k, e.Name
+		if k := e.Meta.Keepsake; parent == nil || k.Sequence > highest {
+			parent, highest = &bundle.Parent{Bundle: e.Name, Seal: k.Seal}, k.Sequence
 		}
-		highest = max(highest, k.Sequence)
 	}
-	if parent == nil {
-		return highest + 1, nil, nil
+	sequence, err := r.opts.Sequence(ctx, highest)
+	if err != nil {
+		return 0, nil, fmt.Errorf("number bundle: %w", err)
 	}
-	return highest + 1, &bundle.Parent{Bundle: name, Seal: parent.Seal}, nil
+	return sequence, parent, nil
 }
 
 // status is degraded when anything that was asked for is not in the bundle.
