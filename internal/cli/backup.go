@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keepsake/internal/backup"
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+)
+
+type backupFlags struct {
+	only          []string
+	dryRun        bool
+	compress      string
+	allowDegraded bool
+	tags          map[string]string
+}
+
+func (a *app) backupCommand() *cobra.Command {
+	var f backupFlags
+	cmd := &cobra.Command{
+		Use:   "backup",
+		Short: "Make one verified bundle of the memory, or nothing",
+		Long: `Reads every section of the memory into one bundle, checks that every row that
+was there throughout is in it, reads the bundle back, and only then makes it
+visible. A backup that can't be whole publishes nothing.`,
+		Example: `  keepsake backup
+  keepsake backup --dry-run
+  keepsake backup --only kb,graph --compress zstd`,
+		GroupID: "main",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.backup(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.only, "only", nil, "back up only these subsystems or `sections`: kb,mc/memory")
+	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "print what the bundle would hold, and write nothing")
+	flags.StringVar(&f.compress, "compress", "", "compress the bundle's files: none, zstd (Neo's own restore reads none only)")
+	flags.BoolVar(&f.allowDegraded, "allow-degraded", false, "publish also when a section can't be read, and end with code 3")
+	flags.StringToStringVar(&f.tags, "tag", nil, "write `key=value` into the bundle's meta (repeatable)")
+	return cmd
+}
+
+func (a *app) backup(ctx context.Context, f backupFlags) error {
+	m, err := a.memory(false)
+	if err != nil {
+		return err
+	}
+	opts, err := m.backupOptions(f)
+	if err != nil {
+		return err
+	}
+	a.warnLegacy(m)
+	if f.dryRun {
+		receipt, err := backup.Survey(ctx, opts)
+		return a.endBackup(m, receipt, err)
+	}
+	opts, err = m.identify(ctx, opts)
+	if err != nil {
+		return err
+	}
+	a.sweep(m)
+	receipt, err := backup.Run(ctx, opts)
+	return a.endBackup(m, receipt, err)
+}
+
+// sweep removes what dead runs left in the backup root.
+func (a *app) sweep(m *memoryAt) {
+	removed, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: m.root(), Me: owner(), Alive: alive})
+	for _, name := range removed {
+		a.warn("removed %s, left by a run that has ended", name)
+	}
+	if err != nil {
+		a.warn("look for residue: %v", err)
+	}
+}
+
+func (a *app) endBackup(m *memoryAt, r *backup.Receipt, err error) error {
+	if err != nil {
+		a.printFindings(r.Findings)
+		return m.explainStores(err)
+	}
+	if err := a.printBackup(r); err != nil {
+		return err
+	}
+	for _, s := range r.Sections {
+		if r.Degraded() || s.Status == bundle.Fail {
+			return end(exitDegraded)
+		}
+	}
+	return nil
+}
+
+func (a *app) printBackup(r *backup.Receipt) error {
+	a.printFindings(r.Findings)
+	if a.flags.asJSON {
+		return a.printJSON(r)
+	}
+	if a.flags.quiet {
+		return nil
+	}
+	if r.DryRun {
+		a.say("A backup now would hold:\n\n")
+	} else {
+		a.say("%s\n\n", r.Path)
+	}
+	if err := sectionTable(r).write(a.Stdout); err != nil {
+		return err
+	}
+	if r.DryRun {
+		return nil
+	}
+	a.say("\n%s rows, %s, %s in %.1f s\n", count(r.Rows), size(r.Bytes), r.Status, r.EndedAt.Sub(r.StartedAt).Seconds())
+	return nil
+}
+
+func sectionTable(r *backup.Receipt) *table {
+	t := &table{header: []string{"section", "rows", "added", "removed", "size", "status"}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
+	if r.DryRun {
+		t = &table{header: []string{"section", "rows", "source"}, right: map[int]bool{1: true}}
+	}
+	for _, s := range r.Sections {
+		rows := count(s.Rows)
+		if s.Rows < 0 {
+			rows = "unknown"
+		}
+		if r.DryRun {
+			t.add(string(s.Section), rows, s.Locator.String())
+			continue
+		}
+		added, removed := "", ""
+		if s.Capture != nil {
+			added, removed = count(s.Capture.Added), count(s.Capture.Removed)
+		}
+		t.add(string(s.Section), rows, added, removed, size(s.Bytes), string(s.Status))
+	}
+	return t
+}
+
+// printFindings prints what a check saw, to standard error.
+func (a *app) printFindings(findings []memory.Finding) {
+	for _, f := range findings {
+		switch {
+		case f.Level == memory.Note && (a.flags.quiet || a.flags.asJSON):
+			continue
+		case a.flags.asJSON:
+			continue // they are in the document
+		}
+		fmt.Fprintf(a.Stderr, "%s: %s\n", f.Level, f.String())
+		if f.Hint != "" {
+			fmt.Fprintf(a.Stderr, "  %s\n", f.Hint)
+		}
+	}
+}
+
+func (a *app) warn(format string, args ...any) {
+	if a.flags.asJSON {
+		a.log.Warn(fmt.Sprintf(format, args...))
+		return
+	}
+	fmt.Fprintf(a.Stderr, "warning: %s\n", strings.TrimSpace(fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,294 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+
+	"keepsake/internal/backup"
+	"keepsake/internal/bundle"
+	"keepsake/internal/config"
+	"keepsake/internal/memory"
+	"keepsake/internal/memoryid"
+	"keepsake/internal/provenance"
+	"keepsake/internal/restore"
+	"keepsake/internal/store"
+	"keepsake/internal/store/graph"
+)
+
+// memoryAt is the memory that a command works on: its configuration, and its
+// stores made from that.
+type memoryAt struct {
+	app *app
+	cfg *config.Config
+	// dropped counts what the filters of a restore left out.
+	dropped graph.Dropped
+}
+
+// memory loads the configuration. A command that only reads bundles, or that
+// makes a memory anew, passes optional: the data folder may be absent then.
+func (a *app) memory(optional bool) (*memoryAt, error) {
+	flags := map[string]string{}
+	for name, value := range map[string]string{
+		config.FlagConfig: a.flags.config, config.FlagDataDir: a.flags.dataDir, config.FlagBackupRoot: a.flags.backupRoot,
+	} {
+		if value != "" {
+			flags[name] = value
+		}
+	}
+	cfg, err := config.Load(config.Options{Flags: flags, Env: a.LookupEnv, Start: a.Dir, DataDirOptional: optional})
+	if err != nil {
+		return nil, configFailure(err)
+	}
+	a.printFindings(cfg.Findings)
+	return &memoryAt{app: a, cfg: cfg}, nil
+}
+
+func configFailure(err error) error {
+	var bad *config.Error
+	var none *config.NoDataDirError
+	switch {
+	case errors.As(err, &bad):
+		return fail(exitUsage, err, bad.Hint)
+	case errors.As(err, &none):
+		return fail(exitNotFound, err, "--data-dir names the memory's folder")
+	}
+	return err
+}
+
+func (m *memoryAt) root() string { return m.cfg.BackupRoot.V }
+
+// dataDir returns the memory's folder, which need not exist yet.
+func (m *memoryAt) dataDir() (string, error) {
+	if m.cfg.DataDir.V == "" {
+		return "", fail(exitNotFound, errors.New("there is no data folder to work on"), "--data-dir names the memory's folder")
+	}
+	return m.cfg.DataDir.V, nil
+}
+
+// memoryID returns the memory's id, "" when it has none yet.
+func (m *memoryAt) memoryID() (string, error) {
+	if m.cfg.DataDir.V == "" {
+		return "", nil
+	}
+	id, err := memoryid.Load(m.cfg.DataDir.V)
+	return id.MemoryID, err
+}
+
+// identify gives the memory an id, if it has none, and puts it into opts.
+func (m *memoryAt) identify(ctx context.Context, opts backup.Options) (backup.Options, error) {
+	dir, err := m.dataDir()
+	if err != nil {
+		return opts, err
+	}
+	id, err := memoryid.Create(ctx, dir, m.app.Now())
+	if err != nil {
+		return opts, err
+	}
+	opts.MemoryID = id.MemoryID
+	opts.Sequence = func(ctx context.Context, seen int64) (int64, error) {
+		return memoryid.NextSequence(ctx, dir, seen)
+	}
+	return opts, nil
+}
+
+// adopt gives a memory that has no id the id of the bundle that it is restored
+// from, before the first row is written. One that has an id keeps it.
+func (m *memoryAt) adopt(ctx context.Context, b *bundle.Bundle) error {
+	dir, err := m.dataDir()
+	if err != nil || bundleMemory(b) == "" {
+		return err
+	}
+	_, err = memoryid.Adopt(ctx, dir, bundleMemory(b), b.Meta().Keepsake.Sequence, m.app.Now())
+	if errors.Is(err, memoryid.ErrOther) {
+		return nil // the preflight judged it
+	}
+	return err
+}
+
+func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
+	dir, err := m.dataDir()
+	if err != nil {
+		return backup.Options{}, err
+	}
+	compress := map[string]bool{"": false, "none": false, "zstd": true}
+	zstd, ok := compress[f.compress]
+	if !ok {
+		return backup.Options{}, usage(fmt.Errorf("--compress %q is neither none nor zstd", f.compress))
+	}
+	sources, err := m.sources()
+	if err != nil {
+		return backup.Options{}, err
+	}
+	beside := provenance.Of(dir)
+	return backup.Options{
+		Sources: sources, Only: f.only, AllowDegraded: f.allowDegraded,
+		Bundle:   bundle.Options{Root: m.root(), Now: m.app.Now(), Compress: zstd, Tool: tool(), Owner: owner()},
+		Topology: m.cfg.Topology(), NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
+		Tags: f.tags, Progress: m.app.progress(), Clock: m.app.Now,
+	}, nil
+}
+
+// sources lists the stores in the order in which they are opened.
+func (m *memoryAt) sources() ([]backup.Source, error) {
+	var out []backup.Source
+	add := func(name string, s readWriter, err error, sections ...memory.Section) error {
+		if err == nil {
+			out = append(out, backup.Source{Name: name, Store: s, Sections: sections})
+		}
+		return err
+	}
+	graph, err := m.graph(m.cfg.Graph.V)
+	if err := add("graph", graph, err, memory.Graph); err != nil {
+		return nil, err
+	}
+	if m.cfg.Unified.V && m.cfg.KB.Store.V.Same(m.cfg.MC.Store.V) {
+		both, err := m.vectors(m.cfg.KB, m.names(vectorSections()...))
+		if err := add("store of kb and mc", both, err, memory.Memories, memory.Summaries, memory.KnowledgeBase); err != nil {
+			return nil, err
+		}
+	} else {
+		mc, err := m.vectors(m.cfg.MC, m.names(memory.Memories, memory.Summaries))
+		if err := add("store of mc", mc, err, memory.Memories, memory.Summaries); err != nil {
+			return nil, err
+		}
+		kb, err := m.vectors(m.cfg.KB, m.names(memory.KnowledgeBase))
+		if err := add("store of kb", kb, err, memory.KnowledgeBase); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range m.files() {
+		out = append(out, backup.Source{Name: string(f.subsystem), Store: f.store, Subsystem: f.subsystem})
+	}
+	return out, nil
+}
+
+func vectorSections() []memory.Section {
+	return []memory.Section{memory.KnowledgeBase, memory.Memories, memory.Summaries}
+}
+
+// names maps sections to the collections that hold them.
+func (m *memoryAt) names(sections ...memory.Section) map[memory.Section]string {
+	all := map[memory.Section]string{
+		memory.KnowledgeBase: m.cfg.KnowledgeBase.V, memory.Memories: m.cfg.Memories.V, memory.Summaries: m.cfg.Summaries.V,
+	}
+	out := map[memory.Section]string{}
+	for _, s := range sections {
+		out[s] = all[s]
+	}
+	return out
+}
+
+// explainStores adds what the operator can do to an error of a store.
+func (m *memoryAt) explainStores(err error) error {
+	switch {
+	case errors.Is(err, store.ErrUnreachable):
+		if m.misplaced() {
+			return fail(exitStore, err, "the MC collections are on KB's server: set topology: unified in keepsake.yaml, or NEO_CHROMA_UNIFIED=true")
+		}
+		return fail(exitStore, err, "is it running, and is this its address? keepsake config show prints where each value comes from")
+	case errors.Is(err, store.ErrAbsent):
+		return fail(exitStore, err, "--only backs up what there is; --allow-degraded publishes without it and ends with code 3")
+	case errors.Is(err, store.ErrUnreadable):
+		return fail(exitStore, err, "--allow-degraded publishes without it and ends with code 3")
+	case errors.Is(err, backup.ErrParity):
+		return fail(exitFailed, err, "nothing was published; run it again, and if it stays, --allow-degraded publishes what can be read")
+	}
+	return err
+}
+
+// mergeNames returns names with those of as in their place.
+func mergeNames(names, as map[memory.Section]string) map[memory.Section]string {
+	out := maps.Clone(names)
+	for s, name := range as {
+		if _, ok := out[s]; ok {
+			out[s] = name
+		}
+	}
+	return out
+}
+
+// bundleMemory returns whose memory a bundle is, "" when it doesn't say.
+func bundleMemory(b *bundle.Bundle) string {
+	if meta := b.Meta(); meta != nil && meta.Keepsake != nil {
+		return meta.Keepsake.MemoryID
+	}
+	return ""
+}
+
+// restoreOptions says where a bundle's sections go.
+func (m *memoryAt) restoreOptions(b *bundle.Bundle, f restoreFlags) (restore.Options, error) {
+	as, err := parseSections("as", f.as)
+	if err != nil {
+		return restore.Options{}, err
+	}
+	targets, err := m.targets(as, f.to)
+	if err != nil {
+		return restore.Options{}, err
+	}
+	id, err := m.memoryID()
+	if err != nil {
+		return restore.Options{}, err
+	}
+	opts := restore.Options{
+		Bundle: b, Targets: targets, Only: f.only, Proof: store.Proof(f.proof),
+		Topology: m.cfg.Topology(), MemoryID: id,
+		ForceTopology: f.forceTopology, ForceMemory: f.forceMemory, AllowEmpty: f.allowEmpty,
+		Progress: m.app.progress(), Clock: m.app.Now,
+	}
+	if len(f.filterLabels)+len(f.filterEdgeTypes) > 0 {
+		opts.Filters = map[memory.Section]restore.Filter{memory.Graph: graph.Filter(f.filterLabels, f.filterEdgeTypes, &m.dropped)}
+	}
+	return opts, nil
+}
+
+// targets lists those that --to names first, then the memory's own stores.
+func (m *memoryAt) targets(as map[memory.Section]string, to map[string]string) ([]restore.Target, error) {
+	named, err := parseSections("to", to)
+	if err != nil {
+		return nil, err
+	}
+	var out []restore.Target
+	for section, text := range named {
+		t, err := m.toStore(section, text, as[section])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, restore.Target{Sections: []string{string(section)}, Store: t})
+	}
+	own, err := m.ownTargets(as)
+	return append(out, own...), err
+}
+
+func (m *memoryAt) ownTargets(as map[memory.Section]string) ([]restore.Target, error) {
+	kb, err := m.vectors(m.cfg.KB, mergeNames(m.names(memory.KnowledgeBase), as))
+	if err != nil {
+		return nil, err
+	}
+	mc, err := m.vectors(m.cfg.MC, mergeNames(m.names(memory.Memories, memory.Summaries), as))
+	if err != nil {
+		return nil, err
+	}
+	g, err := m.graph(m.cfg.Graph.V)
+	if err != nil {
+		return nil, err
+	}
+	out := []restore.Target{
+		{Sections: []string{string(memory.GraphSystem)}, Store: g},
+		{Sections: []string{string(memory.MC)}, Store: mc},
+		{Sections: []string{string(memory.KB)}, Store: kb},
+	}
+	for _, f := range m.files() {
+		out = append(out, restore.Target{Sections: []string{string(f.subsystem)}, Store: f.store})
+	}
+	return out, nil
+}
+
+// restoreDir is where a restore keeps its plan and its receipt: with the data,
+// because they describe that memory.
+func (m *memoryAt) restoreDir(b *bundle.Bundle) string {
+	name := bundle.FormatTimestamp(m.app.Now()) + "-" + b.Name()
+	return filepath.Join(m.cfg.DataDir.V, ".keepsake", "restores", name)
+}

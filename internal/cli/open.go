@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"keepsake/internal/bundle"
+)
+
+// open finds the bundle that a person named: a path, a name in the backup root,
+// "latest", or the newest that is not younger than at.
+func (a *app) open(m *memoryAt, name, at string) (*bundle.Bundle, error) {
+	switch {
+	case at != "":
+		return a.openAt(m, at)
+	case name == "latest":
+		return a.openLatest(m)
+	}
+	return a.openNamed(m, name)
+}
+
+func (a *app) openNamed(m *memoryAt, name string) (*bundle.Bundle, error) {
+	path := name
+	if !strings.ContainsAny(name, `/\`) {
+		if _, err := bundle.ParseName(name); err == nil {
+			path = filepath.Join(m.root(), name)
+		}
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(a.Dir, path)
+	}
+	b, err := bundle.Open(path, bundle.Limits{})
+	if errors.Is(err, bundle.ErrNotFound) || errors.Is(err, bundle.ErrNotBundle) {
+		return nil, fail(exitNotFound, err, "keepsake list shows the bundles in "+m.root())
+	}
+	return b, err
+}
+
+func (a *app) catalog(m *memoryAt) (*bundle.Catalog, error) {
+	if m.root() == "" {
+		return nil, fail(exitNotFound, errors.New("there is no backup root"), "--backup-root or --data-dir names one")
+	}
+	c, err := bundle.List(m.root())
+	if errors.Is(err, bundle.ErrNotFound) {
+		return nil, fail(exitNotFound, fmt.Errorf("there is no backup root %s", m.root()),
+			"keepsake backup makes it; --backup-root names another")
+	}
+	return c, err
+}
+
+func (a *app) openLatest(m *memoryAt) (*bundle.Bundle, error) {
+	return a.choose(m, "no good bundle", func(c *bundle.Catalog, id string) (bundle.Entry, []bundle.PassedOver, error) {
+		return c.Latest(id)
+	})
+}
+
+func (a *app) openAt(m *memoryAt, at string) (*bundle.Bundle, error) {
+	when, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--at %q is no time of the form 2026-11-20T00:00:00Z", at))
+	}
+	return a.choose(m, "no good bundle from "+at+" or before", func(c *bundle.Catalog, id string) (bundle.Entry, []bundle.PassedOver, error) {
+		return c.At(id, when)
+	})
+}
+
+type picker func(c *bundle.Catalog, memoryID string) (bundle.Entry, []bundle.PassedOver, error)
+
+// choose opens what pick found, and says which newer bundles it passed over.
+func (a *app) choose(m *memoryAt, none string, pick picker) (*bundle.Bundle, error) {
+	c, err := a.catalog(m)
+	if err != nil {
+		return nil, err
+	}
+	id, err := m.memoryID()
+	if err != nil {
+		return nil, err
+	}
+	if id == "" && severalMemories(c) {
+		return nil, fail(exitNotFound, fmt.Errorf("%s holds bundles of more than one memory, and this one has no id yet", m.root()),
+			"name the bundle: keepsake list --json shows whose each is")
+	}
+	entry, passed, err := pick(c, id)
+	for _, p := range passed {
+		a.warn("passed over %s: %s", p.Entry.Name, p.Why)
+	}
+	if errors.Is(err, bundle.ErrNotFound) {
+		return nil, fail(exitNotFound, fmt.Errorf("there is %s in %s", none, m.root()),
+			"keepsake list shows what there is; a bundle can be named by its path")
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.log.Info("chose bundle", "name", entry.Name)
+	return bundle.Open(entry.Path, bundle.Limits{})
+}
+
+func severalMemories(c *bundle.Catalog) bool {
+	seen := map[string]bool{}
+	for _, e := range c.Bundles {
+		if e.Meta != nil && e.Meta.Keepsake != nil {
+			seen[e.Meta.Keepsake.MemoryID] = true
+		}
+	}
+	return len(seen) > 1
+}
+
+// bundles opens those that were named, or all of the backup root.
+func (a *app) bundles(names []string, all bool) ([]*bundle.Bundle, error) {
+	m, err := a.memory(true)
+	if err != nil {
+		return nil, err
+	}
+	if all {
+		c, err := a.catalog(m)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range c.Bundles {
+			names = append(names, e.Path)
+		}
+	}
+	var out []*bundle.Bundle
+	for _, name := range names {
+		b, err := a.open(m, name, "")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}

@@ -1,0 +1,276 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+	"keepsake/internal/restore"
+	"keepsake/internal/store"
+)
+
+type restoreFlags struct {
+	mode            string
+	dryRun          bool
+	only            []string
+	as              map[string]string
+	to              map[string]string
+	filterLabels    []string
+	filterEdgeTypes []string
+	at              string
+	proof           string
+	records         bool
+	forceTopology   bool
+	forceMemory     bool
+	allowEmpty      bool
+}
+
+func (a *app) restoreCommand() *cobra.Command {
+	var f restoreFlags
+	cmd := &cobra.Command{
+		Use:   "restore [BUNDLE]",
+		Short: "Put a bundle back: add what is missing, and prove it",
+		Long: `Checks every row of the bundle, then adds the rows that the memory lacks, then
+reads every row back and compares. Rows that live are kept as they are; nothing
+is removed. BUNDLE is a path, a name, or "latest". Running it twice is running
+it once.`,
+		Example: `  keepsake restore latest --dry-run
+  keepsake restore latest
+  keepsake restore --at 2026-11-20T00:00:00Z --only mc
+  keepsake restore latest --only mc/memory --as mc/memory=memories-of-friday`,
+		GroupID: "main",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) == 1 {
+				name = args[0]
+			}
+			return a.restore(cmd.Context(), name, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.mode, "mode", "merge", "merge: add what is missing (replace is not available yet)")
+	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "check everything, print what would be done, and write nothing")
+	flags.StringSliceVar(&f.only, "only", nil, "restore only these subsystems or `sections`: kb,mc/memory")
+	flags.StringToStringVar(&f.as, "as", nil, "restore `section=collection`: into a collection of another name")
+	flags.StringToStringVar(&f.to, "to", nil, "restore `section=STORE`: into another store")
+	flags.StringSliceVar(&f.filterLabels, "filter-labels", nil, "leave out graph nodes with these `labels`, and their edges")
+	flags.StringSliceVar(&f.filterEdgeTypes, "filter-edge-types", nil, "leave out graph edges of these `types`")
+	flags.StringVar(&f.at, "at", "", "the newest bundle that is not younger than this `time` (RFC 3339)")
+	flags.StringVar(&f.proof, "proof", "full", "how to prove the rows: full (with vectors), ids")
+	flags.BoolVar(&f.records, "records", false, "list the rows that differ, are missing or were rejected")
+	flags.BoolVar(&f.forceTopology, "force-topology-mismatch", false, "restore a unified bundle into a federated memory, or the reverse")
+	flags.BoolVar(&f.forceMemory, "force-memory", false, "restore the bundle of another memory")
+	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "accept an older bundle, without meta, that has no rows in kb, mc or graph")
+	return cmd
+}
+
+func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
+	if err := f.check(name); err != nil {
+		return err
+	}
+	m, err := a.memory(true)
+	if err != nil {
+		return err
+	}
+	b, err := a.open(m, name, f.at)
+	if err != nil {
+		return err
+	}
+	opts, err := m.restoreOptions(b, f)
+	if err != nil {
+		return err
+	}
+	plan, err := restore.Preflight(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if f.dryRun {
+		return a.endDryRun(plan)
+	}
+	a.printFindings(plan.Findings())
+	if err := plan.Refusal(); err != nil {
+		return errors.Join(a.printRefused(plan), refused(err))
+	}
+	if err := m.adopt(ctx, b); err != nil {
+		return err
+	}
+	receipt, err := restore.Run(ctx, plan, m.restoreDir(b))
+	a.printDropped(m)
+	return a.endRestore(receipt, err, f)
+}
+
+func (f *restoreFlags) check(name string) error {
+	switch {
+	case f.mode == "replace":
+		return fail(exitGuard, errors.New("replace mode is not available yet; nothing was touched"),
+			"merge mode adds what is missing and changes nothing that lives")
+	case f.mode != "merge":
+		return usage(fmt.Errorf("--mode %q is neither merge nor replace", f.mode))
+	case f.proof != string(store.ProofFull) && f.proof != string(store.ProofIDs):
+		return usage(fmt.Errorf("--proof %q is neither full nor ids", f.proof))
+	case name == "" && f.at == "":
+		return usage(errors.New("which bundle? name one, or say latest"))
+	case name != "" && f.at != "":
+		return usage(errors.New("--at chooses the bundle: name none beside it"))
+	}
+	if f.at != "" {
+		if _, err := time.Parse(time.RFC3339, f.at); err != nil {
+			return usage(fmt.Errorf("--at %q is no time of the form 2026-11-20T00:00:00Z", f.at))
+		}
+	}
+	return nil
+}
+
+// refused gives a preflight's refusal its exit code.
+func refused(err error) error {
+	var r *restore.RefusedError
+	if !errors.As(err, &r) {
+		return err
+	}
+	codes := map[restore.Ground]int{
+		restore.GroundBundle: exitNotVerified, restore.GroundStore: exitStore,
+		restore.GroundTopology: exitMismatch, restore.GroundDimension: exitMismatch,
+		restore.GroundMemory: exitNotEmpty,
+	}
+	return fail(codes[r.Ground], err, "")
+}
+
+// printRefused gives --json its document when nothing was done.
+func (a *app) printRefused(plan *restore.Plan) error {
+	if !a.flags.asJSON {
+		return nil
+	}
+	return a.printJSON(plan)
+}
+
+func (a *app) endDryRun(plan *restore.Plan) error {
+	if a.flags.asJSON {
+		if err := a.printJSON(plan); err != nil {
+			return err
+		}
+	} else if err := a.printPlan(plan); err != nil {
+		return err
+	}
+	if err := plan.Refusal(); err != nil {
+		return refused(err)
+	}
+	if plan.Incomplete() {
+		return end(exitIncomplete)
+	}
+	return nil
+}
+
+func (a *app) printPlan(plan *restore.Plan) error {
+	a.printFindings(plan.Findings())
+	if a.flags.quiet || len(plan.Sections()) == 0 {
+		return nil
+	}
+	a.say("A restore now would merge:\n\n")
+	t := &table{header: []string{"section", "rows", "there now", "target"}, right: map[int]bool{1: true, 2: true}}
+	for _, s := range plan.Sections() {
+		live := "absent"
+		if s.Survey.Exists {
+			live = count(s.Survey.Rows)
+		}
+		t.add(string(s.Spec.Name), count(s.Spec.Rows), live, s.Survey.Locator.String())
+	}
+	return t.write(a.Stdout)
+}
+
+func (a *app) endRestore(r *restore.Receipt, err error, f restoreFlags) error {
+	if r != nil {
+		if perr := a.printRestore(r, f); perr != nil {
+			return errors.Join(err, perr)
+		}
+	}
+	switch {
+	case errors.Is(err, bundle.ErrChanged):
+		return fail(exitNotVerified, err, "the bundle changed while it was read: check the disk, then verify it")
+	case err != nil:
+		return fail(0, err, "what was added stays: the same command goes on from there")
+	case !r.Complete:
+		return fail(exitIncomplete, errors.New("restore incomplete: some rows are not in"),
+			"each is named in "+r.Dir+"; it is safe to run the same command again")
+	}
+	return nil
+}
+
+func (a *app) printRestore(r *restore.Receipt, f restoreFlags) error {
+	if a.flags.asJSON {
+		return a.printJSON(r)
+	}
+	if a.flags.quiet {
+		return nil
+	}
+	a.say("%s merged\n\n", r.Bundle)
+	t := &table{
+		header: []string{"section", "rows", "added", "same", "differs", "removed", "not in", "state"},
+		right:  map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true},
+	}
+	var added int64
+	for _, s := range r.Sections {
+		added += s.Added
+		t.add(string(s.Section), count(s.Records), count(s.Added), count(s.Same), count(s.Differs),
+			count(s.Removed), count(s.Missing+s.Rejected), string(s.State))
+	}
+	if err := t.write(a.Stdout); err != nil {
+		return err
+	}
+	a.printRows(r, f.records)
+	if added == 0 && r.Complete {
+		a.say("\nNothing to do: every row was in already.\n")
+	} else if r.Complete {
+		a.say("\nEvery row was read back%s: all are in.\n", proofWords(f.proof))
+	}
+	a.say("Receipt: %s\n", r.Dir)
+	return nil
+}
+
+// printDropped says what the filters left out: nothing goes unmentioned.
+func (a *app) printDropped(m *memoryAt) {
+	if d := m.dropped; d.Nodes+d.Edges+d.Ends > 0 {
+		fmt.Fprintf(a.Stderr, "note: the filters left out %s by label, %s by type, and %s that lost an end\n",
+			plural(d.Nodes, "node"), plural(d.Edges, "edge"), plural(d.Ends, "edge"))
+	}
+}
+
+func proofWords(proof string) string {
+	if proof == string(store.ProofIDs) {
+		return " by its id only"
+	}
+	return " and compared"
+}
+
+// printRows names rows: those that are not in always, the others when asked.
+func (a *app) printRows(r *restore.Receipt, all bool) {
+	for _, s := range r.Sections {
+		for _, o := range []store.Outcome{store.Missing, store.Rejected, store.Differs, store.Removed} {
+			if !all && o != store.Missing && o != store.Rejected {
+				continue
+			}
+			for _, row := range s.Rows[o] {
+				fmt.Fprintf(a.Stderr, "%s %s: %s: %s\n", o, s.Section, row.ID, row.Reason)
+			}
+		}
+	}
+}
+
+// parseSections checks the keys of --as and --to.
+func parseSections(flag string, values map[string]string) (map[memory.Section]string, error) {
+	out := map[memory.Section]string{}
+	for key, value := range values {
+		s := memory.Section(key)
+		if s.Name() == "" || value == "" || strings.Count(key, "/") != 1 {
+			return nil, usage(fmt.Errorf("--%s %s=%s: want a section like mc/memory, and a value", flag, key, value))
+		}
+		out[s] = value
+	}
+	return out, nil
+}

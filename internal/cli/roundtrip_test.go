@@ -1,0 +1,96 @@
+package cli_test
+
+import (
+	"testing"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+	"keepsake/internal/sample"
+)
+
+func TestRoundTrip(t *testing.T) {
+	for name, unified := range map[string]bool{"unified": true, "federated": false} {
+		t.Run(name, func(t *testing.T) {
+			a := newAgent(t, unified)
+			a.remember()
+			before := a.digests()
+			a.must(0, "backup")
+			a.forget()
+			if got := a.digests(); len(got) != 0 {
+				t.Fatalf("forgot: got %d records, want none", len(got))
+			}
+			a.must(0, "restore", "latest")
+			sameDigests(t, a.digests(), before)
+			if got := a.json(0, "restore", "latest")["sections"].([]any)[0].(map[string]any)["added"]; got != 0.0 {
+				t.Errorf("second merge: got %v rows added, want 0", got)
+			}
+		})
+	}
+}
+
+// digests returns the record digest of everything that lives, by section and id.
+func (a *agent) digests() map[memory.Section]map[record.Digest]int {
+	a.t.Helper()
+	out := map[memory.Section]map[record.Digest]int{}
+	for _, spec := range sample.Sections() {
+		session, err := a.target(spec.Name).Open(a.t.Context(), []memory.Section{spec.Name})
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		defer session.Close()
+		specs, err := session.Sections(a.t.Context())
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		if len(specs) == 0 {
+			continue
+		}
+		reading, err := session.Read(a.t.Context(), spec.Name)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		found := map[record.Digest]int{}
+		var s record.Scanner
+		for r, err := range reading.All() {
+			if err != nil {
+				a.t.Fatal(err)
+			}
+			found[digest(a.t, &s, spec.Kind, r)]++
+		}
+		out[spec.Name] = found
+	}
+	return out
+}
+
+func digest(t *testing.T, s *record.Scanner, kind memory.Kind, r memory.Record) record.Digest {
+	t.Helper()
+	if kind != memory.Vectors {
+		return s.LineDigest(r)
+	}
+	v, err := s.Vector(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.VectorDigest(r, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func sameDigests(t *testing.T, got, want map[memory.Section]map[record.Digest]int) {
+	t.Helper()
+	for section, digests := range want {
+		for d, n := range digests {
+			if got[section][d] != n {
+				t.Errorf("%s: record %x: got %d, want %d", section, d[:4], got[section][d], n)
+			}
+		}
+		if len(got[section]) != len(digests) {
+			t.Errorf("%s: got %d records, want %d", section, len(got[section]), len(digests))
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("got %d sections, want %d", len(got), len(want))
+	}
+}

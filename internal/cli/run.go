@@ -1,0 +1,217 @@
+// Package cli is the command line: one file per command, the flags, what is
+// printed, and the one place where errors become exit codes. The engines that
+// it wires together see neither cobra nor standard output.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// Process is what a command sees of the process that it runs in.
+type Process struct {
+	// Program is how this one was called, "keepsake" when empty.
+	Program   string
+	Args      []string
+	Dir       string
+	LookupEnv func(string) (string, bool)
+	Now       func() time.Time
+	Stdin     io.Reader
+	Stdout    io.Writer
+	Stderr    io.Writer
+}
+
+// app is one run of a command.
+type app struct {
+	Process
+	flags globalFlags
+	log   *slog.Logger
+}
+
+type globalFlags struct {
+	dataDir    string
+	backupRoot string
+	config     string
+	asJSON     bool
+	quiet      bool
+	logLevel   string
+	noColor    bool
+	progress   string
+}
+
+// Run carries out the command that p.Args names and returns its exit code.
+func Run(ctx context.Context, p Process) (code int) {
+	a := &app{Process: p, log: slog.New(slog.DiscardHandler)}
+	defer func() {
+		if bug := recover(); bug != nil {
+			code = a.report(ctx, fail(exitBug, fmt.Errorf("bug in keepsake: %v", bug),
+				"please report this with the command that you typed and --log-level debug"))
+			a.log.Debug("panic", "stack", string(debug.Stack()))
+		}
+	}()
+	root := a.root()
+	root.SetArgs(p.Args)
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	return a.report(ctx, root.ExecuteContext(ctx))
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "keepsake",
+		Short: "Back up and restore the memory of AI agents",
+		Long: `keepsake backs up what an AI agent remembers - vector collections, the
+knowledge graph and JSONL files - into one verified bundle, and puts it back.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.prepare() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	f := root.PersistentFlags()
+	f.StringVar(&a.flags.dataDir, "data-dir", "", "the memory's data folder (default: the nearest .neo-ai-data upward from here)")
+	f.StringVar(&a.flags.backupRoot, "backup-root", "", "where the bundles lie (default: backups in the data folder)")
+	f.StringVar(&a.flags.config, "config", "", "configuration `file` (default: keepsake.yaml beside the data folder)")
+	f.BoolVar(&a.flags.asJSON, "json", false, "print one JSON document on standard output")
+	f.BoolVarP(&a.flags.quiet, "quiet", "q", false, "print errors only")
+	f.StringVar(&a.flags.logLevel, "log-level", "", "log to standard error from this `level` up: debug, info, warn, error")
+	f.BoolVar(&a.flags.noColor, "no-color", false, "print without colours (keepsake uses none so far)")
+	f.StringVar(&a.flags.progress, "progress", "auto", "how to show progress: auto, plain, none")
+	root.AddGroup(
+		&cobra.Group{ID: "main", Title: "Commands:"},
+		&cobra.Group{ID: "look", Title: "Looking inside:"},
+	)
+	root.AddCommand(a.commands()...)
+	root.SetHelpCommandGroupID("look")
+	root.SetCompletionCommandGroupID("look")
+	root.InitDefaultHelpCmd()
+	return usageErrors(root)
+}
+
+// usageErrors makes every complaint about arguments an error of exit code 2.
+func usageErrors(cmd *cobra.Command) *cobra.Command {
+	for _, sub := range append(cmd.Commands(), cmd) {
+		check := sub.Args
+		if check == nil {
+			check = cobra.ArbitraryArgs
+		}
+		sub.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usage(err)
+			}
+			return nil
+		}
+	}
+	return cmd
+}
+
+func (a *app) prepare() error {
+	switch a.flags.progress {
+	case "auto", "plain", "none":
+	default:
+		return usage(fmt.Errorf("--progress %q is none of auto, plain, none", a.flags.progress))
+	}
+	if a.flags.logLevel == "" {
+		return nil
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.flags.logLevel)); err != nil {
+		return usage(fmt.Errorf("--log-level %q is none of debug, info, warn, error", a.flags.logLevel))
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if a.flags.asJSON {
+		a.log = slog.New(slog.NewJSONHandler(a.Stderr, opts))
+	} else {
+		a.log = slog.New(slog.NewTextHandler(a.Stderr, opts))
+	}
+	return nil
+}
+
+// report prints an error and its hint and returns the exit code.
+func (a *app) report(ctx context.Context, err error) int {
+	code := exitCode(ctx, err)
+	if err == nil {
+		return code
+	}
+	var silent *ended
+	if errors.As(err, &silent) {
+		return silent.code
+	}
+	message, hint := err.Error(), hintOf(err)
+	if strings.HasPrefix(message, "unknown command") {
+		code = exitUsage
+		hint = "keepsake --help lists the commands"
+	}
+	if a.flags.asJSON {
+		a.printErrorJSON(code, message, hint)
+		return code
+	}
+	fmt.Fprintf(a.Stderr, "keepsake: %s\n", message)
+	if hint != "" {
+		fmt.Fprintf(a.Stderr, "  %s\n", hint)
+	}
+	return code
+}
+
+func (a *app) printErrorJSON(code int, message, hint string) {
+	line := struct {
+		Error struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+			Hint    string `json:"hint,omitempty"`
+		} `json:"error"`
+	}{}
+	line.Error.Code, line.Error.Message, line.Error.Hint = code, message, hint
+	// Standard error is the last place to complain to.
+	_ = json.NewEncoder(a.Stderr).Encode(line)
+}
+
+// ended is a result that was printed already and needs no words, only a code.
+type ended struct{ code int }
+
+func (e *ended) Error() string { return fmt.Sprintf("ended with code %d", e.code) }
+
+func end(code int) error {
+	if code == exitOK {
+		return nil
+	}
+	return &ended{code: code}
+}
+
+// printJSON writes the one document that --json promises.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.Stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+func (a *app) say(format string, args ...any) {
+	if a.flags.quiet || a.flags.asJSON {
+		return
+	}
+	fmt.Fprintf(a.Stdout, format, args...)
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

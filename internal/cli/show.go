@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"keepsake/internal/bundle"
+)
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show BUNDLE",
+		Short:   "Show what a bundle says of itself",
+		GroupID: "look",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.show(args[0]) },
+	}
+}
+
+func (a *app) show(name string) error {
+	m, err := a.memory(true)
+	if err != nil {
+		return err
+	}
+	b, err := a.open(m, name, "")
+	if err != nil {
+		return err
+	}
+	meta := b.Meta()
+	if meta == nil {
+		return fail(exitNotVerified, errors.New(b.Name()+" has no bundle-meta.json"), "keepsake verify checks what it holds")
+	}
+	if a.flags.asJSON {
+		return a.printJSON(meta)
+	}
+	a.printMeta(b, meta)
+	return a.printSections(b)
+}
+
+func (a *app) printMeta(b *bundle.Bundle, meta *bundle.Meta) {
+	a.say("%s\n", b.Path())
+	line := func(name, value string) {
+		if value != "" {
+			a.say("  %-12s %s\n", name, value)
+		}
+	}
+	if meta.Topology != nil {
+		line("topology", meta.Topology.Name())
+	}
+	line("neo", meta.NeoVersion)
+	line("git", meta.GitSHA)
+	k := meta.Keepsake
+	if k == nil {
+		line("made by", "another tool: it has no seal")
+		return
+	}
+	line("made by", k.Tool)
+	line("memory", k.MemoryID)
+	line("sequence", strconv.FormatInt(k.Sequence, 10))
+	line("status", string(k.Status))
+	line("reason", string(k.Reason))
+	for key, value := range k.Tags {
+		line("tag "+key, value)
+	}
+	line("seal", k.Seal)
+}
+
+func (a *app) printSections(b *bundle.Bundle) error {
+	if a.flags.quiet {
+		return nil
+	}
+	a.say("\n")
+	t := &table{header: []string{"section", "rows", "dimensions", "from"}, right: map[int]bool{1: true, 2: true}}
+	for _, s := range b.Sections() {
+		dimension := ""
+		if s.Dimension > 0 {
+			dimension = strconv.Itoa(s.Dimension)
+		}
+		t.add(string(s.Name), count(s.Rows), dimension, s.Locator.String())
+	}
+	return t.write(a.Stdout)
+}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"keepsake/internal/config"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+	"keepsake/internal/store/chroma"
+	"keepsake/internal/store/collections"
+	"keepsake/internal/store/flat"
+	"keepsake/internal/store/graph"
+)
+
+// readWriter is a store that is a source and a target.
+type readWriter interface {
+	store.Store
+	store.Target
+}
+
+// vectors makes the store of vector sections that v describes.
+func (m *memoryAt) vectors(v config.Vectors, names map[memory.Section]string) (readWriter, error) {
+	switch s := v.Store.V; s.Kind {
+	case memory.KindChroma:
+		return m.chroma(v, names)
+	case memory.KindCollections:
+		return collections.New(collections.Config{Path: s.Path, Collections: names, Now: m.app.Now}), nil
+	default:
+		return nil, usage(fmt.Errorf("%s: vectors are on a Chroma server (chroma:) or in a file of collections (collections:)", s))
+	}
+}
+
+func (m *memoryAt) chroma(v config.Vectors, names map[memory.Section]string) (readWriter, error) {
+	s := v.Store.V
+	headers := map[string]string{}
+	for name, value := range v.Headers.V {
+		headers[name] = value.Reveal()
+	}
+	server, err := chroma.New(chroma.Config{
+		BaseURL: s.Address(), Tenant: s.Tenant, Database: s.Database,
+		Token: v.Token.V.Reveal(), Headers: headers, Collections: names, Now: m.app.Now,
+		PageRows: v.PageRows.V, PageBytes: int64(v.PageBytes.V),
+	})
+	if err != nil {
+		return nil, usage(err)
+	}
+	return server, nil
+}
+
+func (m *memoryAt) graph(s config.Store) (readWriter, error) {
+	if s.Kind != memory.KindGraph {
+		return nil, usage(fmt.Errorf("%q: the graph is in a SQLite file (graph:FILE)", s))
+	}
+	return graph.New(graph.Config{Path: s.Path, Now: m.app.Now}), nil
+}
+
+// misplaced reports whether the collections of MC are on KB's server though the
+// topology says otherwise. It is only asked to explain an error.
+func (m *memoryAt) misplaced() bool {
+	const patience = 5 * time.Second
+	if m.cfg.Unified.V || m.cfg.KB.Store.V.Kind != memory.KindChroma {
+		return false
+	}
+	kb, err := m.vectors(m.cfg.KB, m.names(memory.Memories, memory.Summaries))
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	survey, err := kb.Survey(ctx, memory.Memories)
+	return err == nil && survey.Exists
+}
+
+// toStore makes the target that --to names for a section.
+func (m *memoryAt) toStore(section memory.Section, text, collection string) (store.Target, error) {
+	s, err := config.ParseStore(text)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--to %s: %w", section, err))
+	}
+	if collection == "" {
+		collection = s.Collection
+	}
+	if collection == "" {
+		collection = m.names(vectorSections()...)[section]
+	}
+	like := m.cfg.KB
+	if section.Subsystem() == memory.MC {
+		like = m.cfg.MC
+	}
+	v := config.Vectors{Store: config.Value[config.Store]{V: s}, PageRows: like.PageRows, PageBytes: like.PageBytes}
+	if s.Same(like.Store.V) { // credentials go to the server that they are for, and to no other
+		v.Token, v.Headers = like.Token, like.Headers
+	}
+	switch s.Kind {
+	case memory.KindGraph:
+		return m.graph(s)
+	case memory.KindFiles:
+		return m.filesAt(section, s.Path), nil
+	case memory.KindChroma, memory.KindCollections:
+		if collection == "" {
+			return nil, usage(errors.New("--to " + string(section) + ": which collection? --as names it"))
+		}
+		return m.vectors(v, map[memory.Section]string{section: collection})
+	}
+	return nil, usage(fmt.Errorf("--to %s: %s can't be written to", section, s))
+}
+
+// fileStore is the store of one subsystem of JSONL files.
+type fileStore struct {
+	subsystem memory.Subsystem
+	store     readWriter
+}
+
+func (m *memoryAt) files() []fileStore {
+	sources := []flat.Source{
+		{Subsystem: memory.Concepts, Path: m.cfg.Concepts.V.Path, Keyed: true},
+		{Subsystem: memory.Trajectories, Path: m.cfg.Trajectories.V.Path, Name: memory.TrajectoryLog.Name()},
+		{Subsystem: memory.Mailbox, Path: m.cfg.Mailbox.V.Path, Name: memory.MailboxSentToCull.Name()},
+	}
+	var out []fileStore
+	for _, s := range sources {
+		if s.Path == "" {
+			continue // without a data folder there is none
+		}
+		out = append(out, fileStore{s.Subsystem, flat.New(flat.Config{Sources: []flat.Source{s}, Now: m.app.Now})})
+	}
+	return out
+}
+
+// filesAt is a folder that --to names: the section becomes a file in it.
+func (m *memoryAt) filesAt(section memory.Section, dir string) store.Target {
+	source := flat.Source{Subsystem: section.Subsystem(), Path: dir, Keyed: section.Subsystem() == memory.Concepts}
+	return flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now})
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// verified is the --json of one bundle that was verified.
+type verified struct {
+	Bundle   string           `json:"bundle"`
+	Path     string           `json:"path"`
+	Level    string           `json:"level"`
+	OK       bool             `json:"ok"`
+	Rows     int64            `json:"rows"`
+	Bytes    int64            `json:"bytes"`
+	Findings []memory.Finding `json:"findings"`
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var level string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "verify BUNDLE... | --all",
+		Short: "Check bundles: hashes, and every row",
+		Long: `Reads a bundle and reports everything that is wrong with it, each with file and
+line. quick compares hashes; full also scans every row.`,
+		Example: `  keepsake verify latest
+  keepsake verify --all --level quick`,
+		GroupID: "main",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.verify(cmd.Context(), args, level, all)
+		},
+	}
+	cmd.Flags().StringVar(&level, "level", "full", "how much to check: quick, full")
+	cmd.Flags().BoolVar(&all, "all", false, "verify every bundle in the backup root")
+	return cmd
+}
+
+func (a *app) verify(ctx context.Context, names []string, level string, all bool) error {
+	levels := map[string]bundle.Level{"quick": bundle.Quick, "full": bundle.Full}
+	l, ok := levels[level]
+	switch {
+	case !ok:
+		return usage(fmt.Errorf("--level %q is neither quick nor full", level))
+	case all == (len(names) > 0):
+		return usage(errors.New("name bundles, or say --all"))
+	}
+	bundles, err := a.bundles(names, all)
+	if err != nil {
+		return err
+	}
+	out := []verified{}
+	for _, b := range bundles {
+		v, err := a.verifyOne(ctx, b, level, l)
+		if err != nil {
+			return err
+		}
+		out = append(out, v)
+	}
+	if a.flags.asJSON {
+		if err := a.printJSON(map[string]any{"bundles": out}); err != nil {
+			return err
+		}
+	}
+	return endVerify(out)
+}
+
+func endVerify(all []verified) error {
+	bad := 0
+	for _, v := range all {
+		if !v.OK {
+			bad++
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return fail(exitNotFound, errors.New("there is no bundle to verify"), "")
+	case bad > 0:
+		return fail(exitNotVerified, fmt.Errorf("%d of %s do not verify", bad, plural(int64(len(all)), "bundle")),
+			"keep them, and restore from another one: keepsake list")
+	}
+	return nil
+}
+
+func (a *app) verifyOne(ctx context.Context, b *bundle.Bundle, name string, level bundle.Level) (verified, error) {
+	p := a.progress()
+	p.Begin("check", memory.Section(b.Name()), -1)
+	report, err := b.Verify(ctx, level, bundle.VerifyOptions{
+		Progress: func(_ memory.Section, rows, bytes int64) { p.Advance(rows, bytes) },
+	})
+	p.End()
+	if err != nil {
+		return verified{}, fmt.Errorf("verify %s: %w", b.Name(), err)
+	}
+	v := verified{
+		Bundle: b.Name(), Path: b.Path(), Level: name, OK: !report.Refused(),
+		Findings: report.Findings,
+	}
+	for _, s := range report.Sections {
+		v.Rows += s.Rows
+		v.Bytes += s.Bytes
+	}
+	a.printFindings(report.Findings)
+	word := "ok"
+	if !v.OK {
+		word = "DOES NOT VERIFY"
+	}
+	a.say("%s  %s rows, %s: %s\n", v.Bundle, count(v.Rows), size(v.Bytes), word)
+	return v, nil
+}
+
+// progress returns what draws the progress of a run.
+func (a *app) progress() store.Progress {
+	style := a.flags.progress
+	if a.flags.quiet && style == "auto" {
+		style = "none"
+	}
+	if m := newMeter(a.Stderr, style, terminal(a.Stderr), a.flags.asJSON, a.Now); m != nil {
+		return m
+	}
+	return store.Quiet{}
+}
