@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 
 	"keepsake/internal/backup"
@@ -100,6 +101,9 @@ func (m *memoryAt) adopt(ctx context.Context, b *bundle.Bundle) error {
 	dir, err := m.dataDir()
 	if err != nil || bundleMemory(b) == "" {
 		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil { // the memory may have been lost with its folder
+		return fmt.Errorf("make data folder: %w", err)
 	}
 	_, err = memoryid.Adopt(ctx, dir, bundleMemory(b), b.Meta().Keepsake.Sequence, m.app.Now())
 	if errors.Is(err, memoryid.ErrOther) {
