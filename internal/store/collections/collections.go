@@ -5,10 +5,7 @@
 package collections
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"time"
 
 	"keepsake/internal/memory"
@@ -61,27 +58,12 @@ func (s *Store) collectionOf(section memory.Section) (string, error) {
 
 // locator names the collection, whether it exists or not; id may be empty.
 func (s *Store) locator(name, id string) memory.Locator {
+	// What can't be resolved was refused before, or will be: it is named as given.
+	path, _, _ := store.Locate(s.config.Path)
 	return memory.Locator{
 		Kind:         memory.KindCollections,
-		Path:         resolve(s.config.Path),
+		Path:         path,
 		Collection:   name,
 		CollectionID: id,
 	}
-}
-
-// resolve follows the links of the deepest part of path that exists, so that
-// one file has one name.
-func resolve(path string) string {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return path
-	}
-	target, err := filepath.EvalSymlinks(abs)
-	if errors.Is(err, fs.ErrNotExist) && filepath.Dir(abs) != abs {
-		return filepath.Join(resolve(filepath.Dir(abs)), filepath.Base(abs))
-	}
-	if err != nil {
-		return abs
-	}
-	return target
 }

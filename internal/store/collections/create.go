@@ -20,6 +20,10 @@ func Create(ctx context.Context, path string) error {
 	if path == "" {
 		return errors.New("create collections file: no path is given")
 	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("create collections file: %w", err)
+	}
 	dir := filepath.Dir(path)
 	if err := atomicfile.MkdirAll(atomicfile.System{}, dir, 0o700); err != nil {
 		return fmt.Errorf("create collections file: %w", err)

@@ -62,7 +62,7 @@ func (f *file) create(ctx context.Context, name string, spec memory.SectionSpec)
 		return entry{}, err
 	}
 	_, err = f.conn.ExecContext(ctx, createStatement, id, name,
-		toText(from.Metadata), toText(from.Schema), toText(from.Configuration), spec.Distance, spec.Dimension)
+		toText(withoutMark(from.Metadata)), toText(from.Schema), toText(from.Configuration), spec.Distance, spec.Dimension)
 	if err != nil {
 		return entry{}, fmt.Errorf("create collection %q: %w", name, explain(err))
 	}

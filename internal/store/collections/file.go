@@ -15,6 +15,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"keepsake/internal/store"
 )
 
 // What marks a file as ours; DESIGN.md. The header's offsets are SQLite's
@@ -66,7 +68,8 @@ type file struct {
 // openFile opens the file at path. fs.ErrNotExist when there is none, which is
 // the only error that means "absent"; ErrUnreachable for everything else.
 func openFile(ctx context.Context, path string, can access, busy time.Duration) (*file, error) {
-	if err := checkOurs(ctx, path, busy); err != nil {
+	path, err := checkOurs(ctx, path, busy)
+	if err != nil {
 		return nil, err
 	}
 	f, err := connect(ctx, dsn(path, "rw", can, busy))
@@ -76,23 +79,23 @@ func openFile(ctx context.Context, path string, can access, busy time.Duration) 
 	return f, nil
 }
 
-// checkOurs refuses what isn't a collections file before SQLite is allowed to
-// open it for writing: opening and closing a stranger's database would
-// checkpoint it, or leave files beside it.
-func checkOurs(ctx context.Context, path string, busy time.Duration) error {
-	info, err := os.Stat(path)
+// checkOurs resolves path and refuses what isn't a collections file before
+// SQLite is allowed to open it for writing: opening and closing a stranger's
+// database would checkpoint it, or leave files beside it.
+func checkOurs(ctx context.Context, path string, busy time.Duration) (resolved string, err error) {
+	resolved, info, err := store.Locate(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("open collections file %s: %w", path, fs.ErrNotExist)
 	case err != nil:
-		return unreachable(ctx, path, err)
+		return "", unreachable(ctx, path, err)
+	case info == nil:
+		return "", fmt.Errorf("open collections file %s: %w", path, fs.ErrNotExist)
 	case !info.Mode().IsRegular():
-		return unreachable(ctx, path, errors.New("it is not a regular file"))
+		return "", unreachable(ctx, path, errors.New("it is not a regular file"))
 	}
-	if err := checkIdentity(ctx, path, busy); err != nil {
-		return unreachable(ctx, path, err)
+	if err := checkIdentity(ctx, resolved, busy); err != nil {
+		return "", unreachable(ctx, path, err)
 	}
-	return nil
+	return resolved, nil
 }
 
 // checkIdentity looks at the header by itself while nobody has the file open.
@@ -167,10 +170,10 @@ func (f *file) exec(ctx context.Context, statement string) error {
 	return err
 }
 
-// dsn never uses SQLite's mode=ro for a file that nobody else has open: such a
+// dsn takes an absolute path. It never uses SQLite's mode=ro for a file that nobody else has open: such a
 // connection makes the -wal and -shm files that it needs and can't remove them.
 func dsn(path, mode string, can access, busy time.Duration) string {
-	slashed := filepath.ToSlash(resolve(path))
+	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/x
 	}

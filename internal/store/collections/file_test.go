@@ -265,6 +265,48 @@ func TestLastReaderCleansUp(t *testing.T) {
 	}
 }
 
+// A link is followed: the file has one name and one log, whatever it is called.
+func TestFollowsLinks(t *testing.T) {
+	path := filled(t)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	merge(t, at(link), spec(2), line("new", []float32{1, 2}, "null", "null"))
+	if rows, _ := read(t, at(path)); len(rows) != 4 {
+		t.Errorf("got %d rows, want 4", len(rows))
+	}
+	one, err := at(link).Survey(t.Context(), section)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := at(path).Survey(t.Context(), section)
+	if err != nil || one.Locator != other.Locator {
+		t.Errorf("got locators %+v and %+v, %v, want the same", one.Locator, other.Locator, err)
+	}
+	db := raw(t, path)
+	do(t, db, `BEGIN IMMEDIATE`)
+	if rows, _ := read(t, at(link)); len(rows) != 4 {
+		t.Errorf("got %d rows beside a writer, want 4", len(rows))
+	}
+}
+
+// A link to nothing is not an absent file: its disk may be missing.
+func TestRefusesDanglingLink(t *testing.T) {
+	_, path := fresh(t)
+	if err := os.Symlink(path+".gone", path); err != nil {
+		t.Fatal(err)
+	}
+	for name, try := range attempts(t, path) {
+		if err := try(t.Context()); !errors.Is(err, store.ErrUnreachable) || !strings.Contains(err.Error(), "it is a link to nothing") {
+			t.Errorf("%s: got %v, want ErrUnreachable", name, err)
+		}
+	}
+	if _, err := os.Stat(path + ".gone"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what the link leads to was made: %v", err)
+	}
+}
+
 func TestAbsentFile(t *testing.T) {
 	for _, name := range []string{"memory.db", "no/such/folder/memory.db"} {
 		t.Run(name, func(t *testing.T) {

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/collections"
 )
 
 var whole = &memory.Collection{
@@ -57,6 +59,40 @@ func TestKeepsCollection(t *testing.T) {
 				t.Errorf("got locator %+v", got.Locator)
 			}
 		})
+	}
+}
+
+// A mark stays with the collection that bears it: it is seen by a survey, which
+// the guard asks, and neither exported nor imported.
+func TestMarkIsNoMemory(t *testing.T) {
+	s, path := fresh(t)
+	with := spec(2)
+	with.Collection = &memory.Collection{ID: "x", Name: name, Metadata: memory.RawJSON(`{"b":1,"keepsake:mark":"{}","a":2}`)}
+	metadata := func() (exported, surveyed string) {
+		session, err := s.Open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		specs, err := session.Sections(t.Context())
+		if err != nil || len(specs) != 1 {
+			t.Fatalf("got %v, %v, want one section", specs, err)
+		}
+		survey, err := s.Survey(t.Context(), section)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(specs[0].Collection.Metadata), string(survey.Collection.Metadata)
+	}
+	merge(t, s, with)
+	const rest = `{"a":2,"b":1}`
+	if exported, surveyed := metadata(); exported != rest || surveyed != rest {
+		t.Errorf("import: got %s and %s, want %s", exported, surveyed, rest)
+	}
+	const marked = `{"a":2,"b":1,"keepsake:mark":"{}"}`
+	do(t, raw(t, path), `UPDATE collections SET metadata = ?`, marked)
+	if exported, surveyed := metadata(); exported != rest || surveyed != marked {
+		t.Errorf("export: got %s and %s, want %s and %s", exported, surveyed, rest, marked)
 	}
 }
 
@@ -297,7 +333,9 @@ func TestMergesAtOnce(t *testing.T) {
 		}
 		group.Go(func() {
 			var err error
-			patient := at(path)
+			patient := collections.New(collections.Config{
+				Path: path, Collections: map[memory.Section]string{section: name}, BusyTimeout: time.Minute,
+			})
 			if results[i], err = patient.Merge(t.Context(), spec(2), sequence(rows...), store.MergeOptions{}); err != nil {
 				t.Errorf("merge %d: %v", i, err)
 			}

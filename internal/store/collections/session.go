@@ -81,6 +81,7 @@ func (s *session) Sections(ctx context.Context) ([]memory.SectionSpec, error) {
 	specs := make([]memory.SectionSpec, 0, len(s.sections))
 	for _, section := range s.sections {
 		e := s.entries[section]
+		e.collection.Metadata = withoutMark(e.collection.Metadata)
 		specs = append(specs, memory.SectionSpec{
 			Name:       section,
 			Kind:       memory.Vectors,
