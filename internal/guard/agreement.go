@@ -119,7 +119,7 @@ func (a Agreement) issue(at time.Time) issued {
 // starts returns nil when the agreement, as it is now, is the one that was
 // issued, in time, and costs no more.
 func (i issued) starts(a Agreement, now time.Time) error {
-	if i.Version != issuedVersion || a.Operation != i.Operation || a.Bundle != i.Bundle || len(a.Losses) != len(i.Targets) {
+	if a.Operation != i.Operation || a.Bundle != i.Bundle || len(a.Losses) != len(i.Targets) {
 		return ErrTokenOther
 	}
 	if age := now.Sub(i.At); age < 0 || age > tokenLife {
@@ -145,7 +145,7 @@ func grew(shown, now int64) bool { return now > shown && now-shown > shown/20 }
 // finishes returns nil when the target is at a place of the agreement that was
 // begun. Its rows and inode may be other by now: that is what the plan did.
 func (i issued) finishes(a Agreement, t Target) error {
-	if i.Version != issuedVersion || a.Operation != i.Operation || a.Bundle != i.Bundle {
+	if a.Operation != i.Operation || a.Bundle != i.Bundle {
 		return ErrTokenOther
 	}
 	places := t.places()

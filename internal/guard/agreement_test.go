@@ -157,6 +157,22 @@ func TestTokenIsForTheTargetShown(t *testing.T) {
 	}
 }
 
+// A file that isn't there yet is known by where it will be: its folder may be
+// made between plan and run.
+func TestTokenForAnAbsentTarget(t *testing.T) {
+	path := filepath.Join(elsewhere(t), "made", "later.sqlite")
+	b := newBench(t).allow()
+	token, _, err := b.Issue(rand.Reader, agreement("", at(memory.KindGraph, path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder(t, filepath.Dir(path))
+	req := requestFor(at(memory.KindGraph, path))
+	req.Confirmation = guard.Confirmation{Token: token, Agreement: agreement("plan-1", req.Target)}
+	permit, err := b.ask(t, req)
+	wantAllowed(t, permit, err, guard.Production, req)
+}
+
 // A single replace can have a token of its own; it serves nothing else.
 func TestTokenOfOneOperation(t *testing.T) {
 	graph, kb := twoTargets(t)

@@ -178,6 +178,9 @@ func (r Rules) agreed(id string, t Token) (issued, error) {
 	if err := json.Unmarshal(e.Body, &rec); err != nil {
 		return issued{}, fmt.Errorf("%w: read agreement: %w", ErrTokenOther, err)
 	}
+	if rec.Version != issuedVersion {
+		return issued{}, fmt.Errorf("%w: it was made by another version of keepsake", ErrTokenOther)
+	}
 	return rec, nil
 }
 

@@ -114,6 +114,23 @@ func TestBegunPlanFindsItsTargetsAgain(t *testing.T) {
 	})
 }
 
+// Two collections that aren't there yet have no id in common.
+func TestBegunPlanKnowsAbsentCollectionsByName(t *testing.T) {
+	absent := func(name string) guard.Target {
+		l := chroma("http://h:1", "", "").Locator()
+		l.Collection = name
+		return guard.NewTarget(t.Context(), l, &witness{})
+	}
+	b := newBench(t).allow()
+	req := b.confirmed(t, requestFor(absent("one")))
+	permit, err := b.ask(t, req)
+	wantAllowed(t, permit, err, guard.Production, req)
+	other := requestFor(absent("two"))
+	other.Confirmation = guard.Confirmation{Agreement: agreement("plan-1", other.Target)}
+	_, err = b.ask(t, other)
+	wantRefused(t, err, guard.Production, guard.ErrTokenOther)
+}
+
 // One token, one plan, one run.
 func TestTokenUsed(t *testing.T) {
 	t.Run("another plan", func(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 )
 
 // Names of what this tool makes in a backup root. <ts> is UTC with milliseconds,
-// ":" written "-", as spec'd for bundles.
+// ":" written "-", as DESIGN.md of
+// package bundle has it: guard knows no other package, and checks for itself.
 const (
 	bundlePrefix  = "backup-"          // backup-<ts>
 	partialPrefix = ".backup-partial-" // .backup-partial-<ts>-<random>
@@ -52,8 +53,10 @@ func isStampAndRandom(s string) bool {
 		return false
 	}
 	random := s[len(stampLayout)+1:]
-	return isStamp(s[:len(stampLayout)]) && len(random) >= 4 && strings.Trim(random, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
+	return isStamp(s[:len(stampLayout)]) && len(random) >= 4 && strings.Trim(random, lettersAndDigits) == ""
 }
+
+const lettersAndDigits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // isOurMeta reads who made the bundle, and when. Whether it is whole is not
 // asked: retention decides what goes, the guard only what is ours.

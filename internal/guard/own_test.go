@@ -32,6 +32,7 @@ func TestOwnFolders(t *testing.T) {
 	}{
 		"bundle":                {bundle("backup-"+stamp, meta(stamp)), guard.Own},
 		"partial":               {folder(t, root, ".backup-partial-"+stamp+"-x7f3"), guard.Own},
+		"partial, rand.Text":    {folder(t, root, ".backup-partial-"+stamp+"-Q7YZ4KTA"), guard.Own},
 		"trash":                 {folder(t, root, ".backup-trash-"+stamp+"-0a1b2c"), guard.Own},
 		"dots":                  {root + "/../backups/backup-" + stamp, guard.Own},
 		"bundle without meta":   {folder(t, root, "backup-2026-01-01T00-00-00.000Z"), guard.Production},
