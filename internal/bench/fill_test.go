@@ -13,8 +13,8 @@ import (
 
 // What keepsake's own Chroma store sends at once.
 const (
-	batchRows    = 500
-	batchesAbout = 2
+	batchRows    = 1000
+	batchesAbout = 3
 )
 
 // live is a fresh server of the run's own.

@@ -21,8 +21,9 @@ const (
 // the same schema.
 func (b *bench) graph(ctx context.Context) error {
 	elements := b.options.elements
+	rows := graphRows(elements)
 	source := filepath.Join(b.tool.dataDir, "sqlite", "memory-core-graph.sqlite")
-	if _, err := bareInserts(ctx, source, graphSchema(), elements); err != nil {
+	if _, err := bareInserts(ctx, source, graphSchema(), rows); err != nil {
 		return err
 	}
 	bundle, o, err := b.graphBackup(ctx)
@@ -32,7 +33,7 @@ func (b *bench) graph(ctx context.Context) error {
 	allowed := time.Duration(float64(graphBackupBound) * float64(elements) / 300_000)
 	b.report.times(fmt.Sprintf("graph of %s elements, backup", count(elements)), o.Wall, allowed, "wanted", 1)
 	b.report.sizes("graph, backup, peak memory", o.Memory, memoryBound(shape{rows: elements}), "128 MiB + 64 B an element", 1)
-	return errors.Join(b.graphMerge(ctx, bundle), bundle.drop())
+	return errors.Join(b.graphMerge(ctx, bundle, rows), bundle.drop())
 }
 
 // graphBackup returns the last bundle of several and the median of what they took.
@@ -64,11 +65,11 @@ type graphRound struct {
 
 func (r graphRound) ratio() float64 { return r.MergeSeconds / r.bare.Seconds() }
 
-func (b *bench) graphMerge(ctx context.Context, bundle *bundle) error {
+func (b *bench) graphMerge(ctx context.Context, bundle *bundle, rows []graphRow) error {
 	all := make([]graphRound, rounds)
 	for i := range all {
 		var err error
-		if all[i], err = b.graphMergeRound(ctx, bundle); err != nil {
+		if all[i], err = b.graphMergeRound(ctx, bundle, rows); err != nil {
 			return err
 		}
 	}
@@ -79,14 +80,14 @@ func (b *bench) graphMerge(ctx context.Context, bundle *bundle) error {
 	return nil
 }
 
-func (b *bench) graphMergeRound(ctx context.Context, bundle *bundle) (graphRound, error) {
+func (b *bench) graphMergeRound(ctx context.Context, bundle *bundle, rows []graphRow) (graphRound, error) {
 	var g graphRound
 	dir, err := os.MkdirTemp(b.tool.scratch, "graph-")
 	if err != nil {
 		return g, fmt.Errorf("make folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	target, elements := filepath.Join(dir, "target.sqlite"), b.options.elements
+	target, elements := filepath.Join(dir, "target.sqlite"), len(rows)
 	if g.restored, err = b.tool.restore(ctx, bundle, "NEO_MEMORY_DB_PATH="+target, elements, elements); err != nil {
 		return g, err
 	}
@@ -94,7 +95,7 @@ func (b *bench) graphMergeRound(ctx context.Context, bundle *bundle) (graphRound
 	if err != nil {
 		return g, err
 	}
-	if g.bare, err = bareInserts(ctx, filepath.Join(dir, "bare.sqlite"), schema, elements); err != nil {
+	if g.bare, err = bareInserts(ctx, filepath.Join(dir, "bare.sqlite"), schema, rows); err != nil {
 		return g, err
 	}
 	b.say("graph merge in %s, of which merge %s, proof %s; a bare loop %s",
