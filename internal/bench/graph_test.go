@@ -86,7 +86,7 @@ func (b *bench) graphMergeRound(ctx context.Context, bundle *bundle, rows []grap
 	if err != nil {
 		return g, fmt.Errorf("make folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it lies in the run's scratch folder
 	target, elements := filepath.Join(dir, "target.sqlite"), len(rows)
 	if g.restored, err = b.tool.restore(ctx, bundle, "NEO_MEMORY_DB_PATH="+target, elements, elements); err != nil {
 		return g, err

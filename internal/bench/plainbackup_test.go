@@ -39,7 +39,7 @@ func (b *bench) plainBackup(ctx context.Context) error {
 		return err
 	}
 	file := filepath.Join(b.tool.scratch, "plain.jsonl")
-	defer os.Remove(file)
+	defer func() { _ = os.Remove(file) }() // it lies in the run's scratch folder
 	plain, err := measureSelf(ctx, "plain-backup", full.URL(), file)
 	if err != nil {
 		return err

@@ -108,11 +108,11 @@ func onlyMatch(pattern string) (string, error) {
 
 // expect is an error when the payload has not exactly so many lines.
 func (b *bundle) expect(rows int) error {
-	n := 0
-	var err error
-	if n, b.bytes, err = countLines(b.payload); err != nil {
+	n, size, err := countLines(b.payload)
+	if err != nil {
 		return err
 	}
+	b.bytes = size
 	if n != rows {
 		return fmt.Errorf("the bundle has %d rows, want %d", n, rows)
 	}
