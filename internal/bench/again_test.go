@@ -38,7 +38,7 @@ func (b *bench) again(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.say("merge again in %s", seconds(r.Wall))
+	b.say("merge again in %s", r)
 	first := m.restored
 	b.report.times("merge into a complete collection (0 rows sent)", r.Wall, first.preflight()+first.proof(), "preflight and proof of the first merge", 1)
 	return nil

@@ -2,7 +2,7 @@
 // way of doing the same, and prints a table of ratios within one run. All of it
 // stands behind the build tag bench:
 //
-//	go test -tags bench -run TestBench -v -timeout 80m ./internal/bench
+//	go test -tags bench -count=1 -run TestBench -v -timeout 80m ./internal/bench
 //
 // No figure fails the run: machines differ and are shared. A wrong result does.
 //

@@ -34,8 +34,7 @@ func (b *bench) mergedIn(ctx context.Context) (*merged, error) {
 	if m.restored, err = b.tool.restore(ctx, bundle, servedBy(m.URL()), rows, rows); err != nil {
 		return nil, errors.Join(err, m.drop())
 	}
-	b.say("merge in %s, of which preflight %s, merge %s, proof %s; peak %s", seconds(m.restored.Wall),
-		seconds(m.restored.preflight()), seconds(m.restored.merge()), seconds(m.restored.proof()), mebibytes(m.restored.Memory))
+	b.say("merge in %s", m.restored)
 	b.merged = m
 	return m, nil
 }
@@ -59,7 +58,7 @@ func (b *bench) merge(ctx context.Context) error {
 	r := m.restored
 	b.report.times("merge into an empty collection, the merge", r.merge(), beside.posted, "posting ready-made bodies right after it", mergeBound)
 	b.report.times("merge into an empty collection, the proof", r.proof(), read.wall, "reading the same answers undecoded", proofBound)
-	b.report.figure("merge into an empty collection, the preflight", seconds(r.preflight()))
+	b.report.figure("merge into an empty collection, the preflight and all else", seconds(r.preflight()))
 	b.report.figure("merge into an empty collection, all in all", seconds(r.Wall))
 	b.report.sizes("merge into an empty collection, peak memory", r.Memory, memoryBound(b.options.shape), "a backup's bound", 0)
 	if b.full != nil {

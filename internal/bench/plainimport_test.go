@@ -51,7 +51,7 @@ func (b *bench) bundleOf(ctx context.Context, s shape) (*bundle, error) {
 func (b *bench) importOurs(ctx context.Context, bundle *bundle, s shape) (restored, error) {
 	l := b.newLive()
 	r, err := b.tool.restore(ctx, bundle, servedBy(l.URL()), s.rows, s.rows)
-	b.say("merge of %s in %s, peak %s", s, seconds(r.Wall), mebibytes(r.Memory))
+	b.say("merge of %s in %s", s, r)
 	return r, errors.Join(err, l.drop())
 }
 

@@ -87,6 +87,8 @@ func (b *bench) read(ctx context.Context) error {
 		return err
 	}
 	b.report.figure(fmt.Sprintf("reading undecoded, %s in pages of %d, %d at once", mebibytes(r.bytes), pageRows, pagesAbout), seconds(r.wall))
-	b.report.figure("reading undecoded, CPU of the client", seconds(r.cpu))
+	if r.cpu > 0 {
+		b.report.figure("reading undecoded, CPU of the client", seconds(r.cpu))
+	}
 	return nil
 }

@@ -39,8 +39,13 @@ func (r *report) times(what string, measured, with time.Duration, name string, b
 	})
 }
 
-// sizes compares two numbers of bytes. A bound of 0 is none.
+// sizes compares two numbers of bytes. A bound of 0 is none; a measure of 0 was
+// not to be had from the system.
 func (r *report) sizes(what string, measured, with int64, name string, bound float64) {
+	if measured == 0 {
+		r.figure(what, "not known on "+runtime.GOOS)
+		return
+	}
 	r.lines = append(r.lines, line{
 		what: what, measured: mebibytes(measured), against: mebibytes(with) + ", " + name,
 		ratio: float64(measured) / float64(with), bound: bound,
@@ -77,7 +82,8 @@ func (l line) cells() []string {
 // write prints the table as Markdown, with what is needed to judge it.
 func (r *report) write(w io.Writer, o options) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d cores, %s, %s/%s. %s rows, %s graph elements; the ratio is measured ÷ compared with.\n\n",
+	fmt.Fprintf(&b, "%d cores, %s, %s/%s. %s rows, where not said otherwise, and %s graph elements. "+
+		"The ratio is measured ÷ compared with; what is wanted in seconds is scaled to these sizes.\n\n",
 		runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, o.shape, count(o.elements))
 	b.WriteString("| what | measured | compared with | ratio | bound | ok? |\n")
 	b.WriteString("|---|---:|---|---:|---:|---|\n")

@@ -152,8 +152,15 @@ func (r restored) merge() time.Duration { return time.Duration(r.MergeSeconds * 
 
 func (r restored) proof() time.Duration { return time.Duration(r.ProofSeconds * float64(time.Second)) }
 
-// preflight is all that was neither merge nor proof, the start included.
+// preflight is all that was neither merge nor proof: the program's start and the
+// receipt are in it.
 func (r restored) preflight() time.Duration { return r.Wall - r.merge() - r.proof() }
+
+// String says where the time went.
+func (r restored) String() string {
+	return fmt.Sprintf("%s, of which preflight %s, merge %s, proof %s; CPU %s, peak %s", seconds(r.Wall),
+		seconds(r.preflight()), seconds(r.merge()), seconds(r.proof()), seconds(r.CPU), mebibytes(r.Memory))
+}
 
 // restore merges a bundle and checks that all its rows are in.
 func (k *tool) restore(ctx context.Context, b *bundle, setting string, rows, added int) (restored, error) {
