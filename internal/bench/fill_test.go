@@ -13,8 +13,8 @@ import (
 
 // What keepsake's own Chroma store sends at once.
 const (
-	batchRows    = 1000
-	batchesAbout = 3
+	batchRows     = 1000
+	batchesAtOnce = 3
 )
 
 // live is a fresh server of the run's own.
@@ -61,7 +61,7 @@ func (f *filled) post(ctx context.Context, bodies [][]byte) error {
 		return err
 	}
 	start := time.Now()
-	if err := f.add(ctx, f.id, bodies, batchesAbout); err != nil {
+	if err := f.add(ctx, f.id, bodies, batchesAtOnce); err != nil {
 		return err
 	}
 	f.posted = time.Since(start)
@@ -73,6 +73,6 @@ func (b *bench) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.report.figure(fmt.Sprintf("posting ready-made bodies of %d rows, %d at once", batchRows, batchesAbout), seconds(full.posted))
+	b.report.figure(fmt.Sprintf("posting ready-made bodies of %d rows, %d at once", batchRows, batchesAtOnce), seconds(full.posted))
 	return nil
 }

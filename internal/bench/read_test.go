@@ -16,8 +16,8 @@ import (
 
 // What keepsake's own Chroma store asks for at once.
 const (
-	pageRows   = 1000
-	pagesAbout = 2
+	pageRows    = 1000
+	pagesAtOnce = 2
 )
 
 // reading is what it took to read all rows and do nothing with them.
@@ -41,7 +41,7 @@ func (c *client) readUndecoded(ctx context.Context, id string, rows int) (readin
 	}
 	var bytes atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(pagesAbout)
+	group.SetLimit(pagesAtOnce)
 	for page := range slices.Chunk(ids, pageRows) {
 		group.Go(func() error {
 			n, err := c.throwAway(ctx, id, page)
@@ -86,7 +86,7 @@ func (b *bench) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.report.figure(fmt.Sprintf("reading undecoded, %s in pages of %d, %d at once", mebibytes(r.bytes), pageRows, pagesAbout), seconds(r.wall))
+	b.report.figure(fmt.Sprintf("reading undecoded, %s in pages of %d, %d at once", mebibytes(r.bytes), pageRows, pagesAtOnce), seconds(r.wall))
 	if r.cpu > 0 {
 		b.report.figure("reading undecoded, CPU of the client", seconds(r.cpu))
 	}
