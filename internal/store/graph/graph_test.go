@@ -93,6 +93,11 @@ func live(t *testing.T, path string) *sql.DB {
 
 func open(t *testing.T, path string) *sql.DB {
 	t.Helper()
+	return openFor(t, path)
+}
+
+func openFor(t testing.TB, path string) *sql.DB {
+	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)")
 	if err != nil {
 		t.Fatal(err)

@@ -31,12 +31,6 @@ func (m *merger) insert(ctx context.Context, s *stage) error {
 		if err := in.chunk(ctx, first, last); err != nil {
 			return err
 		}
-		if m.result.Created {
-			continue
-		}
-		if err := pause(ctx, breath); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -84,10 +78,19 @@ func (in *inserter) close() {
 	in.one.Close()
 }
 
-// chunk inserts rows first to last in one transaction and then reports them.
+// chunk inserts the rows from first to last that the graph lacks, in one
+// transaction, and then reports them. Which they are is found out before the
+// lock is taken: for a graph that has them all, it never is.
 func (in *inserter) chunk(ctx context.Context, first, last int64) error {
 	in.misfits = in.misfits[:0]
-	added, err := in.transaction(ctx, first, last)
+	absent, err := in.absent(ctx, first, last)
+	if err != nil {
+		return explain("read", in.path, store.ErrUnreadable, err)
+	}
+	if len(absent) == 0 {
+		return nil
+	}
+	added, err := in.transaction(ctx, absent, int64(len(absent)) == last-first+1)
 	if err != nil {
 		return explain("write", in.path, store.ErrUnreachable, err)
 	}
@@ -95,15 +98,26 @@ func (in *inserter) chunk(ctx context.Context, first, last int64) error {
 	for _, n := range added {
 		in.s.added.set(n)
 	}
-	return errors.Join(in.reportAdded(ctx, first, last), in.reportMisfits(ctx))
+	if err := errors.Join(in.reportAdded(ctx, first, last), in.reportMisfits(ctx)); err != nil {
+		return err
+	}
+	if in.result.Created {
+		return nil
+	}
+	return pause(ctx, breath)
 }
 
-// transaction returns the numbers of the rows that were added.
-func (in *inserter) transaction(ctx context.Context, first, last int64) ([]int64, error) {
+// transaction inserts rows, of which none is left out between the first and the
+// last if they are together, and returns the numbers of those that were added.
+func (in *inserter) transaction(ctx context.Context, rows []int64, together bool) (added []int64, err error) {
 	if err := in.lock(ctx); err != nil {
 		return nil, err
 	}
-	added, err := in.fill(ctx, first, last)
+	if together {
+		added, err = in.allAtOnce(ctx, rows)
+	} else {
+		added, err = in.rowByRow(ctx, rows)
+	}
 	if err == nil {
 		_, err = in.conn.ExecContext(ctx, "COMMIT")
 	}
@@ -127,27 +141,23 @@ func (in *inserter) lock(ctx context.Context) (err error) {
 	return err
 }
 
-// fill inserts the rows all at once. When some were there already, or do not
-// fit, it takes that back and goes row by row, to know which.
-func (in *inserter) fill(ctx context.Context, first, last int64) ([]int64, error) {
+// allAtOnce inserts rows that follow each other with one statement. When some do
+// not fit it takes that back and goes row by row, to know which.
+func (in *inserter) allAtOnce(ctx context.Context, rows []int64) ([]int64, error) {
 	if _, err := in.conn.ExecContext(ctx, "SAVEPOINT chunk"); err != nil {
 		return nil, err
 	}
-	n, err := affected(in.many.ExecContext(ctx, first, last))
+	n, err := affected(in.many.ExecContext(ctx, rows[0], rows[len(rows)-1]))
 	switch {
-	case err == nil && n == last-first+1:
-		return numbers(first, last), nil
+	case err == nil && n == int64(len(rows)):
+		return rows, nil
 	case err != nil && !refused(err):
 		return nil, err
 	}
 	if _, err := in.conn.ExecContext(ctx, "ROLLBACK TO chunk"); err != nil {
 		return nil, err
 	}
-	absent, err := in.absent(ctx, first, last)
-	if err != nil {
-		return nil, err
-	}
-	return in.rowByRow(ctx, absent)
+	return in.rowByRow(ctx, rows)
 }
 
 func affected(result sql.Result, err error) (int64, error) {
@@ -164,14 +174,6 @@ func refused(err error) bool {
 		return true
 	}
 	return false
-}
-
-func numbers(first, last int64) []int64 {
-	list := make([]int64, 0, last-first+1)
-	for n := first; n <= last; n++ {
-		list = append(list, n)
-	}
-	return list
 }
 
 // absent returns the numbers of the rows whose ids are not in the graph.
