@@ -39,8 +39,9 @@ endif
 test-full: chroma
 	KEEPSAKE_REQUIRE_CHROMA=1 KEEPSAKE_TEST_FULL=1 $(GO) test -timeout 12h ./...
 
+# The figures of docs/benchmarks.md: ratios within one run, printed as a table.
 bench: chroma
-	KEEPSAKE_REQUIRE_CHROMA=1 $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./...
+	KEEPSAKE_REQUIRE_CHROMA=1 $(GO) test -count=1 -tags bench -run TestBench -v -timeout 80m ./internal/bench
 
 # The linter has a module of its own, so that what it needs stays out of ours.
 $(LINTER): tools/go.mod tools/go.sum
