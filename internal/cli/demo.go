@@ -98,13 +98,12 @@ func (d *demonstration) clear(ctx context.Context) error {
 }
 
 func (d *demonstration) permit(ctx context.Context) (guard.Permit, error) {
-	target := d.folder.Target(ctx)
-	if class, ground := (guard.Rules{}).Classify(target); class != guard.Disposable {
-		return guard.Permit{}, fail(exitGuard, fmt.Errorf("%s was not made by keepsake demo: %s", d.shown, ground),
-			"--dir names another folder for the demo; this one is left as it is")
-	}
-	permit, err := d.app.allow(ctx, d.folder.Audit(), guard.Request{Operation: guard.DemoReset, Target: target})
-	if err != nil {
+	permit, err := d.app.allow(ctx, d.folder.Audit(), guard.Request{Operation: guard.DemoReset, Target: d.folder.Target(ctx)})
+	switch {
+	case errors.Is(err, guard.ErrNotMarked):
+		return permit, fail(exitGuard, fmt.Errorf("%s was not made by keepsake demo, and is left as it is", d.shown),
+			"--dir names another folder for the demo")
+	case err != nil:
 		return permit, fail(exitGuard, err, "")
 	}
 	return permit, nil

@@ -1,10 +1,29 @@
 package cli_test
 
 import (
+	"context"
 	"os"
 	"testing"
+	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"keepsake/internal/cli"
 	"keepsake/internal/store/chroma/chromatest"
 )
 
-func TestMain(m *testing.M) { os.Exit(chromatest.Main(m)) }
+func TestMain(m *testing.M) {
+	testscript.Main(chromatest.Wrap(m), map[string]func(){"keepsake": keepsake})
+}
+
+// keepsake is the program as a script runs it: a process of its own.
+func keepsake() {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	os.Exit(cli.Run(context.Background(), cli.Process{
+		Args: os.Args[1:], Dir: dir, LookupEnv: os.LookupEnv, Now: time.Now,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+	}))
+}
