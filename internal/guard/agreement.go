@@ -48,11 +48,11 @@ func (a Agreement) check() error {
 		if l.Lost < 0 || l.Changed < 0 {
 			return fmt.Errorf("check agreement: rows of %s were not counted", l.Target)
 		}
-		if id := l.Target.identity(); seen[id] {
+		id := l.Target.identity()
+		if seen[id] {
 			return fmt.Errorf("check agreement: %s is named twice", l.Target)
-		} else {
-			seen[id] = true
 		}
+		seen[id] = true
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (r Rules) record(req Request, d decision) error {
 		Target: d.target.describe(), Source: req.Source, Policy: req.Reason, Plan: req.Confirmation.Agreement.Plan,
 	}
 	if d.err != nil {
-		e.Decision, e.Reason = decisionRefused, d.err.Error()
+		e.Decision, e.Reason = decisionRefused, oneLine(d.err)
 	}
 	line, err := json.Marshal(e)
 	if err != nil {

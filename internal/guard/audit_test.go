@@ -22,6 +22,7 @@ func TestAuditLine(t *testing.T) {
 	if _, err := b.ask(t, req); err != nil {
 		t.Fatal(err)
 	}
+	b.Environment = guard.Environment{}
 	collection := requestFor(chroma("http://h:8000", "id-1", mark(guard.MarkDisposable, "id-2", "", false)))
 	if _, err := b.ask(t, collection); err == nil {
 		t.Fatal("allowed")
@@ -38,7 +39,7 @@ func TestAuditLine(t *testing.T) {
 			"class": "production", "reason": "NEO_ALLOW_PRODUCTION_DESTRUCTIVE and the token of plan plan-1",
 			"source": "backup-2026-11-22T22-41-33.610Z", "plan": "plan-1",
 		},
-		{"decision": "refused", "operation": "kb.chroma.replace", "subsystem": "kb", "class": "production", "reason": "no token confirms the plan"},
+		{"decision": "refused", "operation": "kb.chroma.replace", "subsystem": "kb", "class": "production", "reason": "the environment does not allow destroying production; no token confirms the plan"},
 		{"decision": "allowed", "operation": "prune", "class": "own", "reason": "a folder of this tool in the backup root", "policy": "its owner is dead"},
 	} {
 		for key, value := range want {
@@ -47,7 +48,7 @@ func TestAuditLine(t *testing.T) {
 			}
 		}
 	}
-	target := lines[0]["target"].(map[string]any)
+	target := object(t, lines[0]["target"])
 	for key, want := range map[string]any{"resolved": file, "exists": true, "links": 1.0} {
 		if target[key] != want {
 			t.Errorf("target.%s = %v, want %v", key, target[key], want)
@@ -56,13 +57,23 @@ func TestAuditLine(t *testing.T) {
 	if target["inode"] == nil || target["device"] == nil {
 		t.Errorf("target = %v, want device and inode", target)
 	}
-	if got := target["locator"].(map[string]any)["path"]; got != filepath.Join(away, "l.sqlite") {
+	if got := object(t, target["locator"])["path"]; got != filepath.Join(away, "l.sqlite") {
 		t.Errorf("target.locator.path = %v, want the path as it was given", got)
 	}
-	seen := lines[1]["target"].(map[string]any)
+	seen := object(t, lines[1]["target"])
 	if mark, _ := seen["mark"].(string); !strings.Contains(mark, "id-2") || seen["exists"] != true {
 		t.Errorf("target = %v, want the mark that was seen", seen)
 	}
+}
+
+// object is a JSON object of an audit line.
+func object(t *testing.T, value any) map[string]any {
+	t.Helper()
+	m, ok := value.(map[string]any)
+	if !ok {
+		t.Fatalf("%v is a %T, want an object", value, value)
+	}
+	return m
 }
 
 func TestAuditOfAbsentTarget(t *testing.T) {
@@ -70,7 +81,7 @@ func TestAuditOfAbsentTarget(t *testing.T) {
 	if _, err := b.ask(t, requestFor(at(memory.KindGraph, filepath.Join(scratch(t), "new")))); err != nil {
 		t.Fatal(err)
 	}
-	target := b.lines(t)[0]["target"].(map[string]any)
+	target := object(t, b.lines(t)[0]["target"])
 	if target["exists"] != false || target["inode"] != nil || target["device"] != nil {
 		t.Errorf("target = %v, want nothing that its parent has", target)
 	}

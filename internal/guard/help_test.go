@@ -97,10 +97,11 @@ func elsewhere(t testing.TB) string {
 		if parent == "" || os.MkdirAll(parent, 0o700) != nil {
 			continue
 		}
-		real, err := filepath.EvalSymlinks(parent)
-		if err == nil && !strings.HasPrefix(real+"/", "/tmp/") && !strings.HasPrefix(real, "/private/") && !strings.HasPrefix(real, "/var/tmp/") {
-			return folderIn(t, real)
+		resolved, err := filepath.EvalSymlinks(parent)
+		if err != nil || strings.HasPrefix(resolved+"/", "/tmp/") || strings.HasPrefix(resolved, "/private/") || strings.HasPrefix(resolved, "/var/tmp/") {
+			continue
 		}
+		return folderIn(t, resolved)
 	}
 	t.Skip("every folder that can be written to here is a temporary one")
 	return ""
@@ -112,12 +113,16 @@ func folderIn(t testing.TB, parent string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
-	real, err := filepath.EvalSymlinks(folder)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	resolved, err := filepath.EvalSymlinks(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return real
+	return resolved
 }
 
 // write makes a file and the folders above it, and returns its path.

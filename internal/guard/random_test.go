@@ -70,13 +70,14 @@ type drawn struct {
 
 // tree is real, and has all that has misled a guard before.
 type tree struct {
+	temp                 string
 	bases, parts, marked []string
 	other                guard.Target
 }
 
 func newTree(t *testing.T) tree {
 	temp, away := scratch(t), elsewhere(t)
-	var tree tree
+	tree := tree{temp: temp}
 	for _, root := range []string{temp, away} {
 		write(t, "x", root, "plain.sqlite")
 		write(t, "x", root, "test", "deep", "x.jsonl")
@@ -122,8 +123,9 @@ type world struct {
 	known map[string]reading // the tree doesn't change, so each path is read once
 }
 
-// reading is what the test itself makes of a path.
-type reading struct{ resolvable, disposable bool }
+// reading is what the test itself makes of a path. Foreign is what others have in
+// the temporary folder, of which it knows nothing.
+type reading struct{ resolvable, disposable, foreign bool }
 
 func newWorld(t *testing.T, tree tree, random *rand.Rand) *world {
 	w := &world{Rand: random, tree: tree, bench: newBench(t).allow(), known: map[string]reading{}}
@@ -177,7 +179,7 @@ func (w *world) draw() string {
 		return ":memory:"
 	}
 	path := pick(w, w.bases)
-	for range w.IntN(6) {
+	for range w.IntN(5) {
 		part := pick(w, w.parts)
 		if w.IntN(20) == 0 {
 			part = strings.ToUpper(part)
@@ -191,19 +193,31 @@ func (w *world) draw() string {
 func (w *world) path() drawn {
 	kind := pick(w, []string{memory.KindGraph, memory.KindCollections, memory.KindFiles})
 	path := w.draw()
-	d := drawn{req: requestFor(at(kind, path))}
+	r := w.read(path)
+	for r.foreign {
+		path = w.draw()
+		r = w.read(path)
+	}
+	d := drawn{req: requestFor(at(kind, path)), resolvable: r.resolvable, disposable: r.disposable}
 	if path == ":memory:" && kind != memory.KindFiles {
 		d.resolvable, d.disposable = true, true
-		return d
 	}
+	return d
+}
+
+func (w *world) read(path string) reading {
 	r, known := w.known[path]
 	if !known {
-		real, ok := settle(path)
-		r = reading{resolvable: ok, disposable: ok && w.provedDisposable(path, real)}
+		goal, ok := settle(path)
+		r.resolvable, r.foreign = ok, ok && temporary(goal) && !strings.HasPrefix(goal, w.temp)
+		r.disposable = ok && w.provedDisposable(path, goal)
 		w.known[path] = r
 	}
-	d.resolvable, d.disposable = r.resolvable, r.disposable
-	return d
+	return r
+}
+
+func temporary(path string) bool {
+	return strings.HasPrefix(path, "/tmp/") || strings.HasPrefix(path, "/var/tmp/")
 }
 
 // settle says where a path leads, the plain way: the standard library resolves
@@ -213,13 +227,13 @@ func settle(path string) (string, bool) {
 		return "", false
 	}
 	head, tail, whole := path, "", true
-	for hops := 0; hops < 100; hops++ {
-		if real, err := filepath.EvalSymlinks(head); err == nil {
+	for range 100 {
+		if goal, err := filepath.EvalSymlinks(head); err == nil {
 			info, err := os.Stat(head) // "file/" is refused by the system too
 			if err != nil || (!whole && !info.IsDir()) || strings.Contains("/"+tail+"/", "/../") {
 				return "", false
 			}
-			return filepath.Join(real, tail), true
+			return filepath.Join(goal, tail), true
 		}
 		cut := strings.LastIndexByte(head, '/')
 		if goal, err := os.Readlink(head); err == nil {
@@ -242,22 +256,22 @@ func settle(path string) (string, bool) {
 	return "", false
 }
 
-func (w *world) provedDisposable(path, real string) bool {
+func (w *world) provedDisposable(path, goal string) bool {
 	neo := func(p string) bool { return strings.Contains(strings.ToLower(p)+"/", "/.neo-ai-data/") }
-	if neo(path) || neo(real) {
+	if neo(path) || neo(goal) {
 		return false
 	}
-	info, err := os.Lstat(real)
-	if err == nil && (info.Mode()&(os.ModeDevice|os.ModeSocket|os.ModeNamedPipe) != 0 || strings.HasPrefix(filepath.Base(real), "linked")) {
+	info, err := os.Lstat(goal)
+	if err == nil && (info.Mode()&(os.ModeDevice|os.ModeSocket|os.ModeNamedPipe) != 0 || strings.HasPrefix(filepath.Base(goal), "linked")) {
 		return false
 	}
-	if slices.Contains(w.marked, real) {
+	if slices.Contains(w.marked, goal) {
 		return true
 	}
-	if !strings.HasPrefix(real, "/tmp/") && !strings.HasPrefix(real, "/var/tmp/") {
+	if !temporary(goal) {
 		return false
 	}
-	return err != nil || !info.IsDir() || !holdsNeo(real)
+	return err != nil || !info.IsDir() || !holdsNeo(goal)
 }
 
 func holdsNeo(dir string) bool {

@@ -64,15 +64,15 @@ func (e *RefusedError) Error() string {
 	if e.Subsystem != "" {
 		what += " in " + string(e.Subsystem)
 	}
-	return fmt.Sprintf("refuse %s on %s (%s): %s", what, e.Target, e.Class, e.reason())
+	return fmt.Sprintf("refuse %s on %s (%s): %s", what, e.Target, e.Class, oneLine(e.Reason))
 }
 
-// reason puts several reasons on one line.
-func (e *RefusedError) reason() string {
-	if e.Reason == nil {
+// oneLine puts joined errors on one line.
+func oneLine(err error) string {
+	if err == nil {
 		return "no reason"
 	}
-	return strings.ReplaceAll(e.Reason.Error(), "\n", "; ")
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
 // Unwrap gives errors.Is the reason.

@@ -63,7 +63,7 @@ func TestTokenHidesItself(t *testing.T) {
 	token := issue(t, rand.Reader)
 	c := guard.Confirmation{Token: token, Agreement: agreement("p", at(memory.KindGraph, ":memory:"))}
 	req := guard.Request{Confirmation: c}
-	encoded, err := json.Marshal(c.Token)
+	encoded, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestTokenHidesItself(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "token", token, "confirmation", c)
 	for name, text := range map[string]string{
 		"%v": fmt.Sprintf("%v %v", token, c), "%+v": fmt.Sprintf("%+v %+v", token, req), "%#v": fmt.Sprintf("%#v %#v", token, c),
-		"%s": fmt.Sprintf("%s", token), "json": string(encoded), "slog": log.String(), "%x": fmt.Sprintf("%x", token),
+		"%q": fmt.Sprintf("%q", token), "json": string(encoded), "slog": log.String(), "%x": fmt.Sprintf("%x", token),
 	} {
 		nonce := fmt.Sprintf("%d", token.Reveal()[0])
 		if strings.Contains(text, token.Reveal()) {
