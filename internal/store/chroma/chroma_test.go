@@ -11,6 +11,7 @@ import (
 	"keepsake/internal/store"
 	"keepsake/internal/store/chroma"
 	"keepsake/internal/store/chroma/chromatest"
+	"keepsake/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { chromatest.Main(m) }
@@ -29,6 +30,7 @@ type place struct {
 
 func newPlace(t testing.TB, s *chromatest.Server) place {
 	t.Helper()
+	chromatest.NoLeaks(t)
 	return place{s, s.Database(t)}
 }
 
@@ -108,6 +110,43 @@ func columns(t testing.TB, rows []memory.Record) map[string][]json.RawMessage {
 func (p place) remove(t testing.TB, ids ...string) {
 	t.Helper()
 	p.Call(t, http.MethodPost, p.rows(t, "delete"), map[string]any{"ids": ids}, nil)
+}
+
+// filled makes a place with a collection of n rows.
+func filled(t testing.TB, n int) (place, []memory.Record) {
+	t.Helper()
+	p := newPlace(t, chromatest.Shared(t))
+	p.create(t, "l2")
+	rows := storetest.Vectors("a", n, true)
+	p.add(t, rows)
+	return p, rows
+}
+
+// equalRows wants got to be want, by their digests, in the same order.
+func equalRows(t testing.TB, got, want []memory.Record) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("got %d rows, want %d", len(got), len(want))
+	}
+	for i := range min(len(got), len(want)) {
+		if digest(t, got[i]) != digest(t, want[i]) {
+			t.Fatalf("row %d:\ngot  %.300s\nwant %.300s", i, got[i], want[i])
+		}
+	}
+}
+
+func digest(t testing.TB, rec memory.Record) record.Digest {
+	t.Helper()
+	var scanner record.Scanner
+	v, err := scanner.Vector(rec)
+	if err != nil {
+		t.Fatalf("%v: %.200s", err, rec)
+	}
+	sum, err := scanner.VectorDigest(rec, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
 }
 
 // count is what the server counts.

@@ -64,10 +64,15 @@ func brokenRows(err error) bool {
 	return status(err) == http.StatusInternalServerError
 }
 
-// indexError reports whether the server's vector index lacks a row. No later
-// try helps.
+// indexError reports whether the server's vector index lacks a row, cannot give
+// it, or cannot be loaded. No later try helps.
 func (e *StatusError) indexError() bool {
-	return e.Status == http.StatusInternalServerError && strings.Contains(e.Message, "Error finding id")
+	for _, text := range []string{"Error finding id", "Error getting embedding", "Error loading hnsw index"} {
+		if e.Status == http.StatusInternalServerError && strings.Contains(e.Message, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // transportError is a request that got no whole answer.

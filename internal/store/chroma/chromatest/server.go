@@ -184,8 +184,8 @@ func (s *Server) logSize() int64 {
 	return info.Size()
 }
 
-// showLog prints what the server logged from an offset on, if the test failed:
-// not what it logs of every request.
+// showLog prints the warnings and errors that the server logged from an offset
+// on, if the test failed.
 func (s *Server) showLog(t testing.TB, from int64) {
 	t.Helper()
 	if !t.Failed() {
@@ -197,14 +197,19 @@ func (s *Server) showLog(t testing.TB, from int64) {
 	}
 	var said []string
 	for entry := range strings.SplitSeq(colour.ReplaceAllString(string(text[from:]), ""), "\n\n") {
-		if !strings.Contains(entry, " INFO ") && strings.TrimSpace(entry) != "" {
+		if trouble.MatchString(entry) {
 			said = append(said, entry)
 		}
 	}
 	const most = 20
 	said = said[max(0, len(said)-most):]
-	t.Logf("the server's log:\n%s", strings.Join(said, "\n\n"))
+	if len(said) > 0 {
+		t.Logf("the server's log:\n%s", strings.Join(said, "\n\n"))
+	}
 }
+
+// trouble is what is worth showing of the log.
+var trouble = regexp.MustCompile(`WARN|ERROR|panick`)
 
 // colour is what makes the server's log readable on a terminal only.
 var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
