@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -196,7 +197,7 @@ func TestRestart(t *testing.T) {
 // a server that does not answer.
 func TestCancelWhileHanging(t *testing.T) {
 	p, rows := filled(t, 100)
-	more := append(rows[:100:100], storetest.Vectors("b", 120, true)[100:]...)
+	more := slices.Concat(rows, storetest.Vectors("b", 120, true)[100:])
 	merge := func(ctx context.Context, s *chroma.Server) error {
 		result, err := s.Merge(ctx, memory.SectionSpec{Name: section}, sequence(more), store.MergeOptions{})
 		if result.Before != 100 || result.Same != 0 {

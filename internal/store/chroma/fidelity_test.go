@@ -18,14 +18,18 @@ var awkward = []struct{ id, embedding, metadata, document, uri, want string }{
 	{"zeros", "[0,-0.0,0]", "null", "null", "null", `"embedding":[0.0,-0.0,0.0],"metadata":null,"document":null`},
 	{"denormal", "[1e-45,-1.1754942e-38,1]", "null", `""`, "null", `"embedding":[1e-45,-1.1754942e-38,1.0],"metadata":null,"document":""`},
 	{"extreme", "[3.4028235e38,-3.4028235e38,1]", "{}", `"x"`, "null", `"metadata":null,"document":"x"`},
-	{"typed", "[1,2,3]", `{"z":9223372036854775807,"f":1.0,"b":true,"s":"","ä":-0.0}`, `"x"`, "null",
-		`"metadata":{"b":true,"f":1.0,"s":"","z":9223372036854775807,"ä":0.0}`},
+	{
+		"typed", "[1,2,3]", `{"z":9223372036854775807,"f":1.0,"b":true,"s":"","ä":-0.0}`, `"x"`, "null",
+		`"metadata":{"b":true,"f":1.0,"s":"","z":9223372036854775807,"ä":0.0}`,
+	},
 	{"large integer", "[1,2,3]", `{"n":9223372036854775808}`, "null", "null", `"metadata":{"n":9.223372036854776e`},
 	{"uri alone", "[1,2,3]", "null", "null", `"file:///a"`, `"metadata":{"chroma:uri":"file:///a"}`},
 	{"uri", "[1,2,3]", `{"a":1,"z":2}`, "null", `"file:///b"`, `"metadata":{"a":1,"chroma:uri":"file:///b","z":2}`},
 	{"document in metadata", "[1,2,3]", `{"document":"no","embedding":[1]}`, `"yes"`, "null", `"document":"yes"`},
-	{"arrays", "[1,2,3]", `{"f":[1.5,2.0],"i":[1,2],"s":["a","b"],"t":[true]}`, "null", "null",
-		`"metadata":{"f":[1.5,2.0],"i":[1,2],"s":["a","b"],"t":[true]}`},
+	{
+		"arrays", "[1,2,3]", `{"f":[1.5,2.0],"i":[1,2],"s":["a","b"],"t":[true]}`, "null", "null",
+		`"metadata":{"f":[1.5,2.0],"i":[1,2],"s":["a","b"],"t":[true]}`,
+	},
 	{"\u0000\u2028 \"q\" \\ 記憶 🧠 e\u0301", "[1,2,3]", `{"k\u0000\"":"\u0000\u2029🧠"}`, `"\u0000\ud83e\udde0\ufeff"`, "null", `"document":"\u0000🧠` + "\ufeff" + `"`},
 }
 
@@ -48,7 +52,7 @@ func TestFidelity(t *testing.T) {
 			t.Run(tt.name+"/"+space, func(t *testing.T) {
 				p := newPlace(t, server)
 				p.create(t, space)
-				want := addAwkward(t, p, tt.old, space)
+				want := addAwkward(t, p, tt.old)
 				s := open(t, p.config(p.URL()))
 				got, capture := read(t, s)
 				if len(got) != len(want) || capture.Salvaged != int64(salvaged(space)) {
@@ -74,7 +78,7 @@ func salvaged(space string) int {
 	return 0
 }
 
-func addAwkward(t *testing.T, p place, old bool, space string) (want []string) {
+func addAwkward(t *testing.T, p place, old bool) (want []string) {
 	t.Helper()
 	columns := map[string][]json.RawMessage{}
 	for _, row := range awkward {

@@ -307,8 +307,8 @@ func TestUnreadable(t *testing.T) {
 	})
 }
 
-func anyOf(list, any []string) bool {
-	return slices.ContainsFunc(list, func(id string) bool { return slices.Contains(any, id) })
+func anyOf(list, of []string) bool {
+	return slices.ContainsFunc(list, func(id string) bool { return slices.Contains(of, id) })
 }
 
 // TestOverflownVector has a row whose vector the server can only print as nulls.
