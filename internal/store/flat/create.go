@@ -28,7 +28,7 @@ func (m *merger) create(ctx context.Context, records iter.Seq2[memory.Record, er
 	if err != nil {
 		return false, m.failed("create", err)
 	}
-	defer os.Remove(temp) // not there any more once it has its name
+	defer func() { _ = os.Remove(temp) }() // not there any more once it has its name
 	defer file.Close()
 	rows, err := m.write(ctx, file, records)
 	if err != nil {
@@ -79,7 +79,7 @@ func (m *merger) reportAll(file *os.File) error {
 		return m.failed("read", err)
 	}
 	lines := newLines(file, info.Size())
-	for n := int64(0); n < m.result.Added; n++ {
+	for range m.result.Added {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
 			break // cut by another; the proof will say so

@@ -85,22 +85,23 @@ func (l *lines) next() ([]byte, error) {
 	for {
 		part, err := l.r.ReadSlice('\n')
 		l.sum = crc32.Update(l.sum, l.table, part)
+		if len(l.long)+len(part) > record.MaxLine+len("\n") {
+			return nil, fmt.Errorf("line %d: longer than %d MiB", l.n+1, record.MaxLine>>20)
+		}
+		line := part
+		if len(l.long) > 0 || err != nil {
+			l.long = append(l.long, part...)
+			line = l.long
+		}
 		switch {
 		case err == nil:
 			l.n++
-			if len(l.long) > 0 {
-				part = append(l.long, part...)
-				l.long = part
-			}
-			return part[:len(part)-1], nil
+			return line[:len(line)-1], nil
 		case errors.Is(err, io.EOF):
-			l.tail = append(l.long, part...)
+			l.tail = line
 			return nil, io.EOF
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
-		case len(l.long)+len(part) > record.MaxLine:
-			return nil, fmt.Errorf("line %d: longer than %d MiB", l.n+1, record.MaxLine>>20)
 		}
-		l.long = append(l.long, part...)
 	}
 }

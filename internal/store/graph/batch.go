@@ -33,6 +33,8 @@ func (s *stage) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 	return err
 }
 
+func (b *batch) append(columns ...any) { b.args = append(b.args, columns...) }
+
 // added is called when a row's arguments have been appended.
 func (b *batch) added() error {
 	if len(b.args) < b.width*batchRows {
@@ -42,7 +44,8 @@ func (b *batch) added() error {
 }
 
 func (b *batch) exec(stmt *sql.Stmt, args []any) error {
-	if _, err := stmt.Exec(args...); err != nil {
+	// Who calls it looks at the context; one that can end costs a goroutine each.
+	if _, err := stmt.ExecContext(context.Background(), args...); err != nil {
 		return fmt.Errorf("stage graph: %w", err)
 	}
 	b.args = b.args[:0]

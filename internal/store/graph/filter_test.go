@@ -98,7 +98,10 @@ func TestFilterPassesErrorsOn(t *testing.T) {
 func TestFilterStops(t *testing.T) {
 	rows := overwritten([]string{`{"type":"node","data":{"id":"a"}}`, `{"type":"node","data":{"id":"b"}}`})
 	n := 0
-	for range graph.Filter(nil, nil, nil)(rows) {
+	for _, err := range graph.Filter(nil, nil, nil)(rows) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if n++; n == 1 {
 			break
 		}

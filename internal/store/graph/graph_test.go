@@ -103,7 +103,7 @@ func openFor(t testing.TB, path string) *sql.DB {
 		t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() { _ = db.Close() }) // some tests close it before
 	return db
 }
 

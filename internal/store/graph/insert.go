@@ -74,8 +74,8 @@ func (m *merger) prepareInsert(ctx context.Context, s *stage) (*inserter, error)
 }
 
 func (in *inserter) close() {
-	in.many.Close()
-	in.one.Close()
+	_ = in.many.Close() // they end with the connection at the latest
+	_ = in.one.Close()
 }
 
 // chunk inserts the rows from first to last that the graph lacks, in one
@@ -199,7 +199,8 @@ func (in *inserter) rowByRow(ctx context.Context, list []int64) (added []int64, 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n, err := affected(in.one.Exec(row, row))
+		// The loop looks at ctx; a context that can end costs a goroutine a row.
+		n, err := affected(in.one.ExecContext(context.Background(), row, row))
 		switch {
 		case err != nil && !refused(err):
 			return nil, err

@@ -118,7 +118,7 @@ func startWriter(t *testing.T, path string) *writer {
 		t.Fatal(err)
 	}
 	w := &writer{stdin, bufio.NewScanner(stdout), cmd}
-	t.Cleanup(func() { stdin.Close(); _ = cmd.Wait() })
+	t.Cleanup(func() { _, _ = stdin.Close(), cmd.Wait() })
 	if !w.stdout.Scan() || w.stdout.Text() != "writing" {
 		t.Fatalf("got %q from the writer, want it to have begun", w.stdout.Text())
 	}

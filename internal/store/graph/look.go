@@ -102,7 +102,7 @@ func (l *look) tidy() {
 		return
 	}
 	var n int
-	_ = db.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&n)
+	_ = db.QueryRowContext(context.Background(), "SELECT count(*) FROM sqlite_schema").Scan(&n)
 	_ = db.Close()
 }
 

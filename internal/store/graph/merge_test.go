@@ -127,16 +127,26 @@ func TestNewDatabase(t *testing.T) {
 	for _, tt := range []struct{ query, want string }{
 		{"PRAGMA user_version", "0"},
 		{"PRAGMA journal_mode", "wal"},
-		{"SELECT group_concat(name||' '||type||' '||\"notnull\"||pk, ', ') FROM pragma_table_info('Nodes')",
-			"id TEXT 01, user_id TEXT 00, data TEXT 10"},
-		{"SELECT group_concat(name||' '||type||' '||\"notnull\"||pk, ', ') FROM pragma_table_info('Edges')",
-			"id TEXT 01, user_id TEXT 00, source TEXT 10, target TEXT 10, type TEXT 10, data TEXT 10"},
-		{`SELECT group_concat("from"||' '||"table"||' '||"to"||' '||on_delete, ', ') FROM pragma_foreign_key_list('Edges')`,
-			"target Nodes id CASCADE, source Nodes id CASCADE"},
-		{"SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1)",
-			"idx_edges_source idx_edges_target"},
-		{"SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY 1)",
-			"edge_delete edge_insert edge_update node_delete node_insert node_update"},
+		{
+			"SELECT group_concat(name||' '||type||' '||\"notnull\"||pk, ', ') FROM pragma_table_info('Nodes')",
+			"id TEXT 01, user_id TEXT 00, data TEXT 10",
+		},
+		{
+			"SELECT group_concat(name||' '||type||' '||\"notnull\"||pk, ', ') FROM pragma_table_info('Edges')",
+			"id TEXT 01, user_id TEXT 00, source TEXT 10, target TEXT 10, type TEXT 10, data TEXT 10",
+		},
+		{
+			`SELECT group_concat("from"||' '||"table"||' '||"to"||' '||on_delete, ', ') FROM pragma_foreign_key_list('Edges')`,
+			"target Nodes id CASCADE, source Nodes id CASCADE",
+		},
+		{
+			"SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1)",
+			"idx_edges_source idx_edges_target",
+		},
+		{
+			"SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY 1)",
+			"edge_delete edge_insert edge_update node_delete node_insert node_update",
+		},
 		{"SELECT group_concat(entity_id||' '||entity_type, ', ') FROM GraphLog", "a nodes, e edges"},
 	} {
 		if got := query(t, path, tt.query); len(got) != 1 || got[0] != tt.want {

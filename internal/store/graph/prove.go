@@ -162,6 +162,7 @@ func (c *cursor) open(ctx context.Context, m *merger, edge bool) (err error) {
 	if m.tables.hasUser(edge) {
 		user = "there.user_id"
 	}
+	//nolint:rowserrcheck // next returns it
 	c.rows, err = m.conn.QueryContext(ctx, fmt.Sprintf(`SELECT staged.id, there.id, %s, there.data%s
 		FROM main.%s AS staged LEFT JOIN %s AS there ON there.id = staged.id ORDER BY staged.seq`,
 		user, ends, c.stage.table(), c.stage.live()))

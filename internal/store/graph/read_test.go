@@ -272,7 +272,9 @@ func TestAbsent(t *testing.T) {
 			t.Helper()
 			agent := open(t, path)
 			run(t, agent, "CREATE TABLE mc_tool_call_log (id)")
-			agent.Close()
+			if err := agent.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}, "graph-without-tables"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -320,8 +322,10 @@ func TestRefused(t *testing.T) {
 		want error
 		text string
 	}{
-		{"NoDatabase", func(t *testing.T, path string) { t.Helper(); write(t, path, strings.Repeat("text\n", 2000)) },
-			store.ErrUnreachable, "it is no SQLite database, or is damaged"},
+		{
+			"NoDatabase", func(t *testing.T, path string) { t.Helper(); write(t, path, strings.Repeat("text\n", 2000)) },
+			store.ErrUnreachable, "it is no SQLite database, or is damaged",
+		},
 		{"Folder", func(t *testing.T, path string) {
 			t.Helper()
 			if err := os.Mkdir(path, 0o755); err != nil {
@@ -400,7 +404,8 @@ func TestDamagedPage(t *testing.T) {
 		defer s.Close()
 		var r *store.Reading
 		if r, err = s.Read(t.Context(), memory.Graph); err == nil {
-			for _, err = range r.All() { //nolint:revive // the last error counts
+			for _, err = range r.All() {
+				continue // the last error counts
 			}
 		}
 	}
@@ -415,19 +420,19 @@ func TestLocator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := filepath.Join(dir, "100% #1?; 記憶&mode=rwc")
+	actual := filepath.Join(dir, "100% #1?; 記憶&mode=rwc")
 	if runtime.GOOS == "windows" {
-		real = filepath.Join(dir, "100% #1; 記憶&mode=rwc")
+		actual = filepath.Join(dir, "100% #1; 記憶&mode=rwc")
 	}
-	if err := os.Mkdir(real, 0o755); err != nil {
+	if err := os.Mkdir(actual, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	link := filepath.Join(dir, "link")
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink(actual, link); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(link, "memory.sqlite")
-	want := memory.Locator{Kind: memory.KindGraph, Path: filepath.Join(real, "memory.sqlite")}
+	want := memory.Locator{Kind: memory.KindGraph, Path: filepath.Join(actual, "memory.sqlite")}
 	for _, state := range []string{"absent", "there"} {
 		survey, err := newGraph(path).Survey(t.Context(), memory.Graph)
 		if err != nil || survey.Locator != want || survey.Exists != (state == "there") {
@@ -437,7 +442,7 @@ func TestLocator(t *testing.T) {
 			merge(t, path, `{"type":"node","data":{"id":"a"}}`)
 		}
 	}
-	if got := names(t, real); got != "memory.sqlite" {
+	if got := names(t, actual); got != "memory.sqlite" {
 		t.Errorf("got files %q, want the database under its own name", got)
 	}
 }

@@ -141,11 +141,10 @@ func (m *merger) put(rec memory.Record, e *record.Element) error {
 		sum := m.scanner.LineDigest(rec)
 		digest = sum[:]
 	}
-	row := append(s.batch.args, string(e.ID), text(e.UserID), string(data), digest)
+	s.batch.append(string(e.ID), text(e.UserID), string(data), digest)
 	if e.Edge {
-		row = append(row, string(e.Source), string(e.Target), text(e.Type))
+		s.batch.append(string(e.Source), string(e.Target), text(e.Type))
 	}
-	s.batch.args = row
 	s.count(len(rec))
 	return s.batch.added()
 }

@@ -68,8 +68,8 @@ var errBroken = errors.New("the bundle broke")
 // broken yields rows and then errBroken, every time.
 func broken(rows []memory.Record) iter.Seq2[memory.Record, error] {
 	return func(yield func(memory.Record, error) bool) {
-		for rec := range sequence(rows) {
-			if !yield(rec, nil) {
+		for rec, err := range sequence(rows) {
+			if !yield(rec, err) {
 				return
 			}
 		}

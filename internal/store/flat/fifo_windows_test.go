@@ -1,0 +1,5 @@
+package flat_test
+
+import "errors"
+
+func mkfifo(string) error { return errors.ErrUnsupported }
