@@ -105,39 +105,42 @@ func (a *app) printBackup(r *backup.Receipt) error {
 		return nil
 	}
 	if r.DryRun {
-		a.say("A backup now would hold:\n\n")
-	} else {
-		a.say("%s\n\n", r.Path)
+		return a.printSurvey(r)
 	}
+	a.say("%s\n\n", r.Path)
 	if err := sectionTable(r).write(a.Stdout); err != nil {
 		return err
-	}
-	if r.DryRun {
-		return nil
 	}
 	a.say("\n%s rows, %s, %s in %.1f s\n", count(r.Rows), size(r.Bytes), r.Status, r.EndedAt.Sub(r.StartedAt).Seconds())
 	return nil
 }
 
+// printSurvey prints what a backup would hold.
+func (a *app) printSurvey(r *backup.Receipt) error {
+	a.say("A backup now would hold:\n\n")
+	var sections []placed
+	for _, s := range r.Sections {
+		sections = append(sections, placed{s.Section, []string{rowCount(s.Rows)}, s.Locator})
+	}
+	return a.printPlaced([]string{"rows"}, sections)
+}
+
+// rowCount says of a count that failed that it is unknown.
+func rowCount(n int64) string {
+	if n < 0 {
+		return "unknown"
+	}
+	return count(n)
+}
+
 func sectionTable(r *backup.Receipt) *table {
 	t := &table{header: []string{"section", "rows", "added", "removed", "size", "status"}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
-	if r.DryRun {
-		t = &table{header: []string{"section", "rows", "source"}, right: map[int]bool{1: true}}
-	}
 	for _, s := range r.Sections {
-		rows := count(s.Rows)
-		if s.Rows < 0 {
-			rows = "unknown"
-		}
-		if r.DryRun {
-			t.add(string(s.Section), rows, s.Locator.String())
-			continue
-		}
 		added, removed := "", ""
 		if s.Capture != nil {
 			added, removed = count(s.Capture.Added), count(s.Capture.Removed)
 		}
-		t.add(string(s.Section), rows, added, removed, size(s.Bytes), string(s.Status))
+		t.add(string(s.Section), rowCount(s.Rows), added, removed, size(s.Bytes), string(s.Status))
 	}
 	return t
 }

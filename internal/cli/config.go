@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"path/filepath"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"keepsake/internal/config"
@@ -32,17 +35,31 @@ func (a *app) configShow() error {
 	if a.flags.asJSON {
 		return a.printJSON(map[string]any{"values": rows, "excluded": excluded(m.cfg)})
 	}
-	t := &table{header: []string{"name", "value", "from"}}
-	for _, r := range rows {
-		t.add(r.Name, r.Value, r.Source)
-	}
-	if err := t.write(a.Stdout); err != nil {
-		return err
-	}
+	a.printValues(rows)
 	for _, e := range m.cfg.Excluded() {
-		a.say("\nnever backed up: %s\n  %s\n", e.Path, e.Reason)
+		a.say("\nnever backed up: %s\n  %s\n", a.relative(e.Path), e.Reason)
 	}
 	return nil
+}
+
+// printValues prints a line a value, and where it came from behind it where that
+// fits, else below.
+func (a *app) printValues(rows []config.Row) {
+	name, value := 0, 0
+	for _, r := range rows {
+		name = max(name, len(r.Name))
+		if len(r.Value) < width/2 {
+			value = max(value, len(r.Value))
+		}
+	}
+	for _, r := range rows {
+		source := strings.ReplaceAll(r.Source, a.Dir+string(filepath.Separator), "")
+		if name+2+max(value, len(r.Value))+2+len(source) < width {
+			a.say("%-*s  %-*s  %s\n", name, r.Name, value, r.Value, source)
+			continue
+		}
+		a.say("%-*s  %s\n%-*s  (%s)\n", name, r.Name, r.Value, name, "", source)
+	}
 }
 
 type excludedJSON struct {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"keepsake/internal/memory"
 )
 
 // count prints 12345 as "12,345".
@@ -40,15 +42,15 @@ func size(bytes int64) string {
 func age(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "in the future"
+		return "future"
 	case d < time.Minute:
-		return plural(int64(d/time.Second), "second")
+		return strconv.Itoa(int(d/time.Second)) + " s"
 	case d < time.Hour:
-		return plural(int64(d/time.Minute), "minute")
+		return strconv.Itoa(int(d/time.Minute)) + " min"
 	case d < 48*time.Hour:
-		return plural(int64(d/time.Hour), "hour")
+		return strconv.Itoa(int(d/time.Hour)) + " h"
 	}
-	return plural(int64(d/(24*time.Hour)), "day")
+	return strconv.Itoa(int(d/(24*time.Hour))) + " d"
 }
 
 func plural(n int64, noun string) string {
@@ -58,19 +60,45 @@ func plural(n int64, noun string) string {
 	return count(n) + " " + noun + "s"
 }
 
+// short prints 61,234 as "61k": three digits at the most, for narrow columns.
+func short(n int64) string {
+	value, suffix := float64(n), ""
+	for _, next := range []string{"k", "M", "G"} {
+		if value < 999.5 {
+			break
+		}
+		value, suffix = value/1000, next
+	}
+	if suffix == "" || value >= 9.95 {
+		return strconv.FormatFloat(value, 'f', 0, 64) + suffix
+	}
+	return strconv.FormatFloat(value, 'f', 1, 64) + suffix
+}
+
+// width is what lines are made to fit: a terminal that nobody made wider.
+const width = 80
+
 // table prints rows in columns. The columns named in right are numbers.
 type table struct {
 	header []string
 	right  map[int]bool
 	rows   [][]string
+	gap    int // spaces between columns, 2 when 0
+	indent string
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 func (t *table) write(w io.Writer) error {
-	widths := make([]int, len(t.header))
-	all := append([][]string{t.header}, t.rows...)
+	var widths []int
+	all := t.rows
+	if t.header != nil {
+		all = append([][]string{t.header}, t.rows...)
+	}
 	for _, row := range all {
+		for len(widths) < len(row) {
+			widths = append(widths, 0)
+		}
 		for i, cell := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
@@ -84,7 +112,12 @@ func (t *table) write(w io.Writer) error {
 }
 
 func (t *table) line(row []string, widths []int) string {
+	gap := "  "
+	if t.gap > 0 {
+		gap = strings.Repeat(" ", t.gap)
+	}
 	var b strings.Builder
+	b.WriteString(t.indent)
 	for i, cell := range row {
 		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 		if t.right[i] {
@@ -92,7 +125,49 @@ func (t *table) line(row []string, widths []int) string {
 		} else {
 			b.WriteString(cell + pad)
 		}
-		b.WriteString("  ")
+		b.WriteString(gap)
 	}
 	return strings.TrimRight(b.String(), " ")
+}
+
+// placed is what is said of one section, and where that is.
+type placed struct {
+	section memory.Section
+	cells   []string
+	locator memory.Locator
+}
+
+// printPlaced prints sections below the store that they are in, so that paths
+// and addresses don't push the numbers off the screen.
+func (a *app) printPlaced(columns []string, sections []placed) error {
+	right := map[int]bool{}
+	for i := range columns {
+		right[i+1] = true
+	}
+	t := &table{header: append(append([]string{"section"}, columns...), ""), right: right, indent: "  "}
+	stores := map[int]string{}
+	for _, s := range sections {
+		l := s.locator
+		l.Collection, l.CollectionID = "", ""
+		if l.Path != "" {
+			l.Path = a.relative(l.Path)
+		}
+		stores[len(t.rows)] = l.String()
+		t.add(append(append([]string{string(s.section)}, s.cells...), s.locator.Collection)...)
+	}
+	var b strings.Builder
+	if err := t.write(&b); err != nil {
+		return err
+	}
+	lines := strings.SplitAfter(b.String(), "\n")
+	a.say("%s", lines[0])
+	last := ""
+	for i := range t.rows {
+		if stores[i] != last {
+			last = stores[i]
+			a.say("%s\n", last)
+		}
+		a.say("%s", lines[i+1])
+	}
+	return nil
 }

@@ -95,18 +95,21 @@ func (a *app) printList(bundles []listed) error {
 	if a.flags.quiet {
 		return nil
 	}
-	t := &table{header: []string{"bundle", "age", "size", "kb", "mc", "graph", "files", "status"}, right: map[int]bool{2: true, 3: true, 4: true, 5: true, 6: true}}
-	now := a.Now()
+	t := &table{header: []string{"bundle", "age", "size", "kb", "mc", "graph", "files", "status"}, gap: 1, right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true}}
+	now, latest := a.Now(), "none: keepsake verify --all says why"
 	for _, l := range bundles {
-		status := l.Status
 		if l.Latest {
-			status += ", latest"
+			latest = l.Bundle
 		}
 		files := l.Rows[memory.Concepts] + l.Rows[memory.Trajectories] + l.Rows[memory.Mailbox]
-		t.add(l.Bundle, age(now.Sub(l.Timestamp)), size(l.Bytes), count(l.Rows[memory.KB]), count(l.Rows[memory.MC]),
-			count(l.Rows[memory.GraphSystem]), count(files), status)
+		t.add(l.Bundle, age(now.Sub(l.Timestamp)), size(l.Bytes), short(l.Rows[memory.KB]), short(l.Rows[memory.MC]),
+			short(l.Rows[memory.GraphSystem]), short(files), l.Status)
 	}
-	return t.write(a.Stdout)
+	if err := t.write(a.Stdout); err != nil {
+		return err
+	}
+	a.say("\nlatest good: %s\n", latest)
+	return nil
 }
 
 // payloadBytes is what the bundle's files take up, as its meta says.

@@ -173,15 +173,15 @@ func (a *app) printPlan(plan *restore.Plan) error {
 		return nil
 	}
 	a.say("A restore now would merge:\n\n")
-	t := &table{header: []string{"section", "rows", "there now", "target"}, right: map[int]bool{1: true, 2: true}}
+	var sections []placed
 	for _, s := range plan.Sections() {
 		live := "absent"
 		if s.Survey.Exists {
 			live = count(s.Survey.Rows)
 		}
-		t.add(string(s.Spec.Name), count(s.Spec.Rows), live, s.Survey.Locator.String())
+		sections = append(sections, placed{s.Spec.Name, []string{count(s.Spec.Rows), live}, s.Survey.Locator})
 	}
-	return t.write(a.Stdout)
+	return a.printPlaced([]string{"rows", "there now"}, sections)
 }
 
 func (a *app) endRestore(r *restore.Receipt, err error, f restoreFlags) error {
@@ -229,7 +229,7 @@ func (a *app) printRestore(r *restore.Receipt, f restoreFlags) error {
 	} else if r.Complete {
 		a.say("\nEvery row was read back%s: all are in.\n", proofWords(f.proof))
 	}
-	a.say("Receipt: %s\n", r.Dir)
+	a.say("Receipt: %s\n", a.relative(r.Dir))
 	return nil
 }
 

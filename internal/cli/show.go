@@ -72,13 +72,13 @@ func (a *app) printSections(b *bundle.Bundle) error {
 		return nil
 	}
 	a.say("\n")
-	t := &table{header: []string{"section", "rows", "dimensions", "from"}, right: map[int]bool{1: true, 2: true}}
+	var sections []placed
 	for _, s := range b.Sections() {
 		dimension := ""
 		if s.Dimension > 0 {
 			dimension = strconv.Itoa(s.Dimension)
 		}
-		t.add(string(s.Name), count(s.Rows), dimension, s.Locator.String())
+		sections = append(sections, placed{s.Name, []string{count(s.Rows), dimension}, s.Locator})
 	}
-	return t.write(a.Stdout)
+	return a.printPlaced([]string{"rows", "dimensions"}, sections)
 }
