@@ -72,13 +72,14 @@ type Bundle struct {
 	meta    *Meta  // nil when there is none, or it doesn't parse
 	metaErr error
 	sealErr error
-	tree    *tree // what lay there at Open
+	tree    *tree // what lay there at Open; nil with a keepsake block
 
 	verified hashes // what Verify saw, for bundles whose meta has no hashes
 }
 
-// Open looks at the bundle at path, whatever its name. It lists the files and
-// reads the meta, nothing else: a meta that is damaged is no error here, Verify reports it.
+// Open looks at the bundle at path, whatever its name. It reads the meta, or
+// without one of ours the names of the files. A meta that is damaged is no error
+// here, Verify reports it.
 // ErrNotFound when nothing is there; ErrNotBundle for what a killed run left,
 // and for a directory with neither a meta nor one of a bundle's folders.
 func Open(path string, limits Limits) (*Bundle, error) {
@@ -130,10 +131,11 @@ func (b *Bundle) look() error {
 		return err
 	}
 	defer root.Close()
-	if b.tree, err = scan(root, b.limits); err != nil {
+	if err := b.readMeta(root); err != nil || b.block() != nil {
 		return err
 	}
-	return b.readMeta(root)
+	b.tree, err = scan(root, b.limits) // only the names say which sections there are
+	return err
 }
 
 func (b *Bundle) readMeta(root *os.Root) error {

@@ -50,29 +50,34 @@ const (
 	CodeMore          = "more"
 )
 
-// maxFindings is how many findings one file may have; the rest are counted.
-const maxFindings = 1000
+// maxRows is how many rows of one file are listed; the rest are counted.
+const maxRows = 1000
 
 // findings collects what was seen. Many goroutines may add.
 type findings struct {
 	mu   sync.Mutex
 	all  []memory.Finding
-	file map[string]int // findings per file
+	rows map[string]int // refused rows per file
 }
 
 func (f *findings) add(finding memory.Finding) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if finding.File != "" {
-		if f.file == nil {
-			f.file = make(map[string]int)
-		}
-		f.file[finding.File]++
-		if f.file[finding.File] > maxFindings && finding.Line > 0 {
-			return
-		}
-	}
 	f.all = append(f.all, finding)
+}
+
+// refuseRow reports a row, unless too many of its file were.
+func (f *findings) refuseRow(code, file string, line int64, err error) {
+	f.mu.Lock()
+	if f.rows == nil {
+		f.rows = make(map[string]int)
+	}
+	f.rows[file]++
+	n := f.rows[file]
+	f.mu.Unlock()
+	if n <= maxRows {
+		f.refuse(code, file, line, "%v", err)
+	}
 }
 
 func (f *findings) refuse(code, file string, line int64, format string, args ...any) {
@@ -85,11 +90,11 @@ func (f *findings) warn(code, file string, line int64, format string, args ...an
 
 // sorted returns the findings: refusals first, then by file and line.
 func (f *findings) sorted() []memory.Finding {
-	for file, n := range f.file {
-		if n > maxFindings {
+	for file, n := range f.rows {
+		if n > maxRows {
 			f.all = append(f.all, memory.Finding{
 				Level: memory.Refusal, Code: CodeMore, File: file,
-				Message: fmt.Sprintf("has %d findings; the first %d are listed", n, maxFindings),
+				Message: fmt.Sprintf("has %d refused rows; the first %d are listed", n, maxRows),
 			})
 		}
 	}

@@ -128,18 +128,28 @@ func (m Meta) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler. Unknown fields are ignored.
 func (m *Meta) UnmarshalJSON(data []byte) error {
+	decoded, err := decodeMeta(data)
+	if err == nil {
+		*m = *decoded
+	}
+	return err
+}
+
+// decodeMeta is UnmarshalJSON without the detour that encoding/json takes.
+func decodeMeta(data []byte) (*Meta, error) {
 	var w wireMeta
 	if err := json.Unmarshal(data, &w); err != nil {
-		return err
+		return nil, err
 	}
-	*m = Meta{
+	topology, err := w.topology()
+	if err != nil {
+		return nil, err
+	}
+	return &Meta{
 		BundleVersion: w.BundleVersion, Timestamp: w.Timestamp, CompletedAt: w.CompletedAt.Time,
-		NeoVersion: deref(w.NeoVersion), GitSHA: deref(w.GitSHA),
+		Topology: topology, NeoVersion: deref(w.NeoVersion), GitSHA: deref(w.GitSHA),
 		Subsystems: w.Subsystems, Integrity: w.Integrity, Keepsake: w.Keepsake,
-	}
-	var err error
-	m.Topology, err = w.topology()
-	return err
+	}, nil
 }
 
 // topology joins the flat form with the nested one. A meta that says unified in

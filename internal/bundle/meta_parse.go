@@ -30,17 +30,17 @@ func ParseMeta(data []byte) (*Meta, error) {
 	if len(bytes.TrimSpace(data)) == 0 || bytes.TrimSpace(data)[0] != '{' {
 		return nil, errors.New("parse meta: want a JSON object")
 	}
-	var m Meta
-	if err := json.Unmarshal(data, &m); err != nil {
+	m, err := decodeMeta(data)
+	if err != nil {
 		return nil, fmt.Errorf("parse meta: %w", err)
 	}
 	if m.Keepsake == nil {
-		return &m, nil
+		return m, nil
 	}
 	if err := m.validate(); err != nil {
 		return nil, fmt.Errorf("parse meta: %w", err)
 	}
-	return &m, nil
+	return m, nil
 }
 
 // CheckSeal returns ErrSeal when the bytes of a meta are not those that its seal

@@ -163,6 +163,16 @@ func sample(t testing.TB) string {
 	return path
 }
 
+// copyOf copies a bundle into a root of its own, faster than it is written.
+func copyOf(t testing.TB, path string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), filepath.Base(path))
+	if err := os.CopyFS(to, os.DirFS(path)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
 func open(t testing.TB, path string) *bundle.Bundle {
 	t.Helper()
 	b, err := bundle.Open(path, bundle.Limits{})
@@ -255,4 +265,3 @@ func names(t testing.TB, dir string) []string {
 	}
 	return all
 }
-

@@ -107,16 +107,16 @@ func (s *sectionVerifier) row(f payloadFile, n int64, line []byte) {
 	switch {
 	case err == nil:
 	case !errors.Is(err, errNotJSON):
-		s.findings.refuse(CodeRow, f.path, n, "%v", err)
+		s.findings.refuseRow(CodeRow, f.path, n, err)
 	case f.meta != nil:
 		s.notJSON = s.notJSON.add(n)
 		if !s.section.notJSON.has(n) {
-			s.findings.refuse(CodeNotJSON, f.path, n, "%v", err)
+			s.findings.refuseRow(CodeNotJSON, f.path, n, err)
 		}
 	case isBlank(line): // a copy of a file that somebody edited
 		s.findings.warn(CodeBlankLine, f.path, n, "is blank")
 	default:
-		s.findings.refuse(CodeNotJSON, f.path, n, "%v", err)
+		s.findings.refuseRow(CodeNotJSON, f.path, n, err)
 	}
 }
 
@@ -200,7 +200,7 @@ func (s *sectionVerifier) duplicates(ctx context.Context, suspects map[uint64]bo
 		}
 		err := eachLine(ctx, s.root, f, s.bundle.limits, func(n int64, line []byte) error {
 			if err := t.row(line); err != nil {
-				s.findings.refuse(CodeDuplicate, f.path, n, "%v", err)
+				s.findings.refuseRow(CodeDuplicate, f.path, n, err)
 			}
 			return nil
 		})

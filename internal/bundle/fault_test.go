@@ -1,0 +1,215 @@
+package bundle_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"keepsake/internal/atomicfile/faulty"
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+)
+
+const olderTime = "2026-11-21T00-00-00.000Z"
+
+// rootWithOlder is a backup root that holds one bundle already.
+func rootWithOlder(t *testing.T) string {
+	t.Helper()
+	opts := options(t, t.TempDir())
+	opts.Now = at(t, olderTime)
+	if _, err := write(opts, sampleParts()[:1], nil); err != nil {
+		t.Fatal(err)
+	}
+	return opts.Root
+}
+
+// steps counts the steps of writing the sample bundle.
+func steps(t *testing.T, compress bool) int {
+	t.Helper()
+	fsys := faulty.New(nil)
+	opts := options(t, t.TempDir())
+	opts.FS, opts.Compress = fsys, compress
+	if _, err := write(opts, sampleParts(), nil); err != nil {
+		t.Fatal(err)
+	}
+	return fsys.Steps()
+}
+
+// Every step of writing a bundle fails in turn. Nothing is published, what was
+// there is byte-identical, nothing is left, and the error says why.
+func TestWritingFailsAtEveryStep(t *testing.T) {
+	root := rootWithOlder(t)
+	before := state(t, root)
+	for _, compress := range []bool{false, true} {
+		total := steps(t, compress)
+		for k := 1; k <= total; k++ {
+			for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
+				var failed faulty.Step
+				opts := options(t, root)
+				opts.Compress = compress
+				opts.FS = faulty.New(func(s faulty.Step) faulty.Fault {
+					if s.N != k {
+						return faulty.Fault{}
+					}
+					failed = s
+					return faulty.Fault{Err: cause, Partial: cause == syscall.ENOSPC}
+				})
+				path, err := write(opts, sampleParts(), nil)
+				what := fmt.Sprintf("step %d of %d, %s %s", k, total, failed.Op, filepath.Base(failed.Path))
+				if failed.N == 0 {
+					t.Fatalf("there is no step %d", k)
+				}
+				if !errors.Is(err, cause) || path != "" {
+					t.Errorf("%s: got %q, %v, want %v", what, path, err, cause)
+				}
+				if got := state(t, root); got != before {
+					t.Fatalf("%s: the root holds %v", what, names(t, root))
+				}
+			}
+		}
+	}
+}
+
+// A disk that stays full publishes nothing either.
+func TestFullDisk(t *testing.T) {
+	root := rootWithOlder(t)
+	before := state(t, root)
+	total := steps(t, false)
+	for k := 1; k < total; k++ { // of the last step the error says that the bundle stands
+		opts := options(t, root)
+		opts.FS = faulty.New(faulty.From(k, faulty.Fault{Err: syscall.ENOSPC, Partial: true}))
+		if _, err := write(opts, sampleParts(), nil); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("full from step %d: %v", k, err)
+		}
+		if got := state(t, root); got != before {
+			t.Fatalf("full from step %d: the root holds %v", k, names(t, root))
+		}
+	}
+	opts := options(t, root)
+	opts.FS = faulty.New(faulty.From(total, faulty.Fault{Err: syscall.ENOSPC}))
+	_, err := write(opts, sampleParts(), nil)
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), sampleName+" stands") {
+		t.Errorf("error is %v, want one that says what stands", err)
+	}
+	if report := verify(t, filepath.Join(root, sampleName), bundle.Full); report.Refused() {
+		t.Errorf("what stands is refused: %v", report.Findings)
+	}
+}
+
+// A failed fsync in the background is told once only; the bundle must not be
+// published because the next one succeeds.
+func TestBackgroundSyncFails(t *testing.T) {
+	n := 0
+	opts := options(t, t.TempDir())
+	opts.FS = faulty.New(func(s faulty.Step) faulty.Fault {
+		if s.Op == faulty.Sync && strings.Contains(s.Path, "memory-backup") {
+			if n++; n == 1 {
+				return faulty.Fault{Err: syscall.EIO}
+			}
+		}
+		return faulty.Fault{}
+	})
+	w, err := bundle.Create(context.Background(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	_, err = w.Write(context.Background(), memory.SectionSpec{Name: memory.Memories, Kind: memory.Vectors}, big(3000))
+	if !errors.Is(err, syscall.EIO) {
+		t.Errorf("error is %v, want EIO", err)
+	}
+	if n == 0 {
+		t.Error("nothing was synced")
+	}
+}
+
+// Killed at any step, a writer leaves one partial at the most, which no one takes
+// for a bundle and the next run removes; the bundle is there whole or not at all.
+func TestKilledAtEveryStep(t *testing.T) {
+	root := rootWithOlder(t)
+	before := state(t, root)
+	total := steps(t, false)
+	for k := 1; k <= total; k++ {
+		opts := options(t, root)
+		opts.FS = faulty.New(faulty.KillAt(k))
+		if _, err := write(opts, sampleParts(), nil); !errors.Is(err, faulty.ErrKilled) {
+			t.Fatalf("killed at step %d: %v", k, err)
+		}
+		catalog, err := bundle.List(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(catalog.Partials) > 1 {
+			t.Fatalf("killed at step %d: left %v", k, catalog.Partials)
+		}
+		for _, name := range catalog.Partials {
+			if _, err := bundle.Open(filepath.Join(root, name), bundle.Limits{}); !errors.Is(err, bundle.ErrNotBundle) {
+				t.Errorf("killed at step %d: what is left opens: %v", k, err)
+			}
+		}
+		published := filepath.Join(root, sampleName)
+		if _, err := os.Stat(published); err == nil {
+			if report := verify(t, published, bundle.Full); report.Refused() || !report.Sealed {
+				t.Errorf("killed at step %d: a torn bundle stands: %v", k, report.Findings)
+			}
+			if err := os.RemoveAll(published); err != nil {
+				t.Fatal(err)
+			}
+		}
+		removed, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: root, Me: opts.Owner})
+		if err != nil || !slices.Equal(removed, catalog.Partials) && len(catalog.Partials) > 0 {
+			t.Errorf("killed at step %d: removed %v, %v, want %v", k, removed, err, catalog.Partials)
+		}
+		if got := state(t, root); got != before {
+			t.Fatalf("killed at step %d: the root holds %v", k, names(t, root))
+		}
+	}
+}
+
+// A file that the disk does not give back as it was written is never published.
+func TestReadBack(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(path string) error
+	}{
+		{"BitFlipped", func(path string) error {
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = f.WriteAt([]byte{'X'}, 30)
+			return err
+		}},
+		{"Shorter", func(path string) error { return os.Truncate(path, 100) }},
+		{"Longer", func(path string) error { return os.WriteFile(path, []byte("more\n"), 0o600) }},
+		{"Gone", os.Remove},
+		{"AnotherFile", func(path string) error { return os.WriteFile(path+".2", nil, 0o600) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			opts := options(t, t.TempDir())
+			opts.FS = faulty.New(func(s faulty.Step) faulty.Fault {
+				if s.Op == faulty.Create && strings.HasSuffix(s.Path, "trajectories.jsonl") {
+					old := filepath.Join(filepath.Dir(filepath.Dir(s.Path)), filepath.FromSlash(payload(memory.Memories)))
+					_ = os.Chmod(old, 0o600)
+					if err := c.do(old); err != nil {
+						t.Error(err)
+					}
+				}
+				return faulty.Fault{}
+			})
+			if path, err := write(opts, sampleParts(), nil); err == nil {
+				t.Errorf("published %s", path)
+			}
+			if got := names(t, opts.Root); len(got) != 0 {
+				t.Errorf("root holds %v", got)
+			}
+		})
+	}
+}
