@@ -1,6 +1,10 @@
 package record_test
 
 import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,6 +49,30 @@ func TestAppendCanonical(t *testing.T) {
 				t.Errorf("canonical form of %s: got %s %v", got, again, err)
 			}
 		})
+	}
+}
+
+// TestCanonicalFloats compares the floats of the canonical form with strconv.
+func TestCanonicalFloats(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	check := func(number []byte) {
+		f, err := strconv.ParseFloat(string(number), 64)
+		want := strconv.AppendFloat(nil, f, 'e', -1, 64)
+		got, gotErr := record.AppendCanonical(nil, number)
+		if (gotErr == nil) != (err == nil) || err == nil && string(got) != string(want) {
+			t.Fatalf("%s: got %s %v, want %s %v", number, got, gotErr, want, err)
+		}
+	}
+	for range 20_000 {
+		for _, f := range []float64{math.Float64frombits(rng.Uint64()), rng.NormFloat64(), math.Trunc(rng.Float64()*1e6) / 1e3} {
+			if f == 0 || math.IsNaN(f) || math.IsInf(f, 0) {
+				continue
+			}
+			for _, digits := range []int{-1, 3, 15, 16, 17, 18, 19, 20} {
+				check(strconv.AppendFloat(nil, f, 'e', digits, 64))
+			}
+			check(fmt.Appendf(nil, "%d.5e%d", rng.Int64N(1<<53), rng.IntN(70)-35))
+		}
 	}
 }
 

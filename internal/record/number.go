@@ -25,14 +25,14 @@ var pow10th = [...]float64{
 
 var intPow10 = [...]uint64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 
-// decimal is a JSON number taken apart: mant × 10^exp, and its sign.
+// decimal is a JSON number taken apart: mant × 10^exp, and its sign. mant holds
+// the first nineteen digits; what others add is left out.
 type decimal struct {
 	mant    uint64
 	exp     int
 	end     int // offset behind the number
 	neg     bool
 	integer bool // no point and no exponent
-	cut     bool // digits other than 0 were left out of mant, which holds 19 then
 }
 
 // digitRun returns how many digits w, eight bytes of text, starts with.
@@ -98,7 +98,6 @@ func (d *decimal) digits(b []byte, i int) (end int) {
 			continue
 		}
 		d.exp++
-		d.cut = d.cut || b[i] != '0'
 	}
 	return i
 }
@@ -173,8 +172,8 @@ func (d *decimal) sign() float64 {
 // float64 returns the float64 nearest to d, which text spells; false when that
 // is an infinity.
 func (d *decimal) float64(text []byte) (v float64, ok bool) {
-	if d.mant < 1<<53 && !d.cut && -exactPowers <= d.exp && d.exp <= exactPowers {
-		v = math.Copysign(float64(d.mant), d.sign()) // exact, so one rounding below
+	if d.mant < 1<<53 && -exactPowers <= d.exp && d.exp <= exactPowers {
+		v = math.Copysign(float64(d.mant), d.sign()) // exact and all digits, so one rounding below
 		if d.exp < 0 {
 			return v / pow10[-d.exp], true
 		}

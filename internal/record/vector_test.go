@@ -118,6 +118,8 @@ func TestVectorRefuses(t *testing.T) {
 		{"NumberPlus", `{"id":"a","embedding":[+1]}`, 23},
 		{"NumberNoDigits", `{"id":"a","embedding":[-]}`, 23},
 		{"NumberNoInteger", `{"id":"a","embedding":[.5]}`, 23},
+		{"NumberLetter", `{"id":"a","embedding":[a.5,0.12345678901234567890]}`, 23},
+		{"NumberNoFractionBeforeOthers", `{"id":"a","embedding":[5.,0.12345678901234567890]}`, 23},
 		{"NumberNoFraction", `{"id":"a","embedding":[5.]}`, 23},
 		{"NumberNoExponent", `{"id":"a","embedding":[5e]}`, 23},
 		{"NumberNoExponentDigits", `{"id":"a","embedding":[5e+,1]}`, 23},
