@@ -61,7 +61,7 @@ func (a *app) list() error {
 	}
 	if a.flags.asJSON {
 		others := append([]string{}, c.Others...)
-		return a.printJSON(map[string]any{"root": m.root(), "bundles": out, "ignored": others})
+		return a.printJSON(map[string]any{"root": m.root(), "bundles": out, "others": others})
 	}
 	for _, name := range c.Others {
 		a.warn("%s is no bundle of keepsake's, and is left alone", name)
