@@ -7,6 +7,8 @@ LINTER    := bin/golangci-lint
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME  ?= 30s
 TIMEOUT   ?= 18m
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   := -s -w -X keepsake/internal/cli.Version=$(VERSION)
 
 # The race detector pays where goroutines share something. It needs cgo and a C
 # compiler, and makes SQLite and the record scanner many times slower, so the
@@ -19,7 +21,7 @@ CALM      = $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACY))")
 .PHONY: build test test-full bench lint lint-test cross fuzz chroma clean
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
 
 # Both versions of the server, from the user's cache folder once they are there.
 chroma:
@@ -29,9 +31,9 @@ chroma:
 test: chroma
 ifeq ($(and $(HAS_CC),$(RACY)),)
 	@echo "no C compiler ($(CC)): everything runs, but without the race detector"
-	KEEPSAKE_REQUIRE_CHROMA=1 $(GO) test -timeout $(TIMEOUT) ./...
+	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT) ./...
 else
-	KEEPSAKE_REQUIRE_CHROMA=1 $(GO) test -timeout $(TIMEOUT) $(CALM)
+	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT) $(CALM)
 	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(RACY)
 endif
 
@@ -58,7 +60,7 @@ cross: $(PLATFORMS)
 
 .PHONY: $(PLATFORMS)
 $(PLATFORMS):
-	CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) build -trimpath -o dist/$(@D)-$(@F)/ ./cmd/...
+	CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o dist/$(@D)-$(@F)/ ./cmd/...
 	$(if $(filter amd64,$(@F)),CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) vet ./...)
 
 # Every fuzz target for FUZZTIME, one after the other.

@@ -153,7 +153,24 @@ func (d *demonstration) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.nameBundle(); err != nil {
+		return err
+	}
 	d.app.say("\n6. Compared record by record: %s of %s are the same.\n", count(d.result.Same), count(d.result.Records))
+	return nil
+}
+
+// nameBundle looks up the bundle that the demo made.
+func (d *demonstration) nameBundle() error {
+	m, err := d.app.memory(false)
+	if err != nil {
+		return err
+	}
+	b, err := d.app.openLatest(m)
+	if err != nil {
+		return err
+	}
+	d.result.Bundle = b.Name()
 	return nil
 }
 

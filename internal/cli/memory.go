@@ -139,8 +139,12 @@ func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
 func (m *memoryAt) sources() ([]backup.Source, error) {
 	var out []backup.Source
 	add := func(name string, s readWriter, err error, sections ...memory.Section) error {
+		kind := memory.Vectors
+		if sections[0] == memory.Graph {
+			kind = memory.Elements
+		}
 		if err == nil {
-			out = append(out, backup.Source{Name: name, Store: s, Sections: sections})
+			out = append(out, backup.Source{Name: name, Kind: kind, Store: s, Sections: sections})
 		}
 		return err
 	}
