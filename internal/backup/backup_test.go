@@ -268,8 +268,11 @@ func (s salvagingSession) Read(ctx context.Context, section memory.Section) (*st
 	}
 	return store.NewReading(func(yield func(memory.Record, error) bool) {
 		n := 0
-		for range r.All() {
-			n++
+		for _, err := range r.All() {
+			if n++; err != nil {
+				yield(nil, err)
+				return
+			}
 			if !yield(memory.Record(`{"id":"row-`+string(rune('a'+n%26))+string(rune('a'+n/26))+`","embedding":null,"metadata":null,"document":null}`), nil) {
 				return
 			}
