@@ -117,6 +117,28 @@ func wantCopy(t *testing.T, server *chromatest.Server, from interface{ Address()
 	}
 }
 
+// TestURIs sends uris as such, beside the metadata that a bundle has them in.
+func TestURIs(t *testing.T) {
+	p := newPlace(t, chromatest.Shared(t))
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		if r.Op == "add" && !strings.Contains(string(r.Body), `"uris":["file:///\"a",null,null]`) {
+			t.Errorf("got %s", r.Body)
+		}
+		return chromatest.Fault{}
+	})
+	rows := []memory.Record{
+		memory.Record(`{"id":"a","embedding":[1.0],"metadata":{"chroma:uri":"file:///\"a","x":1},"document":null}`),
+		memory.Record(`{"id":"b","embedding":[1.0],"metadata":{"x":"\"chroma:uri\""},"document":null}`),
+		memory.Record(`{"id":"c","embedding":[1.0],"metadata":null,"document":null}`),
+	}
+	s := open(t, p.config(proxy.URL()))
+	if result, h := merge(t, s, memory.SectionSpec{}, rows); result.Same != 3 {
+		t.Errorf("got %+v, %v, want all the same", result, h.reasons)
+	}
+	got, _ := read(t, s)
+	equalRows(t, got, rows)
+}
+
 // settings are what makes a collection what it is.
 func settings(t *testing.T, p place) map[string]any {
 	t.Helper()

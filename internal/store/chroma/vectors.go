@@ -2,7 +2,9 @@ package chroma
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
+	"math/bits"
 
 	"keepsake/internal/record"
 )
@@ -49,21 +51,36 @@ func sameVector(a, b []byte, tolerance float64) bool {
 // walker goes through two arrays of numbers side by side.
 type walker struct{ a, b []byte }
 
-// next returns the next pair of numbers; those that are spelled alike it passes
-// over. ok is false when one array is shorter, or holds no number.
+// next returns the next pair of numbers that are spelled differently; more is
+// false at the end. ok is false when one array is shorter, or holds no number.
 func (w *walker) next() (x, y float32, more, ok bool) {
-	for {
-		s, t := number(&w.a), number(&w.b)
-		switch {
-		case len(s) == 0 || len(t) == 0:
-			return 0, 0, false, len(s) == len(t)
-		case bytes.Equal(s, t):
-			continue
-		}
-		x, okX := record.ParseFloat32(s)
-		y, okY := record.ParseFloat32(t)
-		return x, y, true, okX && okY
+	n := common(w.a, w.b)
+	for n > 0 && !between(w.a[n-1]) {
+		n-- // back to where the number begins
 	}
+	w.a, w.b = w.a[n:], w.b[n:]
+	s, t := number(&w.a), number(&w.b)
+	if len(s) == 0 || len(t) == 0 {
+		return 0, 0, false, len(s) == len(t)
+	}
+	x, okX := record.ParseFloat32(s)
+	y, okY := record.ParseFloat32(t)
+	return x, y, true, okX && okY
+}
+
+// common returns how many bytes a and b begin with alike.
+func common(a, b []byte) int {
+	n := 0
+	for n+8 <= min(len(a), len(b)) {
+		if off := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); off != 0 {
+			return n + bits.TrailingZeros64(off)/8
+		}
+		n += 8
+	}
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // number cuts the first number, and what stands before it, off an array.
