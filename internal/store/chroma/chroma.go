@@ -5,6 +5,7 @@
 package chroma
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -17,8 +18,8 @@ import (
 	"keepsake/internal/memory"
 )
 
-// Config says where a Chroma is and how to talk to it. Fields that are zero take
-// the defaults named beside them.
+// Config says where a Chroma is and how to talk to it. Fields that are zero, or
+// numbers below it, take the defaults named beside them.
 type Config struct {
 	// BaseURL is scheme, host, port and, behind a proxy, a path. It holds no
 	// user-info, query or fragment.
@@ -48,7 +49,7 @@ type Config struct {
 	Tries int
 	Pause time.Duration
 
-	PageRows   int   // rows asked for at once: 1000
+	PageRows   int   // rows asked for at once: 1000, at most 5000
 	PageBytes  int64 // an answer beyond it is asked for in halves: 16 MiB
 	BatchRows  int   // rows sent at once: 1000
 	BatchBytes int64 // and their bytes, unless it is one row: 8 MiB
@@ -58,25 +59,36 @@ type Config struct {
 const (
 	defaultTenant   = "default_tenant"
 	defaultDatabase = "default_database"
+	// A server asks its database for each id of a page: too many are an error
+	// there, 32,765 as it was seen.
+	maxPageRows = 5000
 )
 
 // withDefaults fills in what is zero.
 func (c Config) withDefaults() Config {
 	c.Tenant = or(c.Tenant, defaultTenant)
 	c.Database = or(c.Database, defaultDatabase)
-	c.ConnectTimeout = or(c.ConnectTimeout, 10*time.Second)
-	c.ReadTimeout = or(c.ReadTimeout, time.Minute)
-	c.WriteTimeout = or(c.WriteTimeout, 10*time.Minute)
-	c.Tries = or(c.Tries, 7)
-	c.Pause = or(c.Pause, 250*time.Millisecond)
-	c.PageRows = or(c.PageRows, 1000)
-	c.PageBytes = or(c.PageBytes, 16<<20)
-	c.BatchRows = or(c.BatchRows, 1000)
-	c.BatchBytes = or(c.BatchBytes, 8<<20)
+	c.ConnectTimeout = positive(c.ConnectTimeout, 10*time.Second)
+	c.ReadTimeout = positive(c.ReadTimeout, time.Minute)
+	c.WriteTimeout = positive(c.WriteTimeout, 10*time.Minute)
+	c.Tries = positive(c.Tries, 7)
+	c.Pause = positive(c.Pause, 250*time.Millisecond)
+	c.PageRows = min(positive(c.PageRows, 1000), maxPageRows)
+	c.PageBytes = positive(c.PageBytes, 16<<20)
+	c.BatchRows = positive(c.BatchRows, 1000)
+	c.BatchBytes = positive(c.BatchBytes, 8<<20)
 	if c.Now == nil {
 		c.Now = func() time.Time { return time.Time{} }
 	}
 	return c
+}
+
+func positive[T cmp.Ordered](value, otherwise T) T {
+	var zero T
+	if value <= zero {
+		return otherwise
+	}
+	return value
 }
 
 func or[T comparable](value, otherwise T) T {

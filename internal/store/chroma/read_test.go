@@ -210,6 +210,21 @@ func TestListingCutShort(t *testing.T) {
 	}
 }
 
+// TestWrongCount has the server count otherwise than it lists.
+func TestWrongCount(t *testing.T) {
+	p, _ := filled(t, 30)
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		if r.Op == "count" {
+			return chromatest.Fault{Rewrite: chromatest.CountOf(31)}
+		}
+		return chromatest.Fault{}
+	})
+	_, _, err := tryRead(t, open(t, p.config(proxy.URL())))
+	if !errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), "counts 31 rows, but lists 30") {
+		t.Errorf("got %v, want ErrUnreadable", err)
+	}
+}
+
 // TestLostIndex takes the vector index away under a stopped server: what is in
 // its queue still has vectors, the rest is read without.
 func TestLostIndex(t *testing.T) {

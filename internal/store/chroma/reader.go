@@ -107,7 +107,9 @@ func (r *reader) pass(ctx context.Context, need func(mark) bool) error {
 				pg.ask = append(pg.ask, uint32(i))
 			}
 		}
-		p.send(fetching, pg)
+		if len(pg.ask) > 0 {
+			p.send(fetching, pg)
+		}
 	}
 	return p.drain(fetching)
 }
@@ -137,6 +139,9 @@ func (r *reader) emit(ctx context.Context, pg *page) error {
 		}
 		if !r.yield(r.line, nil) {
 			return errStopped
+		}
+		if int64(cap(r.line)) > r.limit {
+			r.line = nil // one huge row is no reason to keep so much
 		}
 	}
 	return nil
