@@ -112,6 +112,39 @@ func TestNeverAgain(t *testing.T) {
 	}
 }
 
+// TestIndexErrors wants the one page asked for once where the index is at fault,
+// and as often as is allowed where the server may only be busy.
+func TestIndexErrors(t *testing.T) {
+	p, rows := filled(t, 10)
+	for _, tt := range []struct {
+		name, text string
+		want       int64
+	}{
+		{"FindingID", "Error executing plan: Internal error: Error finding id", 1},
+		{"GettingEmbedding", "Error executing plan: Internal error: Error getting embedding", 1},
+		{"LoadingIndex", "Error creating hnsw segment reader: Error loading hnsw index", 1},
+		{"Other", "database is locked", 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var n atomic.Int64
+			proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+				if asksRows(r) && len(asked(t, r)) == len(rows) {
+					n.Add(1)
+					return chromatest.Fault{Status: 500, Text: tt.text}
+				}
+				return chromatest.Fault{}
+			})
+			config := p.config(proxy.URL())
+			config.Tries = 4
+			got, _ := read(t, open(t, config))
+			equalRows(t, got, rows)
+			if n.Load() != tt.want {
+				t.Errorf("got %d requests of the page, want %d", n.Load(), tt.want)
+			}
+		})
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	p, _ := filled(t, 10)
 	for _, tt := range []struct {

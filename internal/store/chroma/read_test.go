@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -82,13 +83,78 @@ func TestByteCap(t *testing.T) {
 		rows[i] = fmt.Appendf(nil, `{"id":"large-%d","embedding":[1,2,3,4,5,6,7,8],"metadata":null,"document":%q}`, i, text)
 	}
 	p.add(t, rows)
-	config := p.config(p.URL())
+	var mu sync.Mutex
+	smallest := map[string]int{} // the smallest answer that held a large row
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		list := asked(t, r)
+		return chromatest.Fault{Rewrite: func(body []byte) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, id := range list {
+				if n := smallest[id]; strings.HasPrefix(id, "large") && (n == 0 || len(body) < n) {
+					smallest[id] = len(body)
+				}
+			}
+			return body, nil
+		}}
+	})
+	config := p.config(proxy.URL())
 	config.PageBytes = limit
 	got, capture := read(t, open(t, config))
 	equalRows(t, got, rows)
 	if !capture.Complete() {
 		t.Errorf("got %+v, want complete", capture)
 	}
+	for id, n := range smallest {
+		if n > limit && id != "large-23" || n > 701<<10 {
+			t.Errorf("row %s came in an answer of %d bytes, want at most %d", id, n, limit)
+		}
+	}
+}
+
+// TestMemoryOfIDs opens a section of many rows, as far as its listing says.
+func TestMemoryOfIDs(t *testing.T) {
+	const rows, most = 300_000, 64 // bytes a row
+	p, _ := filled(t, 1)
+	list := []byte(`{"ids":[`)
+	for i := range rows {
+		list = fmt.Appendf(list, `"%08x-0000-4000-8000-%012x",`, i, i)
+	}
+	list = append(list[:len(list)-1], `],"include":[]}`...)
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		switch r.Op {
+		case "get":
+			return chromatest.Fault{Rewrite: func([]byte) ([]byte, error) { return list, nil }}
+		case "count":
+			return chromatest.Fault{Rewrite: chromatest.CountOf(rows)}
+		}
+		return chromatest.Fault{}
+	})
+	before := heap()
+	session, err := open(t, p.config(proxy.URL())).Open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grown := heap() - before
+	if each := grown / rows; each > most {
+		t.Errorf("got %d bytes a row, want at most %d", each, most)
+	}
+	specs, err := session.Sections(t.Context())
+	if err != nil || specs[0].Rows != rows {
+		t.Errorf("got %v, %v, want %d rows", specs, err, rows)
+	}
+	if err := session.Close(); err != nil {
+		t.Error(err)
+	}
+	runtime.KeepAlive(list)
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // TestMeanwhile changes the collection between two pages.
@@ -120,32 +186,38 @@ func TestMeanwhile(t *testing.T) {
 }
 
 // TestRowNotGiven has the server leave a row out that it lists: once, which a
-// second question mends, and every time.
+// second question mends, and every time; or until it is removed after all.
 func TestRowNotGiven(t *testing.T) {
 	p, rows := filled(t, 200)
 	for _, tt := range []struct {
-		name    string
-		times   int64
-		missing int64
+		name             string
+		times            int64
+		missing, removed int64
 	}{
-		{"Once", 1, 0},
-		{"Always", 1 << 30, 1},
+		{"Once", 1, 0, 0},
+		{"Always", 1 << 30, 1, 0},
+		{"UntilItIsRemoved", 1 << 30, 0, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var n atomic.Int64
 			target := id(t, rows[70])
 			proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
 				at := slices.Index(asked(t, r), target)
-				if asksRows(r) && at >= 0 && n.Add(1) <= tt.times {
-					return chromatest.Fault{Rewrite: chromatest.DropRow(at)}
+				if !asksRows(r) || at < 0 || n.Add(1) > tt.times {
+					return chromatest.Fault{}
 				}
-				return chromatest.Fault{}
+				if n.Load() == 2 && tt.removed > 0 {
+					p.remove(t, target)
+					return chromatest.Fault{}
+				}
+				return chromatest.Fault{Rewrite: chromatest.DropRow(at)}
 			})
 			config := p.config(proxy.URL())
 			config.PageRows = 32
 			got, capture := read(t, open(t, config))
-			if capture.Missing != tt.missing || int64(len(got)) != 200-tt.missing || capture.Complete() != (tt.missing == 0) {
-				t.Errorf("got %d rows, %+v, want %d missing", len(got), capture, tt.missing)
+			if capture.Missing != tt.missing || capture.Removed != tt.removed || int64(len(got)) != 200-tt.missing-tt.removed ||
+				capture.Complete() != (tt.missing == 0) {
+				t.Errorf("got %d rows, %+v, want %d missing, %d removed", len(got), capture, tt.missing, tt.removed)
 			}
 		})
 	}
