@@ -180,15 +180,19 @@ func TestRenameNoReplace(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(from, "inner"), 0o700); err != nil {
 				t.Fatal(err)
 			}
+			var err error
 			switch kind {
 			case "file":
-				os.WriteFile(to, nil, 0o600)
+				err = os.WriteFile(to, nil, 0o600)
 			case "empty directory":
-				os.Mkdir(to, 0o700)
+				err = os.Mkdir(to, 0o700)
 			case "full directory":
-				os.MkdirAll(filepath.Join(to, "other"), 0o700)
+				err = os.MkdirAll(filepath.Join(to, "other"), 0o700)
 			}
-			err := atomicfile.RenameNoReplace(from, to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = atomicfile.RenameNoReplace(from, to)
 			_, stat := os.Stat(filepath.Join(to, "inner"))
 			if kind == "free" {
 				if err != nil || stat != nil {
@@ -231,7 +235,9 @@ func TestMkdirAll(t *testing.T) {
 		t.Errorf("no directory: %v", err)
 	}
 	file := filepath.Join(dir, "file")
-	os.WriteFile(file, nil, 0o600)
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := atomicfile.MkdirAll(fsys, filepath.Join(file, "x"), 0o700); err == nil {
 		t.Error("made a directory below a file")
 	}

@@ -46,8 +46,10 @@ func big(n int) iter.Seq2[memory.Record, error] {
 }
 
 func bigSize(n int) (size int64) {
-	for row := range big(n) {
-		size += int64(len(row)) + 1
+	for row, err := range big(n) {
+		if err == nil {
+			size += int64(len(row)) + 1
+		}
 	}
 	return size
 }
@@ -81,7 +83,9 @@ func BenchmarkWrite(b *testing.B) {
 			b.SetBytes(bigSize(benchRows))
 			b.ReportAllocs()
 			for b.Loop() {
-				os.RemoveAll(writeBig(b, compress))
+				if err := os.RemoveAll(writeBig(b, compress)); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

@@ -138,10 +138,7 @@ func TestWritingIsDeterministic(t *testing.T) {
 }
 
 func TestSections(t *testing.T) {
-	var got []memory.SectionSpec
-	for _, s := range open(t, sample(t)).Sections() {
-		got = append(got, s)
-	}
+	got := open(t, sample(t)).Sections()
 	for i, p := range sampleParts() {
 		want := p.spec
 		want.Rows = int64(len(p.rows))
@@ -156,13 +153,17 @@ func TestSections(t *testing.T) {
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
-	os.WriteFile(file, nil, 0o600)
 	empty := filepath.Join(dir, "empty")
-	os.Mkdir(empty, 0o700)
 	partial := filepath.Join(dir, bundle.PartialPrefix+sampleTime+"-ABCDEFGH")
-	os.MkdirAll(filepath.Join(partial, "kb"), 0o700)
 	trash := filepath.Join(dir, bundle.TrashPrefix+sampleName)
-	os.MkdirAll(filepath.Join(trash, "kb"), 0o700)
+	for _, err := range []error{
+		os.WriteFile(file, nil, 0o600), os.Mkdir(empty, 0o700),
+		os.MkdirAll(filepath.Join(partial, "kb"), 0o700), os.MkdirAll(filepath.Join(trash, "kb"), 0o700),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	moved := filepath.Join(dir, "moved")
 	w, err := bundle.Create(context.Background(), options(t, filepath.Join(dir, "root")))
 	if err != nil {
@@ -192,7 +193,9 @@ func TestOpen(t *testing.T) {
 	}
 	path := sample(t)
 	renamed := filepath.Join(filepath.Dir(path), "copy-of-monday")
-	os.Rename(path, renamed)
+	if err := os.Rename(path, renamed); err != nil {
+		t.Fatal(err)
+	}
 	b := open(t, renamed)
 	if got := b.Timestamp(); got != sampleTime {
 		t.Errorf("timestamp is %q, want %q", got, sampleTime)
@@ -203,22 +206,22 @@ func TestOpen(t *testing.T) {
 }
 
 // flip changes one bit of a file.
-func flip(t testing.TB, path string, offset int64, bit uint) {
-	t.Helper()
+func flip(tb testing.TB, path string, offset int64, bit uint) {
+	tb.Helper()
 	if err := os.Chmod(path, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	var b [1]byte
 	if _, err := f.ReadAt(b[:], offset); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	b[0] ^= 1 << bit
 	if _, err := f.WriteAt(b[:], offset); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

@@ -58,7 +58,7 @@ func TestWritingFailsAtEveryStep(t *testing.T) {
 						return faulty.Fault{}
 					}
 					failed = s
-					return faulty.Fault{Err: cause, Partial: cause == syscall.ENOSPC}
+					return faulty.Fault{Err: cause, Partial: errors.Is(cause, syscall.ENOSPC)}
 				})
 				path, err := write(opts, sampleParts(), nil)
 				what := fmt.Sprintf("step %d of %d, %s %s", k, total, failed.Op, filepath.Base(failed.Path))

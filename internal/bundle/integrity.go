@@ -6,9 +6,9 @@ import (
 	"keepsake/internal/memory"
 )
 
-// parity returns the row-count parity of kb, mc and graph. SourceCount are the
+// Parity returns the row-count parity of kb, mc and graph. SourceCount are the
 // rows that had to be held: growth is not loss, and fewer than held is a fail.
-func parity(sections []SectionMeta) []Integrity {
+func Parity(sections []SectionMeta) []Integrity {
 	var all []Integrity
 	for _, sub := range []memory.Subsystem{memory.KB, memory.MC, memory.GraphSystem} {
 		entry := Integrity{Subsystem: sub, Status: Skipped}

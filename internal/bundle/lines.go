@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -47,7 +48,7 @@ func (l *lineReader) next() ([]byte, error) {
 func (l *lineReader) last() ([]byte, error) {
 	line := l.buf[l.start:l.end]
 	l.start = l.end
-	if l.err != io.EOF || len(line) == 0 {
+	if !errors.Is(l.err, io.EOF) || len(line) == 0 {
 		return nil, l.err
 	}
 	l.torn = true

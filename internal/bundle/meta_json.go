@@ -48,8 +48,11 @@ func (c wireCoords) MarshalJSON() ([]byte, error) {
 		key   string
 		value any
 	}{
-		{"host", orNull(c.Host)}, {"port", c.Port}, {c.pathKey, orNull(c.Path)},
-		{"tenant", orNull(c.Tenant)}, {"database", orNull(c.Database)},
+		{"host", orNull(c.Host)},
+		{"port", c.Port},
+		{c.pathKey, orNull(c.Path)},
+		{"tenant", orNull(c.Tenant)},
+		{"database", orNull(c.Database)},
 	} {
 		value, err := json.Marshal(field.value)
 		if err != nil {

@@ -92,29 +92,25 @@ func openRegular(root *os.Root, path string) (*os.File, int64, error) {
 // io.EOF after the last one.
 func (p *payload) next() ([]byte, error) {
 	line, err := p.lines.next()
-	if err == io.EOF && !p.raw.atEnd() {
+	if errors.Is(err, io.EOF) && !p.raw.atEnd() {
 		return nil, errTrailing
 	}
 	return line, err
 }
 
-// drain reads what is left, so that the hash is that of the whole file.
+// drain reads what is left, so that the hash is that of the whole file. No line
+// is valid any more.
 func (p *payload) drain(ctx context.Context) error {
-	_, err := io.Copy(io.Discard, contextReader{ctx, p.raw})
-	return err
-}
-
-// contextReader ends a long read.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(b []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := p.raw.Read(p.lines.buf); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
 	}
-	return c.r.Read(b)
 }
 
 // expansionSlack is what a short compressed file may always expand to.
@@ -188,7 +184,7 @@ func (l *lazyGzip) Read(b []byte) (int, error) {
 
 // earlyEnd: at the start of a stream, even a clean end is early.
 func earlyEnd(err error) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errEndsEarly
 	}
 	return err
@@ -282,7 +278,7 @@ func (h *hashedReader) Read(p []byte) (int, error) {
 func (h *hashedReader) atEnd() bool {
 	var one [1]byte
 	n, err := h.Read(one[:])
-	return n == 0 && err == io.EOF
+	return n == 0 && errors.Is(err, io.EOF)
 }
 
 // sum is the hash of the whole file once it was read to its end.

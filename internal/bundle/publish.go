@@ -78,7 +78,7 @@ func (w *Writer) complete(m *Meta) error {
 		}
 	}
 	m.Subsystems = count(k.Sections, k.Files)
-	m.Integrity = parity(k.Sections)
+	m.Integrity = Parity(k.Sections)
 	return k.honest()
 }
 
@@ -157,7 +157,7 @@ func readBack(ctx context.Context, root *os.Root, want FileMeta) error {
 		if rows%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if _, err := p.next(); err == io.EOF {
+		if _, err := p.next(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return err

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -96,7 +97,7 @@ func (r *rowReader) file(ctx context.Context, f payloadFile) (more bool, err err
 	defer p.close()
 	for n := int64(1); ; n++ {
 		line, err := p.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil && f.meta == nil {

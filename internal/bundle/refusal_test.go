@@ -283,7 +283,7 @@ func TestRefusals(t *testing.T) {
 			if err != nil {
 				b.t.Skip(err)
 			}
-			b.t.Cleanup(func() { socket.Close() })
+			b.t.Cleanup(func() { _ = socket.Close() })
 			if err := os.Rename(b.file("mc/s"), b.file(memories)); err != nil {
 				b.t.Fatal(err)
 			}
@@ -414,7 +414,7 @@ func zstdOf(data []byte) []byte {
 		panic(err)
 	}
 	_, _ = w.Write(data) // a buffer takes everything
-	w.Close()
+	_ = w.Close()
 	return b.Bytes()
 }
 
@@ -422,7 +422,7 @@ func gzipOf(data []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, _ = w.Write(data)
-	w.Close()
+	_ = w.Close()
 	return b.Bytes()
 }
 
@@ -430,7 +430,7 @@ func brotliOf(data []byte) []byte {
 	var b bytes.Buffer
 	w := brotli.NewWriter(&b)
 	_, _ = w.Write(data)
-	w.Close()
+	_ = w.Close()
 	return b.Bytes()
 }
 
@@ -530,7 +530,7 @@ func TestWarnings(t *testing.T) {
 		do   func(*broken)
 		want string
 	}{
-		{"FoldersLostInACopy", func(b *broken) {}, "folder-missing-empty concepts"},
+		{"FoldersLostInACopy", func(*broken) {}, "folder-missing-empty concepts"},
 		{"SumsMissing", func(b *broken) { b.remove(bundle.SumsFile) }, "sums-missing SHA256SUMS"},
 		{"FileManager", func(b *broken) { b.write("kb/.DS_Store", []byte("x")) }, "foreign-file kb/.DS_Store"},
 		{"Renamed", func(b *broken) {
@@ -541,7 +541,7 @@ func TestWarnings(t *testing.T) {
 			b.path = other
 		}, "name-differs bundle-meta.json"},
 		{"Degraded", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Status = bundle.Degraded }) }, "degraded bundle-meta.json"},
-		{"DeclaredLine", func(b *broken) {}, "line-not-json"},
+		{"DeclaredLine", func(*broken) {}, "line-not-json"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := &broken{t, sample(t)}

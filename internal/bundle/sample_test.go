@@ -26,11 +26,11 @@ const (
 	dimension  = 16
 )
 
-func at(t testing.TB, ts string) time.Time {
-	t.Helper()
+func at(tb testing.TB, ts string) time.Time {
+	tb.Helper()
 	when, err := bundle.ParseTimestamp(ts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return when
 }
@@ -104,9 +104,10 @@ func records(rows []string) iter.Seq2[memory.Record, error] {
 	}
 }
 
-func options(t testing.TB, root string) bundle.Options {
+func options(tb testing.TB, root string) bundle.Options {
+	tb.Helper()
 	return bundle.Options{
-		Root: root, Now: at(t, sampleTime), Tool: "keepsake test",
+		Root: root, Now: at(tb, sampleTime), Tool: "keepsake test",
 		Owner: bundle.Owner{PID: os.Getpid(), Host: "host", BootID: "boot"},
 	}
 }
@@ -154,50 +155,50 @@ func write(opts bundle.Options, parts []part, adapt func(*bundle.Meta)) (path st
 }
 
 // sample publishes the sample bundle in a root of its own.
-func sample(t testing.TB) string {
-	t.Helper()
-	path, err := write(options(t, t.TempDir()), sampleParts(), nil)
+func sample(tb testing.TB) string {
+	tb.Helper()
+	path, err := write(options(tb, tb.TempDir()), sampleParts(), nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
 // copyOf copies a bundle into a root of its own, faster than it is written.
-func copyOf(t testing.TB, path string) string {
-	t.Helper()
-	to := filepath.Join(t.TempDir(), filepath.Base(path))
+func copyOf(tb testing.TB, path string) string {
+	tb.Helper()
+	to := filepath.Join(tb.TempDir(), filepath.Base(path))
 	if err := os.CopyFS(to, os.DirFS(path)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return to
 }
 
-func open(t testing.TB, path string) *bundle.Bundle {
-	t.Helper()
+func open(tb testing.TB, path string) *bundle.Bundle {
+	tb.Helper()
 	b, err := bundle.Open(path, bundle.Limits{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
 
-func verify(t testing.TB, path string, level bundle.Level) *bundle.Report {
-	t.Helper()
-	report, err := open(t, path).Verify(context.Background(), level, bundle.VerifyOptions{})
+func verify(tb testing.TB, path string, level bundle.Level) *bundle.Report {
+	tb.Helper()
+	report, err := open(tb, path).Verify(context.Background(), level, bundle.VerifyOptions{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return report
 }
 
 // collect returns copies of a section's rows.
-func collect(t testing.TB, b *bundle.Bundle, section memory.Section) []string {
-	t.Helper()
+func collect(tb testing.TB, b *bundle.Bundle, section memory.Section) []string {
+	tb.Helper()
 	var rows []string
 	for row, err := range b.Records(context.Background(), section) {
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		rows = append(rows, string(row))
 	}
@@ -222,8 +223,8 @@ func codes(findings []memory.Finding, level memory.Level) []string {
 
 // state is every path below root with its mode and content, as one string to
 // compare: what was there must be byte-identical afterwards.
-func state(t testing.TB, root string) string {
-	t.Helper()
+func state(tb testing.TB, root string) string {
+	tb.Helper()
 	var b strings.Builder
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -247,17 +248,17 @@ func state(t testing.TB, root string) string {
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.String()
 }
 
 // names lists a directory.
-func names(t testing.TB, dir string) []string {
-	t.Helper()
+func names(tb testing.TB, dir string) []string {
+	tb.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	all := []string{}
 	for _, e := range entries {

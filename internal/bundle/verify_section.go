@@ -61,12 +61,15 @@ func (s *sectionVerifier) file(ctx context.Context, f payloadFile) error {
 		s.unreadable(f, 0, err)
 		return nil
 	}
-	s.progress(0, p.raw.bytes)
+	s.progress(rows%progressRows, p.raw.bytes)
 	s.report.Rows += rows
 	s.report.Bytes += p.raw.bytes
 	s.compareFile(f, p, rows, err == nil)
 	return nil
 }
+
+// progressRows is how often progress is told of and ctx asked, in rows.
+const progressRows = 256
 
 func (s *sectionVerifier) progress(rows, bytes int64) {
 	if s.opts.Progress != nil {
@@ -78,22 +81,23 @@ func (s *sectionVerifier) progress(rows, bytes int64) {
 // An error is one that the rest of the file can't be read for.
 func (s *sectionVerifier) lines(ctx context.Context, p *payload, f payloadFile) (rows int64, err error) {
 	if s.level == Quick && f.meta != nil && f.compression != Plain {
+		s.progress(f.meta.Rows-f.meta.Rows%progressRows, 0)
 		return f.meta.Rows, nil // the hash says it all
 	}
 	for {
 		line, err := p.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
 		if err != nil {
 			return rows, err
 		}
 		rows++
-		if rows%256 == 0 {
+		if rows%progressRows == 0 {
 			if err := ctx.Err(); err != nil {
 				return rows, err
 			}
-			s.progress(256, 0)
+			s.progress(progressRows, 0)
 		}
 		if s.level == Full {
 			s.row(f, rows, line)
@@ -221,7 +225,7 @@ func eachLine(ctx context.Context, root *os.Root, f payloadFile, limits Limits, 
 	defer p.close()
 	for n := int64(1); ; n++ {
 		line, err := p.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {

@@ -163,6 +163,7 @@ type handle struct {
 	path string
 }
 
+// Write implements io.Writer.
 func (h *handle) Write(p []byte) (int, error) {
 	fault := h.fsys.step(Write, h.path)
 	if fault.Err == nil {
@@ -175,11 +176,12 @@ func (h *handle) Write(p []byte) (int, error) {
 	return n, &fs.PathError{Op: string(Write), Path: h.path, Err: fault.Err}
 }
 
+// Sync implements atomicfile.Handle.
 func (h *handle) Sync() error {
 	return h.fsys.do(Sync, h.path, h.next.Sync)
 }
 
-// Close always lets go of the real file, so that tests leak none.
+// Close implements atomicfile.Handle. It always lets go of the real file, so that tests leak none.
 func (h *handle) Close() error {
 	fault := h.fsys.step(Close, h.path)
 	err := h.next.Close()
