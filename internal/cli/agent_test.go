@@ -37,10 +37,12 @@ type agent struct {
 	kb, mc server
 }
 
-// server is one database of a running Chroma.
+// server is one database of a running Chroma. With a front, that is what keepsake
+// is told of; the test itself talks to the server.
 type server struct {
 	*chromatest.Server
 	database string
+	front    *chromatest.FaultProxy
 }
 
 // result is what a command printed and how it ended.
@@ -67,16 +69,52 @@ func newAgent(t *testing.T, unified bool) *agent {
 // freshDatabases gives the agent empty databases on its servers.
 func (a *agent) freshDatabases() {
 	a.t.Helper()
-	a.kb.database = a.kb.Database(a.t)
+	a.kb = server{Server: a.kb.Server, database: a.kb.Database(a.t)}
+	if a.unified() {
+		a.mc = a.kb
+	} else {
+		a.mc = server{Server: a.mc.Server, database: a.mc.Database(a.t)}
+	}
+	a.point()
+}
+
+func (a *agent) unified() bool { return a.kb.Server == a.mc.Server }
+
+// point tells keepsake where the servers are.
+func (a *agent) point() {
 	a.env["KEEPSAKE_KB_CHROMA"] = a.kb.store()
-	if a.kb.Server == a.mc.Server {
-		a.mc.database = a.kb.database
+	if a.unified() {
 		a.env["NEO_CHROMA_UNIFIED"] = "true"
 		return
 	}
-	a.mc.database = a.mc.Database(a.t)
 	a.env["NEO_CHROMA_UNIFIED"] = "false"
 	a.env["KEEPSAKE_MC_CHROMA"] = a.mc.store()
+}
+
+// behind puts a proxy between keepsake and KB's server, which is MC's as well
+// when unified, or MC's alone.
+func (a *agent) behind(s *server, decide func(chromatest.Request) chromatest.Fault) *chromatest.FaultProxy {
+	a.t.Helper()
+	s.front = chromatest.Proxy(a.t, s.Server, decide)
+	a.point()
+	return s.front
+}
+
+// sub runs a part of a test on the same memory. Proxies end with it.
+func (a *agent) sub(name string, f func(t *testing.T)) {
+	a.t.Helper()
+	outer := a.t
+	outer.Run(name, func(t *testing.T) {
+		a.t = t
+		defer func() {
+			a.t = outer
+			if a.kb.Server != nil {
+				a.kb.front, a.mc.front = nil, nil
+				a.point()
+			}
+		}()
+		f(t)
+	})
 }
 
 // bare returns an agent without a server.
@@ -88,7 +126,11 @@ func bare(t *testing.T) *agent {
 }
 
 func (s server) store() string {
-	return "chroma:" + s.URL() + "/default_tenant/" + url.PathEscape(s.database)
+	address := s.URL()
+	if s.front != nil {
+		address = s.front.URL()
+	}
+	return "chroma:" + address + "/default_tenant/" + url.PathEscape(s.database)
 }
 
 func (a *agent) data(parts ...string) string {

@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 			"ends": ends,
 			"chroma": func(ts *testscript.TestScript, _ bool, _ []string) {
 				s := chromatest.Shared(t)
-				ts.Setenv("KEEPSAKE_KB_CHROMA", server{s, s.Database(t)}.store())
+				ts.Setenv("KEEPSAKE_KB_CHROMA", server{Server: s, database: s.Database(t)}.store())
 				ts.Setenv("NEO_CHROMA_UNIFIED", "true")
 			},
 			"notchroma": func(ts *testscript.TestScript, _ bool, _ []string) {
