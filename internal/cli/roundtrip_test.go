@@ -29,10 +29,13 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// digests returns the record digest of everything that lives, by section and id.
-func (a *agent) digests() map[memory.Section]map[record.Digest]int {
+// records counts records by section and digest.
+type records map[memory.Section]map[record.Digest]int
+
+// digests returns the record digest of everything that lives.
+func (a *agent) digests() records {
 	a.t.Helper()
-	out := map[memory.Section]map[record.Digest]int{}
+	out := records{}
 	for _, spec := range sample.Sections() {
 		if spec.Kind == memory.Vectors && a.at(spec.Name).Server == nil {
 			continue
@@ -82,7 +85,7 @@ func digest(t *testing.T, s *record.Scanner, kind memory.Kind, r memory.Record) 
 	return d
 }
 
-func sameDigests(t *testing.T, got, want map[memory.Section]map[record.Digest]int) {
+func sameDigests(t *testing.T, got, want records) {
 	t.Helper()
 	for section, digests := range want {
 		for d, n := range digests {
