@@ -243,7 +243,18 @@ func (a *agent) target(section memory.Section) readWriter {
 
 func (a *agent) chroma(s server) *chroma.Server {
 	a.t.Helper()
-	c, err := chroma.New(chroma.Config{BaseURL: s.URL(), Database: s.database, Collections: collectionNames()})
+	return a.chromaWith(s, collectionNames())
+}
+
+// chromaOf is a section in a collection of another name.
+func (a *agent) chromaOf(s server, section memory.Section, collection string) *chroma.Server {
+	a.t.Helper()
+	return a.chromaWith(s, map[memory.Section]string{section: collection})
+}
+
+func (a *agent) chromaWith(s server, names map[memory.Section]string) *chroma.Server {
+	a.t.Helper()
+	c, err := chroma.New(chroma.Config{BaseURL: s.URL(), Database: s.database, Collections: names})
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -260,6 +271,11 @@ func collectionNames() map[memory.Section]string {
 func (a *agent) forget() {
 	a.t.Helper()
 	a.freshDatabases()
+	a.forgetFiles()
+}
+
+func (a *agent) forgetFiles() {
+	a.t.Helper()
 	for _, name := range []string{"sqlite", "concepts", "datasets", ".keepsake"} {
 		if err := os.RemoveAll(a.data(name)); err != nil {
 			a.t.Fatal(err)

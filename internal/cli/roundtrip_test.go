@@ -7,6 +7,7 @@ import (
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 	"keepsake/internal/sample"
+	"keepsake/internal/store"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -40,33 +41,42 @@ func (a *agent) digests() records {
 		if spec.Kind == memory.Vectors && a.at(spec.Name).Server == nil {
 			continue
 		}
-		session, err := a.target(spec.Name).Open(a.t.Context(), []memory.Section{spec.Name})
-		if err != nil {
-			a.t.Fatal(err)
+		if found := a.recordsOf(a.target(spec.Name), spec.Name); found != nil {
+			out[spec.Name] = found
 		}
-		defer session.Close()
-		specs, err := session.Sections(a.t.Context())
-		if err != nil {
-			a.t.Fatal(err)
-		}
-		if len(specs) == 0 {
-			continue
-		}
-		reading, err := session.Read(a.t.Context(), spec.Name)
-		if err != nil {
-			a.t.Fatal(err)
-		}
-		found := map[record.Digest]int{}
-		var s record.Scanner
-		for r, err := range reading.All() {
-			if err != nil {
-				a.t.Fatal(err)
-			}
-			found[digest(a.t, &s, spec.Kind, r)]++
-		}
-		out[spec.Name] = found
 	}
 	return out
+}
+
+// recordsOf counts the records of one section by their digest, nil when the
+// store has no such section.
+func (a *agent) recordsOf(s store.Store, name memory.Section) map[record.Digest]int {
+	a.t.Helper()
+	session, err := s.Open(a.t.Context(), []memory.Section{name})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer session.Close()
+	specs, err := session.Sections(a.t.Context())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if len(specs) == 0 {
+		return nil
+	}
+	reading, err := session.Read(a.t.Context(), name)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	found := map[record.Digest]int{}
+	var scanner record.Scanner
+	for r, err := range reading.All() {
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		found[digest(a.t, &scanner, specs[0].Kind, r)]++
+	}
+	return found
 }
 
 func digest(t *testing.T, s *record.Scanner, kind memory.Kind, r memory.Record) record.Digest {
