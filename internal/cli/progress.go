@@ -27,6 +27,7 @@ type meter struct {
 	began   time.Time
 	drawn   time.Time
 	shown   bool
+	timer   *time.Timer // draws when nothing advances: a server may take its time
 }
 
 // newMeter returns a meter in the style auto, plain or none; nil draws nothing.
@@ -57,7 +58,27 @@ func (m *meter) Begin(phase string, section memory.Section, total int64) {
 	if m.drawn.IsZero() {
 		m.drawn = now
 	}
-	m.show(now, false)
+	m.show(now)
+	m.stop()
+	m.timer = time.AfterFunc(m.every, m.tick)
+}
+
+// tick draws a phase that doesn't advance.
+func (m *meter) tick() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.timer == nil {
+		return // the phase ended meanwhile
+	}
+	m.show(m.now())
+	m.timer.Reset(m.every)
+}
+
+func (m *meter) stop() {
+	if m.timer != nil {
+		m.timer.Stop()
+		m.timer = nil
+	}
 }
 
 // Advance counts.
@@ -66,25 +87,26 @@ func (m *meter) Advance(rows, bytes int64) {
 	defer m.mu.Unlock()
 	m.rows += rows
 	m.bytes += bytes
-	m.show(m.now(), false)
+	m.show(m.now())
 }
 
 // End draws the phase's last state, if it was drawn at all.
 func (m *meter) End() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.stop()
 	if m.shown {
 		m.write(true)
 	}
 	m.shown = false
 }
 
-func (m *meter) show(now time.Time, last bool) {
+func (m *meter) show(now time.Time) {
 	if now.Sub(m.drawn) < m.every {
 		return
 	}
 	m.drawn, m.shown = now, true
-	m.write(last)
+	m.write(false)
 }
 
 // write is deaf to errors: a terminal that went away must not end a backup.

@@ -3,6 +3,8 @@ package restore
 import (
 	"encoding/json"
 	"fmt"
+	"net"
+	"strconv"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
@@ -42,11 +44,17 @@ func (p *Plan) vectors() bool {
 
 // compareCoords only warns: a memory that moved is still that memory.
 func (p *Plan) compareCoords(name string, was, now memory.Coords) {
-	if was.Host == now.Host && was.Port == now.Port {
-		return
+	if from, to := address(was), address(now); from != to {
+		p.note(memory.Warning, "coordinates", "", fmt.Sprintf("%s was backed up from %s and goes to %s", name, from, to), "")
 	}
-	p.note(memory.Warning, "coordinates", "", fmt.Sprintf("%s was backed up from %s:%d and goes to %s:%d",
-		name, was.Host, was.Port, now.Host, now.Port), "")
+}
+
+// address says where a Chroma is, or that the vectors were in a file.
+func address(c memory.Coords) string {
+	if c.Host == "" {
+		return "a file"
+	}
+	return net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
 }
 
 // memoryID returns whose memory a bundle is, "" when it doesn't say.
