@@ -52,6 +52,23 @@ func TestAppendCanonical(t *testing.T) {
 	}
 }
 
+// TestManyEqualKeys has more of them than a sort keeps in order by chance.
+func TestManyEqualKeys(t *testing.T) {
+	var value, want []byte
+	for i := range 100 {
+		value = fmt.Appendf(value, `"b":%d,"a":%d,`, i, i)
+	}
+	for _, key := range []string{"a", "b"} {
+		for i := range 100 {
+			want = fmt.Appendf(want, `%q:%d,`, key, i)
+		}
+	}
+	got, err := record.AppendCanonical(nil, []byte("{"+strings.TrimSuffix(string(value), ",")+"}"))
+	if err != nil || string(got) != "{"+strings.TrimSuffix(string(want), ",")+"}" {
+		t.Errorf("got %s %v", got, err)
+	}
+}
+
 // TestCanonicalFloats compares the floats of the canonical form with strconv.
 func TestCanonicalFloats(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))

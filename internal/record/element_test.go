@@ -96,6 +96,11 @@ func TestElement(t *testing.T) {
 			"",
 		},
 		{"LastOfEqualKeys", `{"type":"node","data":{"id":"n1","id":"n2"}}`, elementRow{id: b("n2")}, ""},
+		{
+			"LastOfEqualProperties", `{"type":"node","data":{"id":"n1","properties":{"userId":"u"},"properties":{}}}`,
+			elementRow{id: b("n1")},
+			"",
+		},
 		{"HalfSurrogatePairKept", `{"type":"node","data":{"id":"n1","label":"\ud83d","text":"cut \ud83d"}}`, elementRow{id: b("n1")}, ""},
 		{
 			"EdgeWithoutType", `{"type":"edge","data":{"id":"e","source":"a","target":"b"}}`,
