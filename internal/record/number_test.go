@@ -96,7 +96,7 @@ func TestParseFloat32Midpoints(t *testing.T) {
 	var c checkFloat
 	check := func(number []byte) { c.check(t, number) }
 	rng := rand.New(rand.NewPCG(5, 6))
-	for i := range 20_000 {
+	for i := range 16_000 {
 		bits := rng.Uint32N(math.Float32bits(math.MaxFloat32))
 		if i%4 == 0 { // where embeddings are
 			bits = math.Float32bits(0.01) + rng.Uint32N(math.Float32bits(2)-math.Float32bits(0.01))
