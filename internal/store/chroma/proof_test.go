@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"keepsake/internal/memory"
@@ -211,6 +212,35 @@ func TestProofOfUnreadableRow(t *testing.T) {
 	result, h := merge(t, open(t, p.config(proxy.URL())), memory.SectionSpec{}, rows)
 	if result.Same != 59 || result.Missing != 1 || h.reasons[target] != "cannot be read back: get rows: 500 Error finding id" {
 		t.Errorf("got %+v, %q", result, h.reasons[target])
+	}
+}
+
+// TestProofRowNotGiven has the server leave a row out that it lists.
+func TestProofRowNotGiven(t *testing.T) {
+	p, rows := filled(t, 60)
+	target := id(t, rows[33])
+	for _, tt := range []struct {
+		name   string
+		times  int64
+		reason string
+	}{
+		{"Once", 1, ""},
+		{"Always", 1 << 30, "listed, but the server does not give it"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var n atomic.Int64
+			proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+				at := slices.Index(asked(t, r), target)
+				if at >= 0 && n.Add(1) <= tt.times {
+					return chromatest.Fault{Rewrite: chromatest.DropRow(at)}
+				}
+				return chromatest.Fault{}
+			})
+			result, h := merge(t, open(t, p.config(proxy.URL())), memory.SectionSpec{}, rows)
+			if h.reasons[target] != tt.reason || (result.Missing == 1) != (tt.reason != "") || result.Missing+result.Same != 60 {
+				t.Errorf("got %+v, %q, want %q", result, h.reasons[target], tt.reason)
+			}
+		})
 	}
 }
 
