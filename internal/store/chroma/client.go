@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // client makes requests of one Chroma, again where that may help.
@@ -94,12 +96,23 @@ type request struct {
 	body    func() (io.Reader, int64)
 	silence time.Duration // 0: the client's
 	tries   int           // 0: the client's
+	// tries500 bounds how often 500 is taken for an answer, 0 for no other bound.
+	tries500 int
 }
 
 // do makes a request until it is answered with 2xx and take has taken the body.
 // Take is called for each such answer and begins anew each time.
 func (c *client) do(ctx context.Context, r request, take func(body io.Reader, size int64) error) error {
-	err := c.retry(ctx, or(r.tries, c.tries), func() error { return c.try(ctx, r, take) })
+	failed := 0
+	err := c.retry(ctx, or(r.tries, c.tries), func() error {
+		err := c.try(ctx, r, take)
+		if brokenRows(err) {
+			if failed++; failed == r.tries500 {
+				return backoff.Permanent(err)
+			}
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.what, err)
 	}

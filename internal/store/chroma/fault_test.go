@@ -145,6 +145,64 @@ func TestIndexErrors(t *testing.T) {
 	}
 }
 
+// TestHopeless has the server fail on every row, with an error that may pass: it
+// is given up soon.
+func TestHopeless(t *testing.T) {
+	p, _ := filled(t, 300)
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		if r.Op == "get" && len(asked(t, r)) > 0 {
+			return chromatest.Fault{Status: 500, Text: "database is locked"}
+		}
+		return chromatest.Fault{}
+	})
+	rows, _, err := tryRead(t, open(t, p.config(proxy.URL())))
+	if !errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), "none of the first 100 rows could be got") || len(rows) != 0 {
+		t.Errorf("got %d rows, %v, want ErrUnreadable", len(rows), err)
+	}
+	if n := proxy.Count(http.MethodPost, "get"); n > 600 {
+		t.Errorf("got %d requests, want a few hundred", n)
+	}
+}
+
+// TestFaultsOfHalves makes faults while a page is halved, because it is too large
+// and because a row of it can't be given.
+func TestFaultsOfHalves(t *testing.T) {
+	p, rows := filled(t, 60)
+	bad := id(t, rows[20])
+	for _, tt := range []struct {
+		name   string
+		broken bool
+		bytes  int64
+	}{{"TooLarge", false, 4 << 10}, {"Broken", true, 0}} {
+		for _, fault := range []string{"429", "503", "Reset", "Cut"} {
+			t.Run(tt.name+"/"+fault, func(t *testing.T) {
+				var n atomic.Int64
+				proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+					list := asked(t, r)
+					switch {
+					case len(list) == 0 || len(list) == 60:
+					case n.Add(1)%2 == 1:
+						return mending[fault]
+					}
+					if tt.broken && asksRows(r) && slices.Contains(list, bad) {
+						return chromatest.Fault{Status: 500, Text: "Error finding id"}
+					}
+					return chromatest.Fault{}
+				})
+				config := p.config(proxy.URL())
+				config.PageBytes = tt.bytes
+				got, capture := read(t, open(t, config))
+				if !tt.broken {
+					equalRows(t, got, rows)
+				}
+				if len(got) != 60 || capture.Complete() == tt.broken || n.Load() < 4 {
+					t.Errorf("got %d rows, %+v, after %d requests of parts", len(got), capture, n.Load())
+				}
+			})
+		}
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	p, _ := filled(t, 10)
 	for _, tt := range []struct {

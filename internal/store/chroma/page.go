@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"keepsake/internal/record"
 )
@@ -26,7 +27,7 @@ type page struct {
 	rows []uint32 // numbers of the ids that came, as they came
 	err  error
 
-	tries   int // 0: as many as the client makes
+	halved  bool // part of a page that the server could not give
 	request []byte
 	body    []byte
 	columns record.Page
@@ -53,6 +54,23 @@ type fetcher struct {
 	id     string // of the collection
 	set    *idSet
 	limit  int64 // of an answer's bytes
+	// futile counts the rows that could not be given since the last single one
+	// that could.
+	futile atomic.Int32
+}
+
+// patience is how often a page is asked for that the server answers with 500,
+// 0 for as often as any. A whole page is worth waiting for; its parts have been
+// waited for already; and where row after row fails, waiting is no use.
+func (f *fetcher) patience(p *page) int {
+	const enough = 10
+	switch {
+	case f.futile.Load() >= enough || p.halved && len(p.ask) > 1:
+		return 1
+	case p.halved:
+		return 2
+	}
+	return 0
 }
 
 // include says what of the rows is wanted.
@@ -70,7 +88,7 @@ func (f *fetcher) get(ctx context.Context, p *page, what include, limit int64) e
 	p.rows = p.rows[:0]
 	f.question(p, what)
 	r := request{
-		what: "get rows", method: http.MethodPost, path: f.client.rows(f.id, "get"), tries: p.tries,
+		what: "get rows", method: http.MethodPost, path: f.client.rows(f.id, "get"), tries500: f.patience(p),
 		body: func() (io.Reader, int64) { return bytes.NewReader(p.request), int64(len(p.request)) },
 	}
 	err := f.client.do(ctx, r, func(body io.Reader, size int64) error {

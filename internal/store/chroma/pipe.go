@@ -107,6 +107,9 @@ type rescue struct {
 // as large as a row may be; one that the server can't give is asked for without
 // its vector. All other errors stay.
 func (f *fetcher) settle(ctx context.Context, p *page, err error, r rescue) error {
+	if err == nil && len(p.ask) == 1 {
+		f.futile.Store(0)
+	}
 	switch {
 	case err == nil:
 		return r.got(ctx, p)
@@ -115,14 +118,12 @@ func (f *fetcher) settle(ctx context.Context, p *page, err error, r rescue) erro
 	case len(p.ask) == 1:
 		return f.settleOne(ctx, p, err, r)
 	}
-	ask, tries := p.ask, p.tries
-	defer func() { p.ask, p.tries = ask, tries }()
+	ask, halved := p.ask, p.halved
+	defer func() { p.ask, p.halved = ask, halved }()
+	p.halved = halved || brokenRows(err)
 	half := len(ask) / 2
 	for _, part := range [][]uint32{ask[:half], ask[half:]} {
-		p.ask, p.tries = part, 1 // the page was tried often enough
-		if len(part) == 1 {
-			p.tries = 2
-		}
+		p.ask = part
 		if err := f.settle(ctx, p, f.get(ctx, p, everything, f.limit), r); err != nil {
 			return err
 		}
@@ -138,6 +139,7 @@ func (f *fetcher) settleOne(ctx context.Context, p *page, err error, r rescue) e
 		err = f.get(ctx, p, everything, largest)
 	}
 	if brokenRows(err) {
+		f.futile.Add(1)
 		err = f.get(ctx, p, withoutVectors, largest)
 	}
 	switch {

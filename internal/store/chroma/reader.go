@@ -25,7 +25,9 @@ type reader struct {
 	started  time.Time
 	ended    time.Time
 	salvaged int64
-	lostWhy  error // why the last unreadable row could not be got
+	rows     int64 // yielded
+	lost     int   // unreadable
+	lostWhy  error // why the last of them could not be got
 }
 
 func newReader(s *Server, section memory.Section, l *look) *reader {
@@ -38,6 +40,9 @@ func newReader(s *Server, section memory.Section, l *look) *reader {
 		started: l.at,
 	}
 }
+
+// hopeless is how many rows may be unreadable before one could be read.
+const hopeless = 100
 
 // errStopped says that the consumer wants no more records.
 var errStopped = errors.New("reading was stopped")
@@ -137,6 +142,7 @@ func (r *reader) emit(ctx context.Context, pg *page) error {
 		if pg.vectorless(i) {
 			r.salvaged++
 		}
+		r.rows++
 		if !r.yield(r.line, nil) {
 			return errStopped
 		}
@@ -151,6 +157,9 @@ func (r *reader) emit(ctx context.Context, pg *page) error {
 func (r *reader) lose(i uint32, why error) error {
 	r.set.marks[i] |= unreadable
 	r.lostWhy = why
+	if r.lost++; r.lost >= hopeless && r.rows == 0 {
+		return fmt.Errorf("none of the first %d rows could be got: %w", r.lost, why)
+	}
 	return nil
 }
 

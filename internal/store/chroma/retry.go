@@ -17,8 +17,9 @@ const (
 	longestRetryAfter = 2 * time.Minute
 )
 
-// retry calls op until it succeeds, fails in a way that no later try mends, or
-// has failed tries times. It returns the last error of op, or the context's.
+// retry calls op until it succeeds, fails in a way that no later try mends (as
+// judge says, or op itself by backoff.Permanent), or has failed tries times. It
+// returns the last error of op, or the context's.
 func (c *client) retry(ctx context.Context, tries int, op func() error) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval = c.pause
@@ -34,14 +35,19 @@ func (c *client) retry(ctx context.Context, tries int, op func() error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
+	var final *backoff.PermanentError
+	if errors.As(last, &final) {
+		return final.Err
+	}
 	return last
 }
 
 // judge says what is to be done about an error: nothing (permanent), or another
 // try, after the time that the server asks for if it does.
 func judge(err error) error {
-	if err == nil {
-		return nil
+	var final *backoff.PermanentError
+	if err == nil || errors.As(err, &final) {
+		return err
 	}
 	var answer *StatusError
 	var unanswered *transportError
