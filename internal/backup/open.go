@@ -25,11 +25,33 @@ func (r *run) open(ctx context.Context) error {
 			failed = append(failed, r.lost(src, err))
 		}
 	}
+	if len(failed) == 0 {
+		failed = r.unmatched()
+	}
 	slices.SortStableFunc(r.wanted, func(a, b wanted) int { return rank(a.spec.Name) - rank(b.spec.Name) })
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
 	return nil
+}
+
+// unmatched returns an error for each selector that selects nothing: it may be
+// misspelt, and a bundle without what was asked for must not pass for one with it.
+func (r *run) unmatched() (errs []error) {
+	for _, selector := range r.opts.Only {
+		found := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name.Matches(selector) })
+		lost := slices.ContainsFunc(r.receipt.Sections, func(s SectionReceipt) bool { return s.Section.Matches(selector) })
+		if found || lost {
+			continue
+		}
+		err := fmt.Errorf("there is no %s: %w", selector, store.ErrAbsent)
+		if r.opts.AllowDegraded {
+			r.receipt.lost(memory.Section(selector), err)
+			continue
+		}
+		errs = append(errs, err)
+	}
+	return errs
 }
 
 func (r *run) openSource(ctx context.Context, src Source) error {

@@ -80,6 +80,12 @@ func TestAC_C_Only(t *testing.T) {
 		if want := []string{".", ".", "graph", "kb"}; !slices.Equal(held, want) {
 			t.Errorf("the bundle holds files in %q, want %q", held, want)
 		}
+		for _, only := range []string{"mc/nothing", "graph,grahp", "bogus", "mailbox/other"} {
+			r := a.refuses(8, "backup", "--only", only)
+			says(t, r.stderr, "keepsake: no bundle was made: there is no ")
+		}
+		out := a.json(3, "backup", "--only", "graph,grahp", "--allow-degraded")
+		expect(t, section(t, out, "grahp"), "fail", "status")
 	})
 	for only, want := range map[string][]memory.Section{
 		"mc/memory":         {memory.Memories},
@@ -98,10 +104,13 @@ func TestAC_C_Only(t *testing.T) {
 			sameDigests(t, a.digests(), part)
 		})
 	}
-	a.sub("nothing of it", func(t *testing.T) {
-		r := a.refuses(4, "restore", bundle, "--only", "mc/nothing")
-		says(t, r.stderr, "the bundle holds nothing of what was asked for")
-	})
+	for _, only := range []string{"mc/nothing", "graph,grahp", "bogus"} {
+		a.sub("nothing called "+only, func(t *testing.T) {
+			a.forget()
+			r := a.refuses(4, "restore", bundle, "--only", only)
+			says(t, r.stderr, "keepsake: restore refused, nothing was written: the bundle holds no ")
+		})
+	}
 }
 
 // C: a section can go beside the live one, under another name.
