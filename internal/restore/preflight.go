@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
@@ -66,9 +67,21 @@ func (p *Plan) choose() {
 		}
 		p.sections = append(p.sections, Section{Spec: spec, target: target})
 	}
-	if len(p.sections) == 0 {
-		p.refuse(GroundBundle, "nothing-selected", "", "the bundle holds nothing of what was asked for",
-			"keepsake show "+p.opts.Bundle.Name()+" lists its sections")
+	p.checkSelection()
+}
+
+// checkSelection refuses a selector that selects nothing: it may be misspelt,
+// and a restore without what was asked for must not end well.
+func (p *Plan) checkSelection() {
+	hint := "keepsake show " + p.opts.Bundle.Name() + " lists its sections"
+	for _, selector := range p.opts.Only {
+		held := func(s memory.SectionSpec) bool { return s.Name.Matches(selector) }
+		if !slices.ContainsFunc(p.opts.Bundle.Sections(), held) {
+			p.refuse(GroundBundle, "nothing-selected", "", "the bundle holds no "+selector, hint)
+		}
+	}
+	if len(p.sections) == 0 && !p.refused[GroundBundle] {
+		p.refuse(GroundBundle, "nothing-selected", "", "the bundle holds nothing of what was asked for", hint)
 	}
 }
 
