@@ -142,7 +142,8 @@ func TestTokenIsForTheTargetShown(t *testing.T) {
 
 	for name, target := range map[string]guard.Target{
 		"collection id": chroma("http://127.0.0.1:49152", "id-2", ""),
-		"server":        chroma("http://127.0.0.1:49153", "id-1", ""),
+		"port":          chroma("http://127.0.0.1:49153", "id-1", ""),
+		"host":          chroma("http://localhost:49152", "id-1", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			token, _, err := b.Issue(rand.Reader, agreement("", chroma("http://127.0.0.1:49152", "id-1", "")))
@@ -214,6 +215,17 @@ func TestTokenKnowsServersBySpelling(t *testing.T) {
 			wantAllowed(t, permit, err, guard.Production, req)
 		})
 	}
+	t.Run("another host", func(t *testing.T) {
+		b := newBench(t).allow()
+		token, _, err := b.Issue(rand.Reader, agreement("", chroma("http://one", "id-1", "")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := requestFor(chroma("http://two", "id-1", ""))
+		req.Confirmation = guard.Confirmation{Token: token, Agreement: agreement("plan-1", req.Target)}
+		_, err = b.ask(t, req)
+		wantRefused(t, err, guard.Production, guard.ErrTokenOther)
+	})
 	t.Run("another path", func(t *testing.T) {
 		b := newBench(t).allow()
 		token, _, err := b.Issue(rand.Reader, agreement("", chroma("http://h/a", "id-1", "")))

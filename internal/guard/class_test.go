@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,6 +52,8 @@ func TestClassOfPath(t *testing.T) {
 		"/tmp/. itself":                      {temp + "/..", guard.Production},
 		"beside /tmp":                        {"/tmpfile", guard.Production},
 		"root":                               {"/", guard.Production},
+		"/var":                               {"/var", guard.Production},
+		"/var/tmp itself":                    {"/var/tmp", guard.Production},
 		"two names":                          {temp + "/two.sqlite", guard.Production},
 		"device":                             {"/dev/null", guard.Production},
 		"link out of /tmp":                   {link(t, filepath.Join(away, "graph.sqlite"), temp, "far"), guard.Production},
@@ -98,6 +101,75 @@ func TestClassOfPath(t *testing.T) {
 				wantRefused(t, err, c.want, guard.ErrNoToken)
 			}
 		})
+	}
+}
+
+// A folder that can't be looked through to its end may hold anything, and
+// nothing opens it.
+func TestClassOfFolderThatCannotBeLookedThrough(t *testing.T) {
+	ask := func(t *testing.T, dir string) error {
+		t.Helper()
+		b := newBench(t).allow()
+		_, err := b.ask(t, b.confirmed(t, requestFor(at(memory.KindFiles, dir))))
+		return err
+	}
+	t.Run("too much", func(t *testing.T) {
+		dir := scratch(t)
+		for i := range 9_999 { // the folder itself counts
+			write(t, "", dir, strconv.Itoa(i))
+		}
+		if err := ask(t, dir); err != nil {
+			t.Errorf("got %v, want allowed", err)
+		}
+		write(t, "", dir, "one more")
+		wantRefused(t, ask(t, dir), guard.Unknown, guard.ErrUnknownTarget)
+	})
+	t.Run("too deep", func(t *testing.T) {
+		dir := scratch(t)
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 30 { // together longer than a path may be
+			name := strings.Repeat("d", 200)
+			if err := root.Mkdir(name, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			next, err := root.OpenRoot(name)
+			if err := errors.Join(err, root.Close()); err != nil {
+				t.Fatal(err)
+			}
+			root = next
+		}
+		if err := root.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantRefused(t, ask(t, dir), guard.Unknown, guard.ErrUnknownTarget)
+	})
+}
+
+// The patterns of every system.
+func TestMatchFolder(t *testing.T) {
+	const user = "/private/var/folders/*/*/T"
+	for _, c := range []struct{ pattern, path, want string }{
+		{"/tmp", "/tmp/x", "/tmp"},
+		{"/tmp", "/tmp/x/y", "/tmp"},
+		{"/tmp", "/tmp", ""},
+		{"/tmp", "/tmpx/y", ""},
+		{"/tmp", "/", ""},
+		{"/var/tmp", "/var", ""},
+		{"/var/tmp", "/var/lib/x", ""},
+		{user, "/private/var/folders/ab/c_d/T/x", "/private/var/folders/ab/c_d/T"},
+		{user, "/private/var/folders/ab/c_d/T", ""},
+		{user, "/private/var/folders/ab/c_d/C/x", ""},
+		{user, "/private/var/folders/ab/c_d/x/T/y", ""},
+		{user, "/private/var/folders/ab", ""},
+		{user, "/var/folders/ab/c_d/T/x", ""},
+	} {
+		got, ok := guard.MatchFolder(filepath.FromSlash(c.pattern), filepath.FromSlash(c.path))
+		if got != filepath.FromSlash(c.want) || ok != (c.want != "") {
+			t.Errorf("MatchFolder(%q, %q) = %q, %v, want %q", c.pattern, c.path, got, ok, c.want)
+		}
 	}
 }
 

@@ -58,9 +58,7 @@ type decision struct {
 // It changes no target.
 func (r Rules) AssertDestructiveTargetAllowed(ctx context.Context, req Request) (Permit, error) {
 	d := r.decide(ctx, req)
-	if err := r.record(req, d); err != nil {
-		d.err = errors.Join(d.err, err)
-	}
+	d.err = errors.Join(d.err, r.record(req, d))
 	if d.err != nil {
 		return Permit{}, &RefusedError{
 			Operation: req.Operation, Subsystem: req.Subsystem,
@@ -102,8 +100,7 @@ func (r Rules) admit(ctx context.Context, req Request) error {
 	if r.Now == nil || r.Audit == nil {
 		return ErrNoRules
 	}
-	s, known := req.Operation.scope()
-	if !known || !s.covers(req.Subsystem, req.Mode, req.Target.locator.Kind) {
+	if !req.Operation.scope().covers(req.Subsystem, req.Mode, req.Target.locator.Kind) {
 		return fmt.Errorf("%w: operation %q, subsystem %q, mode %q, store %q",
 			ErrBadRequest, req.Operation, req.Subsystem, req.Mode, req.Target.locator.Kind)
 	}

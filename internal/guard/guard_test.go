@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +305,30 @@ func TestRefusedErrorSaysEverything(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+// A target is described to the last field, and no further.
+func TestTargetString(t *testing.T) {
+	away := elsewhere(t)
+	file := write(t, "x", away, "g.sqlite")
+	named := chroma("http://h:8000", "id-1", "")
+	for name, c := range map[string]struct {
+		target guard.Target
+		want   string
+	}{
+		"in memory":     {at(memory.KindGraph, ":memory:"), `^graph::memory:$`},
+		"absent":        {at(memory.KindGraph, away+"/new"), `^graph:` + away + `/new \(nothing there yet\)$`},
+		"file":          {at(memory.KindGraph, file), `^graph:` + file + ` \(device \d+, inode \d+\)$`},
+		"through dots":  {at(memory.KindGraph, away+"/./g.sqlite"), `^graph:` + away + `/\./g.sqlite \(device \d+, inode \d+, resolves to ` + file + `\)$`},
+		"two names":     {at(memory.KindGraph, hardLinked(t, away)), `inode \d+, 2 names\)$`},
+		"collection":    {named, `#neo-knowledge-base \(collection id id-1\)$`},
+		"no collection": {chroma("http://h:8000", "", ""), `^chroma:http://h:8000/default_tenant/default_database#neo-knowledge-base$`},
+		"unreadable":    {at(memory.KindGraph, "x"), `^graph:x$`},
+	} {
+		if got := c.target.String(); !regexp.MustCompile(c.want).MatchString(got) {
+			t.Errorf("%s: got %q, want %s", name, got, c.want)
+		}
+	}
 }
 
 func hardLinked(t testing.TB, dir string) string {

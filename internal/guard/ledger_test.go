@@ -265,6 +265,15 @@ func TestLedgerFails(t *testing.T) {
 		_, err := b.ask(t, req)
 		wantRefused(t, err, guard.Production, guard.ErrNoToken)
 	})
+	t.Run("another plan came between", func(t *testing.T) {
+		b, c, graph, _ := begun(t)
+		b.Ledger = &failingLedger{Ledger: b.Ledger, absent: "begun-"} // as it was a moment ago
+		req := requestFor(graph)
+		req.Confirmation = c
+		req.Confirmation.Agreement.Plan = "plan-2"
+		_, err := b.ask(t, req)
+		wantRefused(t, err, guard.Production, guard.ErrTokenUsed)
+	})
 	t.Run("finish", func(t *testing.T) {
 		b := newBench(t)
 		b.Ledger = brokenLedger{}

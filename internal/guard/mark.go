@@ -112,9 +112,6 @@ func MarkFolder(folder string) error {
 // isMarked reports whether the folder bears a mark that names it by device and
 // inode. A copy of a marked folder is another folder.
 func isMarked(p place) bool {
-	if !p.isFolder() {
-		return false
-	}
 	text, err := readSmall(filepath.Join(p.resolved, FolderMark), 4<<10)
 	if err != nil {
 		return false
@@ -130,7 +127,7 @@ func readSmall(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.resolved != path || p.links != 1 {
+	if p.links != 1 || p.resolved != path { // on Windows the look goes through links
 		return nil, fmt.Errorf("read %s: not a file of its own", path)
 	}
 	f, err := os.Open(path)
@@ -156,10 +153,7 @@ func createFile(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = syncFolder(filepath.Dir(path))
-	}
+	err = errors.Join(err, f.Sync(), f.Close(), syncFolder(filepath.Dir(path)))
 	if err != nil {
 		return errors.Join(err, os.Remove(path))
 	}

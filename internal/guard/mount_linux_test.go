@@ -33,11 +33,18 @@ func TestMountUnderTmpIsElsewhere(t *testing.T) {
 	write(t, "x", away, "g.sqlite")
 	mounted := folder(t, temp, "mounted")
 	bind(t, away, mounted)
+	file := write(t, "y", temp, "over", "file.sqlite")
+	bind(t, filepath.Join(away, "g.sqlite"), file)
+	empty := folder(t, temp, "empty", "mounted")
+	bind(t, folder(t, away, "nothing"), empty)
 	for name, c := range map[string]struct{ kind, path string }{
-		"file":      {memory.KindGraph, filepath.Join(mounted, "g.sqlite")},
-		"new file":  {memory.KindGraph, filepath.Join(mounted, "new.sqlite")},
-		"the mount": {memory.KindFiles, mounted},
-		"around it": {memory.KindFiles, temp},
+		"file":              {memory.KindGraph, filepath.Join(mounted, "g.sqlite")},
+		"new file":          {memory.KindGraph, filepath.Join(mounted, "new.sqlite")},
+		"the mount":         {memory.KindFiles, mounted},
+		"around it":         {memory.KindFiles, temp},
+		"mounted file":      {memory.KindGraph, file},
+		"around the file":   {memory.KindFiles, filepath.Dir(file)},
+		"around a void one": {memory.KindFiles, filepath.Dir(empty)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := newBench(t).ask(t, requestFor(at(c.kind, c.path)))

@@ -50,24 +50,23 @@ func ReplaceOperation(section memory.Section) Operation {
 	return RestoreReplace
 }
 
-// scope is what an operation may be asked for: its mode, the subsystems (none
-// means that it needs none), and the kinds of store.
+// scope is what an operation may be asked for. The zero scope covers nothing.
 type scope struct {
-	mode       string
-	subsystems []memory.Subsystem
-	kinds      []string
+	mode       string             // "" for any
+	subsystems []memory.Subsystem // nil when it needs none
+	kinds      []string           // of store
 }
 
 // modeReplace is the mode that every replace has to name.
 const modeReplace = "replace"
 
-// scope returns false for an operation that is not one of the constants.
-func (o Operation) scope() (scope, bool) {
+// scope returns the zero scope for an operation that is not one of the constants.
+func (o Operation) scope() scope {
 	vectors := []string{memory.KindChroma, memory.KindCollections}
 	files := []string{memory.KindFiles}
 	all := []string{memory.KindChroma, memory.KindCollections, memory.KindGraph, memory.KindFiles}
-	replaces := func(s memory.Subsystem, kinds []string) (scope, bool) {
-		return scope{modeReplace, []memory.Subsystem{s}, kinds}, true
+	replaces := func(s memory.Subsystem, kinds []string) scope {
+		return scope{modeReplace, []memory.Subsystem{s}, kinds}
 	}
 	switch o {
 	case KBReplace:
@@ -83,24 +82,20 @@ func (o Operation) scope() (scope, bool) {
 	case MailboxReplace:
 		return replaces(memory.Mailbox, files)
 	case RestoreReplace:
-		return scope{modeReplace, memory.Subsystems(), all}, true
+		return scope{modeReplace, memory.Subsystems(), all}
 	case Undo:
-		return scope{"", memory.Subsystems(), all}, true
+		return scope{"", memory.Subsystems(), all}
 	case Prune:
-		return scope{"", nil, all}, true
+		return scope{"", nil, all}
 	case DemoReset:
-		return scope{"", nil, files}, true
+		return scope{"", nil, files}
 	}
-	return scope{}, false
+	return scope{}
 }
 
 // within reports whether a token issued for purpose serves o.
 func (o Operation) within(purpose Operation) bool {
-	if o == purpose {
-		return true
-	}
-	s, known := o.scope()
-	return known && purpose == RestoreReplace && s.mode == modeReplace
+	return o == purpose || purpose == RestoreReplace && o.scope().mode == modeReplace
 }
 
 // covers reports whether a request's subsystem, mode and kind fit the scope.

@@ -23,11 +23,11 @@ const (
 // backup root: a bundle whose meta is ours and names the folder, or a partial or
 // trash by its name. The root alone proves nothing: a caller brings it.
 func ownFolder(p place, backupRoot string) bool {
-	if backupRoot == "" || !p.isFolder() {
+	if !p.isFolder() {
 		return false
 	}
 	root, err := resolve(backupRoot)
-	if err != nil || !root.isFolder() || filepath.Dir(p.resolved) != root.resolved {
+	if err != nil || filepath.Dir(p.resolved) != root.resolved {
 		return false
 	}
 	name := filepath.Base(p.resolved)

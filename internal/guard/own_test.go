@@ -1,9 +1,12 @@
 package guard_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"keepsake/internal/guard"
@@ -57,6 +60,7 @@ func TestOwnFolders(t *testing.T) {
 		"deeper":                {folder(t, root, "in", ".backup-partial-"+stamp+"-x7f3"), guard.Production},
 		"another root":          {folder(t, away, "other", ".backup-partial-"+stamp+"-x7f3"), guard.Production},
 		"the root":              {root, guard.Production},
+		"some folder":           {folder(t, root, "notes"), guard.Production},
 		"a file of the root":    {write(t, "x", root, "audit.jsonl"), guard.Production},
 		"not there":             {root + "/.backup-partial-" + stamp + "-none", guard.Production},
 		"link called a partial": {link(t, away, root, ".backup-partial-"+stamp+"-1ink"), guard.Production},
@@ -175,6 +179,12 @@ func TestDemoReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, string(longText)+strings.Repeat(" ", 4096), long, ".keepsake-disposable.json")
+	full := marked(away, "full")
+	fullText, err := os.ReadFile(filepath.Join(full, ".keepsake-disposable.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, string(fullText)+strings.Repeat(" ", 4096-len(fullText)), full, ".keepsake-disposable.json")
 	twice := marked(away, "twice")
 	if err := os.Link(filepath.Join(twice, ".keepsake-disposable.json"), filepath.Join(away, "kept-mark")); err != nil {
 		t.Fatal(err)
@@ -197,6 +207,7 @@ func TestDemoReset(t *testing.T) {
 		"mark is a link":     {linkedMark, guard.Production, guard.ErrNotMarked},
 		"mark has two names": {twice, guard.Production, guard.ErrNotMarked},
 		"mark is no JSON":    {broken, guard.Production, guard.ErrNotMarked},
+		"mark is just not":   {full, guard.Disposable, nil},
 		"mark is too long":   {long, guard.Production, guard.ErrNotMarked},
 		"holds neo data":     {used, guard.Production, guard.ErrNotMarked},
 		"under neo data":     {away + "/.neo-ai-data/under", guard.Production, guard.ErrNotMarked},
@@ -234,6 +245,19 @@ func TestMarkFolderRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("no room for the mark's name", func(t *testing.T) {
+		if runtime.GOOS != "linux" {
+			t.Skip("the longest path is another here")
+		}
+		dir := t.TempDir()
+		for len(dir) < 3900 {
+			dir = filepath.Join(dir, strings.Repeat("d", 180))
+		}
+		dir = folder(t, dir, strings.Repeat("e", 4085-len(dir)))
+		if err := guard.MarkFolder(dir); !errors.Is(err, syscall.ENAMETOOLONG) {
+			t.Errorf("got %v, want that the name is too long", err)
+		}
+	})
 	t.Run("marked already", func(t *testing.T) {
 		dir := folder(t, away, "twice")
 		if err := guard.MarkFolder(dir); err != nil {

@@ -23,7 +23,7 @@ type fileID struct {
 // place is what a path was found to be.
 type place struct {
 	resolved string      // absolute, without links and ".."
-	exists   bool        // else id, mount are those of the deepest part that does
+	exists   bool        // else only device and mount are known, of where it would be
 	kind     fs.FileMode // type bits only
 	id       fileID
 	links    uint64 // names of a file; 0 for what is no regular file
@@ -35,7 +35,7 @@ type place struct {
 // itself would, and takes the rest as it is written. It never guesses: what it
 // can't look at is an error. It changes nothing.
 func resolve(path string) (place, error) {
-	if strings.ContainsRune(path, 0) || !filepath.IsAbs(path) {
+	if !filepath.IsAbs(path) {
 		return place{}, fmt.Errorf("resolve path: %q is not absolute", path)
 	}
 	p, err := walk(path)
@@ -48,25 +48,24 @@ func resolve(path string) (place, error) {
 // same reports whether q is what p was. Where nothing is there yet, only the
 // place counts: folders above it may have been made meanwhile.
 func (p place) same(q place) bool {
-	if !p.exists || !q.exists {
-		return p.exists == q.exists && p.resolved == q.resolved
+	if !p.exists {
+		return !q.exists && p.resolved == q.resolved
 	}
 	return p == q
 }
 
-func (p place) isFile() bool   { return p.exists && p.kind == 0 }
-func (p place) isFolder() bool { return p.exists && p.kind == fs.ModeDir }
+func (p place) isFolder() bool { return p.kind == fs.ModeDir }
 
-// below reports whether the path lies strictly inside folder, by its text.
-func (p place) below(folder string) bool {
-	return strings.HasPrefix(p.resolved, strings.TrimSuffix(folder, separator)+separator)
+// under is where rest would be below p.
+func (p place) under(rest string) place {
+	return place{resolved: filepath.Join(p.resolved, rest), id: fileID{device: p.id.device}, mount: p.mount, neo: p.neo}
 }
 
 const separator = string(filepath.Separator)
 
 // spared says why a folder must not go with all that is in it, "" when it may.
 func spared(folder place) (why string, err error) {
-	const limit = 100_000
+	const limit = 10_000
 	seen := 0
 	err = filepath.WalkDir(folder.resolved, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -78,9 +77,6 @@ func spared(folder place) (why string, err error) {
 		if isNeoDataDir(entry.Name()) {
 			why = "it holds a " + neoDataDir
 			return filepath.SkipAll
-		}
-		if !entry.IsDir() {
-			return nil
 		}
 		inside, err := look(path)
 		if err == nil && !inside.on(folder) {

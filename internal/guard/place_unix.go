@@ -31,12 +31,12 @@ func walk(path string) (place, error) {
 		part := w.rest[0]
 		w.rest = w.rest[1:]
 		w.neo = w.neo || isNeoDataDir(part)
-		absent, err := w.step(part)
+		err := w.step(part)
+		if errors.Is(err, fs.ErrNotExist) {
+			return w.absent(part, path)
+		}
 		if err != nil {
 			return place{}, err
-		}
-		if absent {
-			return w.absent(part, path)
 		}
 	}
 	p, err := w.here()
@@ -56,7 +56,7 @@ func (p place) confirm(path string) error {
 	if err != nil {
 		return err
 	}
-	if id, _, err := identify(info); err != nil || !p.exists || id != p.id {
+	if id, _, err := identify(info); err != nil || id != p.id {
 		return fmt.Errorf("%s does not lead to %s", path, p.resolved)
 	}
 	return nil
@@ -72,31 +72,26 @@ func identify(info fs.FileInfo) (id fileID, links uint64, err error) {
 	return fileID{device: uint64(stat.Dev), inode: uint64(stat.Ino)}, uint64(stat.Nlink), nil
 }
 
-// step goes to part, or through it when it is a link.
-func (w *walker) step(part string) (absent bool, err error) {
+// step goes to part, or through it when it is a link. That a file is no folder
+// is found by the next step, or by confirm.
+func (w *walker) step(part string) error {
 	switch part {
 	case "", ".":
-		return false, nil
+		return nil
 	case "..":
 		w.at = filepath.Dir(w.at)
-		return false, nil
+		return nil
 	}
 	next := filepath.Join(w.at, part)
 	info, err := os.Lstat(next)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		return false, w.follow(next)
-	}
-	if !info.IsDir() && len(w.rest) > 0 {
-		return false, fmt.Errorf("%s is not a folder", next)
+		return w.follow(next)
 	}
 	w.at = next
-	return false, nil
+	return nil
 }
 
 func (w *walker) follow(link string) error {
@@ -117,10 +112,9 @@ func (w *walker) follow(link string) error {
 // absent ends the walk at the first part that isn't there. What follows is taken
 // as written, so a ".." in it would be a guess.
 func (w *walker) absent(part, path string) (place, error) {
-	resolved := filepath.Join(w.at, part)
 	for _, name := range w.rest {
 		if name == ".." {
-			return place{}, fmt.Errorf("%s does not exist, so nothing says what its %q is", resolved, "..")
+			return place{}, fmt.Errorf("%s does not exist, so nothing says what its %q is", filepath.Join(w.at, part), name)
 		}
 		w.neo = w.neo || isNeoDataDir(name)
 	}
@@ -128,7 +122,7 @@ func (w *walker) absent(part, path string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	p.resolved, p.exists = filepath.Join(resolved, filepath.Join(w.rest...)), false
+	p = p.under(filepath.Join(part, filepath.Join(w.rest...)))
 	return p, p.confirm(path)
 }
 
@@ -150,7 +144,7 @@ func look(path string) (place, error) {
 		return place{}, err
 	}
 	p := place{resolved: path, exists: true, mount: mountOf(path), kind: info.Mode().Type(), id: id}
-	if p.isFile() {
+	if p.kind.IsRegular() {
 		p.links = links
 	}
 	return p, nil

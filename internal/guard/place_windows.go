@@ -19,7 +19,7 @@ func walk(path string) (place, error) {
 	for {
 		p, err := look(at)
 		if err == nil {
-			return p.under(path, rest), nil
+			return p.reached(path, rest), nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return place{}, err
@@ -35,10 +35,10 @@ func walk(path string) (place, error) {
 	}
 }
 
-// under makes p the place of rest below it, and looks at every name on the way.
-func (p place) under(written, rest string) place {
+// reached is p, or the place of rest below it, with every name on the way looked at.
+func (p place) reached(written, rest string) place {
 	if rest != "" {
-		p.resolved, p.exists, p.kind, p.links = filepath.Join(p.resolved, rest), false, 0, 0
+		p = p.under(rest)
 	}
 	for _, name := range strings.FieldsFunc(written+separator+p.resolved, isSeparator) {
 		// The system drops dots and spaces at the end, and ":" begins a stream.

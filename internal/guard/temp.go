@@ -9,21 +9,21 @@ import "strings"
 func temporaryFolder(p place) (string, bool) {
 	for _, pattern := range temporaryFolders() {
 		folder, ok := matchFolder(pattern, p.resolved)
-		if !ok || !p.below(folder) {
+		if !ok {
 			continue
 		}
-		if root, err := look(folder); err == nil && root.isFolder() && p.on(root) {
+		if root, err := look(folder); err == nil && p.on(root) {
 			return folder, true
 		}
 	}
 	return "", false
 }
 
-// matchFolder returns the leading folder of path that pattern describes. "*"
-// stands for one part, whatever its name.
+// matchFolder returns the leading folder of path that pattern describes, when
+// path goes on below it. "*" stands for one part, whatever its name.
 func matchFolder(pattern, path string) (string, bool) {
 	want, have := strings.Split(pattern, separator), strings.Split(path, separator)
-	if len(have) < len(want) {
+	if len(have) <= len(want) {
 		return "", false
 	}
 	for i, part := range want {
