@@ -8,11 +8,12 @@ import (
 
 // Parity returns the row-count parity of kb, mc and graph. SourceCount are the
 // rows that had to be held: growth is not loss, and fewer than held is a fail.
+// It is -1, unknown, where a section could not be read.
 func Parity(sections []SectionMeta) []Integrity {
 	var all []Integrity
 	for _, sub := range []memory.Subsystem{memory.KB, memory.MC, memory.GraphSystem} {
 		entry := Integrity{Subsystem: sub, Status: Skipped}
-		failed := false
+		failed, unknown := false, false
 		for _, s := range sections {
 			if s.Name.Subsystem() != sub {
 				continue
@@ -21,6 +22,10 @@ func Parity(sections []SectionMeta) []Integrity {
 			entry.SourceCount += s.Capture.Held
 			entry.BundleCount += s.Rows
 			failed = failed || s.short()
+			unknown = unknown || s.Failed != ""
+		}
+		if unknown {
+			entry.SourceCount = -1
 		}
 		switch {
 		case failed:

@@ -63,7 +63,7 @@ const (
 )
 
 // Integrity is the row-count parity of a subsystem: SourceCount rows had to be
-// held, BundleCount are in the bundle.
+// held, -1 when unknown; BundleCount are in the bundle.
 type Integrity struct {
 	Subsystem   memory.Subsystem `json:"subsystem"`
 	Status      IntegrityStatus  `json:"status"`

@@ -123,7 +123,7 @@ func TestParity(t *testing.T) {
 		{"MissingButGrown", []bundle.SectionMeta{section(memory.Memories, 7, memory.Capture{Held: 6, Missing: 1, Added: 2})}, bundle.Integrity{Subsystem: memory.MC, Status: bundle.Fail, SourceCount: 6, BundleCount: 7}},
 		{"Unreadable", []bundle.SectionMeta{section(memory.Memories, 5, memory.Capture{Held: 5, Unreadable: []string{"x"}})}, bundle.Integrity{Subsystem: memory.MC, Status: bundle.Fail, SourceCount: 5, BundleCount: 5}},
 		{"FewerThanHeld", []bundle.SectionMeta{section(memory.Memories, 4, memory.Capture{Held: 5})}, bundle.Integrity{Subsystem: memory.MC, Status: bundle.Fail, SourceCount: 5, BundleCount: 4}},
-		{"OneOfTwo", []bundle.SectionMeta{section(memory.Memories, 5, memory.Capture{Held: 5}), {Name: memory.Summaries, Kind: memory.Vectors, Failed: "gone"}}, bundle.Integrity{Subsystem: memory.MC, Status: bundle.Fail, SourceCount: 5, BundleCount: 5}},
+		{"OneOfTwo", []bundle.SectionMeta{section(memory.Memories, 5, memory.Capture{Held: 5}), {Name: memory.Summaries, Kind: memory.Vectors, Failed: "gone"}}, bundle.Integrity{Subsystem: memory.MC, Status: bundle.Fail, SourceCount: -1, BundleCount: 5}},
 		{"Empty", []bundle.SectionMeta{section(memory.Memories, 0, memory.Capture{})}, bundle.Integrity{Subsystem: memory.MC, Status: bundle.Empty}},
 		{"Skipped", nil, bundle.Integrity{Subsystem: memory.MC, Status: bundle.Skipped}},
 	} {
