@@ -53,9 +53,6 @@ type MergeOptions struct {
 	// Report is called for each row that was added or that something is to be
 	// said about. An error from it ends the merge.
 	Report func(Event) error
-	// Progress is called with the number of records handled since the last call,
-	// in the phases "merge" and "proof".
-	Progress func(phase string, rows int64)
 }
 
 // Outcome is what became of one row.

@@ -63,8 +63,6 @@ func (m *merger) addMissing(ctx context.Context, records iter.Seq2[memory.Record
 }
 
 func (a *adder) all(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
-	done := a.meter("merge")
-	defer done.flush()
 	for rec, err := range records {
 		if err != nil {
 			a.callers = err
@@ -76,7 +74,6 @@ func (a *adder) all(ctx context.Context, records iter.Seq2[memory.Record, error]
 		if err := a.one(ctx, rec); err != nil {
 			return err
 		}
-		done.add(1)
 	}
 	return nil
 }

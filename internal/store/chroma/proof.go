@@ -87,8 +87,6 @@ func (m *merger) relist(ctx context.Context) (int64, error) {
 }
 
 func (p *prover) all(ctx, fetching context.Context, records iter.Seq2[memory.Record, error]) error {
-	done := p.meter("proof")
-	defer done.flush()
 	for rec, err := range records {
 		if err != nil {
 			p.callers = err
@@ -100,7 +98,6 @@ func (p *prover) all(ctx, fetching context.Context, records iter.Seq2[memory.Rec
 		if err := p.one(fetching, rec); err != nil {
 			return err
 		}
-		done.add(1)
 	}
 	if p.rows != p.result.Records {
 		return fmt.Errorf("the records were %d at first and %d the second time", p.result.Records, p.rows)

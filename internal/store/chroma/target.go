@@ -145,29 +145,6 @@ func (m *merger) listLive(ctx context.Context) (int64, error) {
 		func(id []byte) error { return addOnce(m.set, id) })
 }
 
-// meter tells the progress of a phase, a few rows at a time.
-type meter struct {
-	tell  func(phase string, rows int64)
-	phase string
-	rows  int64
-}
-
-func (m *merger) meter(phase string) *meter { return &meter{tell: m.opts.Progress, phase: phase} }
-
-func (m *meter) add(rows int64) {
-	const some = 64
-	if m.rows += rows; m.rows >= some {
-		m.flush()
-	}
-}
-
-func (m *meter) flush() {
-	if m.tell != nil && m.rows > 0 {
-		m.tell(m.phase, m.rows)
-	}
-	m.rows = 0
-}
-
 // tell reports an event.
 func (m *merger) tell(e store.Event) error {
 	if m.opts.Report == nil || m.deaf {
