@@ -145,7 +145,7 @@ func insertBare(b *testing.B, path string) {
 		b.Fatal(err)
 	}
 	var scanner record.Scanner
-	for rec := range realistic(elements) { //nolint:errcheck // it makes none
+	for rec := range realistic(elements) {
 		e, err := scanner.Element(rec)
 		if err == nil && e.Edge {
 			_, err = edges.Exec(string(e.ID), nil, string(e.Source), string(e.Target), string(e.Type), string(e.Data.Of(rec)))
