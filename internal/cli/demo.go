@@ -80,6 +80,9 @@ func (d *demonstration) fill(ctx context.Context) error {
 	d.result.Records = records
 	d.app.flags.config = d.folder.Config()
 	d.app.flags.dataDir, d.app.flags.backupRoot = "", ""
+	// The environment would go before the demo's configuration, and speaks of a
+	// memory that is none of the demo's business.
+	d.app.LookupEnv = func(string) (string, bool) { return "", false }
 	d.app.say("1. In %s is now a sample memory of %s records.\n", d.shown, count(records))
 	return nil
 }
