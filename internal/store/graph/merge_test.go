@@ -9,10 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/graph"
 	"keepsake/internal/store/storetest"
 )
 
@@ -280,6 +283,21 @@ func TestRejected(t *testing.T) {
 	}
 }
 
+// TestOtherReferences: what else the database declares is kept too.
+func TestOtherReferences(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "memory.sqlite")
+	run(t, open(t, path), `CREATE TABLE Users (id TEXT PRIMARY KEY); INSERT INTO Users VALUES ('me');
+		CREATE TABLE Nodes (id TEXT PRIMARY KEY, user_id TEXT REFERENCES Users, data TEXT NOT NULL);
+		CREATE TABLE Edges (id TEXT PRIMARY KEY, source TEXT, target TEXT, type TEXT, data TEXT)`)
+	result, events := merge(t, path,
+		`{"type":"node","data":{"id":"a","properties":{"userId":"me"}}}`,
+		`{"type":"node","data":{"id":"b","properties":{"userId":"nobody"}}}`)
+	wantResult(t, result, store.Result{Records: 2, Added: 1, Same: 1, Rejected: 1, After: 1})
+	if e := events[len(events)-1]; e.ID != "b" || !strings.Contains(e.Reason, "FOREIGN KEY") {
+		t.Errorf("got %+v, want b rejected for its user", e)
+	}
+}
+
 // TestTwiceInTheSequence: the second row of an id meets the first.
 func TestTwiceInTheSequence(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory.sqlite")
@@ -301,13 +319,15 @@ func TestAnyOrder(t *testing.T) {
 // as it is, and a user that would be lost is not lost silently.
 func TestOldTarget(t *testing.T) {
 	path := oldFile(t)
+	run(t, open(t, path), `INSERT INTO Nodes VALUES ('h', '{ "id": "h", "properties": {"userId":"me"} }')`)
 	result, events := merge(t, path,
+		`{"type":"node","data":{"id":"h","properties":{"userId":"me"}},"columns":{"user_id":null}}`,
 		`{"type":"node","data":{"id":"a","properties":{"userId":"me"}}}`,
 		`{"type":"node","data":{"id":"c","properties":{"userId":"you"}}}`,
 		`{"type":"node","data":{"id":"d","properties":{"userId":"you"}},"columns":{"user_id":null}}`,
 		`{"type":"node","data":{"id":"f"},"columns":{"user_id":"you"}}`,
 		`{"type":"edge","data":{"id":"g","source":"c","target":"a","type":"T"}}`)
-	wantResult(t, result, store.Result{Records: 5, Added: 3, Same: 4, Rejected: 1, Before: 3, After: 6})
+	wantResult(t, result, store.Result{Records: 6, Added: 3, Same: 5, Rejected: 1, Before: 4, After: 7})
 	wantEvents(t, events, "rejected f: the graph's tables have no column user_id for its user; "+
 		"start the Neo.mjs of this graph once, which adds it")
 	if got := query(t, path, "SELECT group_concat(name) FROM pragma_table_info('Nodes')"); got[0] != "id,data" {
@@ -389,6 +409,32 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// TestPatience: an agent that holds the lock for longer than one wait.
+func TestPatience(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "memory.sqlite")
+	agent := live(t, path)
+	run(t, agent, "BEGIN IMMEDIATE")
+	released := make(chan error, 1)
+	release := sync.OnceFunc(func() {
+		time.AfterFunc(400*time.Millisecond, func() {
+			_, err := agent.Exec("COMMIT")
+			released <- err
+		})
+	})
+	g := graph.New(graph.Config{Path: path, BusyTimeout: 300 * time.Millisecond})
+	result, err := g.Merge(t.Context(), memory.SectionSpec{Name: memory.Graph},
+		func(yield func(memory.Record, error) bool) {
+			yield(memory.Record(`{"type":"node","data":{"id":"a"}}`), nil)
+			release() // now the lock is what the merge waits for
+		}, store.MergeOptions{})
+	if err != nil || result.Added != 1 {
+		t.Errorf("got %+v, %v, want the merge to have waited again", result, err)
+	}
+	if err := <-released; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestBrokenSequence: what broke while it was staged has made nothing.
 func TestBrokenSequence(t *testing.T) {
 	dir := t.TempDir()
@@ -440,7 +486,11 @@ func TestNoCheckpoint(t *testing.T) {
 	agent := open(t, path)
 	run(t, agent, "SELECT count(*) FROM Nodes")
 	before := hash(t, path)
-	mergeAll(t, path, records(storetest.Graph("a", 9000)), nil)
+	var rows []string
+	for i := range 3000 { // more than the 1,000 pages after which SQLite makes one
+		rows = append(rows, fmt.Sprintf(`{"type":"node","data":{"id":"n%d","text":%q}}`, i, strings.Repeat("x", 2000)))
+	}
+	merge(t, path, rows...)
 	if hash(t, path) != before {
 		t.Error("a merge beside an agent changed the main file: it made a checkpoint")
 	}
