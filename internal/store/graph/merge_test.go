@@ -416,12 +416,12 @@ func TestPatience(t *testing.T) {
 	run(t, agent, "BEGIN IMMEDIATE")
 	released := make(chan error, 1)
 	release := sync.OnceFunc(func() {
-		time.AfterFunc(400*time.Millisecond, func() {
+		time.AfterFunc(500*time.Millisecond, func() {
 			_, err := agent.Exec("COMMIT")
 			released <- err
 		})
 	})
-	g := graph.New(graph.Config{Path: path, BusyTimeout: 300 * time.Millisecond})
+	g := graph.New(graph.Config{Path: path, BusyTimeout: 200 * time.Millisecond})
 	result, err := g.Merge(t.Context(), memory.SectionSpec{Name: memory.Graph},
 		func(yield func(memory.Record, error) bool) {
 			yield(memory.Record(`{"type":"node","data":{"id":"a"}}`), nil)
