@@ -17,6 +17,9 @@ import (
 type entry struct {
 	section memory.Section
 	path    string // links resolved
+	// refused says why its lines must not be read: it would be wrong to follow
+	// it, and as wrong to go on as if it were not there.
+	refused error
 }
 
 // list finds the files of a source among the sections wanted (all, when there
@@ -38,7 +41,7 @@ func (s Source) list(wanted []memory.Section) (found []entry, findings []memory.
 	if !info.Mode().IsRegular() {
 		return nil, nil, unreachable(path, fmt.Errorf("it is no file but %s", kind(info.Mode())))
 	}
-	return []entry{{s.section(s.Name), path}}, nil, nil
+	return []entry{{section: s.section(s.Name), path: path}}, nil, nil
 }
 
 func (s Source) listFolder(dir string, info fs.FileInfo, wanted []memory.Section) (found []entry, findings []memory.Finding, err error) {
@@ -55,14 +58,14 @@ func (s Source) listFolder(dir string, info fs.FileInfo, wanted []memory.Section
 		if !isJSONL || hidden(name.Name()) || len(wanted) > 0 && !slices.Contains(wanted, section) {
 			continue
 		}
-		path, refusal := inside(dir, name.Name())
-		if refusal != nil {
-			refusal.Section = section
-			findings = append(findings, *refusal)
-			continue
-		}
-		if path != "" {
-			found = append(found, entry{section, path})
+		entry, finding := inside(dir, name.Name())
+		entry.section = section
+		switch {
+		case finding != nil:
+			finding.Section = section
+			findings = append(findings, *finding)
+		case entry.path != "":
+			found = append(found, entry)
 		}
 	}
 	if len(found)+len(findings) == 0 && len(wanted) == 0 {
@@ -74,34 +77,27 @@ func (s Source) listFolder(dir string, info fs.FileInfo, wanted []memory.Section
 	return found, findings, nil
 }
 
-// inside resolves a name of a folder. It refuses what a backup must not follow
-// or cannot read: a link that leads out, and what is no file. A file that went
-// away meanwhile is neither.
-func inside(dir, name string) (path string, refusal *memory.Finding) {
-	path = filepath.Join(dir, name)
+// inside resolves a name of a folder. A link that leads out of it, or to
+// nothing, is refused; what is no file gets a finding. The zero entry is that of
+// a file that went away meanwhile.
+func inside(dir, name string) (entry, *memory.Finding) {
+	path := filepath.Join(dir, name)
 	resolved, info, err := store.Locate(path)
 	switch {
 	case err != nil:
-		return "", &memory.Finding{
-			Level: memory.Refusal, Code: "unreachable-file", File: path, Message: err.Error(),
-			Hint: "mend or remove it",
-		}
+		return entry{path: path, refused: bare(err)}, nil
 	case info == nil:
-		return "", nil
+		return entry{}, nil
 	case !info.Mode().IsRegular():
-		return "", &memory.Finding{
+		return entry{}, &memory.Finding{
 			Level: memory.Warning, Code: "no-file", File: path,
 			Message: "it is no file but " + kind(info.Mode()) + ", and is left out",
 			Hint:    "rename it, so that it doesn't end in " + extension,
 		}
 	case filepath.Dir(resolved) != dir:
-		return "", &memory.Finding{
-			Level: memory.Refusal, Code: "link-leaves", File: path,
-			Message: "it is a link that leads out of its folder, to " + resolved,
-			Hint:    "put the file itself there, or configure its own place",
-		}
+		return entry{path: path, refused: fmt.Errorf("it is a link that leads out of its folder, to %s", resolved)}, nil
 	}
-	return resolved, nil
+	return entry{path: resolved}, nil
 }
 
 func kind(mode fs.FileMode) string {

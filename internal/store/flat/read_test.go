@@ -242,15 +242,20 @@ func TestFolder(t *testing.T) {
 	for _, spec := range specs {
 		names = append(names, string(spec.Name))
 	}
-	if got := strings.Join(names, "; "); err != nil || got != "concepts/alias; concepts/edges v2; concepts/nodes" {
+	if got := strings.Join(names, "; "); err != nil || got != "concepts/alias; concepts/edges v2; concepts/gone; concepts/nodes; concepts/secret" {
 		t.Errorf("got sections %s, %v", got, err)
 	}
-	want := "warning no-file concepts/folder; refusal unreachable-file concepts/gone; refusal link-leaves concepts/secret"
-	if got := findings(t, s); got != want {
-		t.Errorf("got findings\n%s\nwant\n%s", got, want)
+	if got := findings(t, s); got != "warning no-file concepts/folder" {
+		t.Errorf("got findings %s", got)
 	}
-	if _, err := s.Read(t.Context(), "concepts/secret"); !errors.Is(err, store.ErrAbsent) {
-		t.Errorf("got %v, want nothing to be read through a link that leads out", err)
+	for section, text := range map[memory.Section]string{
+		"concepts/secret": "it is a link that leads out of its folder, to ",
+		"concepts/gone":   "it is a link to nothing",
+	} {
+		_, err := s.Read(t.Context(), section)
+		if !errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: got %v, want ErrUnreadable with %q", section, err, text)
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ type session struct {
 
 var _ store.Inspector = (*session)(nil)
 
-// opened is a file of a session.
+// opened is a file of a session; a refused one has no file.
 type opened struct {
 	entry
 	file   *os.File
@@ -49,6 +49,10 @@ func (s *session) add(ctx context.Context, source Source, wanted []memory.Sectio
 	for _, entry := range found {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if entry.refused != nil {
+			s.opened = append(s.opened, &opened{entry: entry, extent: extent{rows: -1}})
+			continue
 		}
 		file, err := os.Open(entry.path)
 		if err != nil {
@@ -124,6 +128,9 @@ func (s *session) Read(ctx context.Context, section memory.Section) (*store.Read
 	}
 	for _, o := range s.opened {
 		if o.section == section {
+			if o.refused != nil {
+				return nil, fmt.Errorf("read %s: %w: %w", o.path, store.ErrUnreadable, o.refused)
+			}
 			r := &reader{opened: o, now: s.files.config.Now}
 			return store.NewReading(r.all(ctx), func() memory.Capture { return r.capture }), nil
 		}
@@ -131,7 +138,8 @@ func (s *session) Read(ctx context.Context, section memory.Section) (*store.Read
 	return nil, fmt.Errorf("read %s: %w", section, store.ErrAbsent)
 }
 
-// Findings says what stood out: empty folders and files, torn lines, links.
+// Findings says what stood out: empty folders and files, torn lines, what is no
+// file.
 func (s *session) Findings() []memory.Finding { return s.findings }
 
 // Close closes the files.
@@ -141,7 +149,9 @@ func (s *session) Close() (err error) {
 	}
 	s.closed = true
 	for _, o := range s.opened {
-		err = errors.Join(err, o.file.Close())
+		if o.file != nil {
+			err = errors.Join(err, o.file.Close())
+		}
 	}
 	return err
 }

@@ -62,6 +62,7 @@ func (g *Graph) Open(ctx context.Context, sections []memory.Section) (store.Sess
 		return nil, err
 	}
 	s.look = look
+	s.inspect()
 	return s, nil
 }
 

@@ -43,16 +43,18 @@ func (s *session) Read(ctx context.Context, section memory.Section) (*store.Read
 }
 
 // Findings says what stood out: a file without a graph, rows that can't be read.
-func (s *session) Findings() []memory.Finding {
-	findings := s.findings
-	if s.look != nil && s.look.conn != nil && !s.look.tables.exist() {
-		findings = append(findings, memory.Finding{
-			Level: memory.Warning, Code: "graph-without-tables", Section: s.graph.config.Section, File: s.look.path,
-			Message: "the database has no tables Nodes and Edges",
-			Hint:    "check that this is the graph's file; Neo.mjs makes the tables when it starts",
-		})
+func (s *session) Findings() []memory.Finding { return s.findings }
+
+// inspect notes a database that is there and holds no graph.
+func (s *session) inspect() {
+	if s.look.conn == nil || s.look.tables.exist() {
+		return
 	}
-	return findings
+	s.findings = append(s.findings, memory.Finding{
+		Level: memory.Warning, Code: "graph-without-tables", Section: s.graph.config.Section, File: s.look.path,
+		Message: "the database has no tables Nodes and Edges",
+		Hint:    "check that this is the graph's file; Neo.mjs makes the tables when it starts",
+	})
 }
 
 // Close ends the read transaction.
