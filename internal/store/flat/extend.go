@@ -91,12 +91,29 @@ func (a *appender) flush() error {
 	if torn {
 		n = max(0, n-1)
 	}
-	whole := a.batch[:bytes.LastIndexByte(a.batch[:n], '\n')+1]
+	written := a.batch[:n]
+	whole := written[:bytes.LastIndexByte(written, '\n')+1]
 	a.batch = a.batch[:0]
 	if err != nil {
+		err = errors.Join(err, a.takeBack(written[len(whole):]))
 		return errors.Join(a.failed("append to", err), a.added(whole))
 	}
 	return a.added(whole)
+}
+
+// takeBack removes the part of a line with which a write ended early, as on a
+// full disk: an agent would go on behind it, and its line be lost with ours.
+func (a *appender) takeBack(part []byte) error {
+	info, err := a.file.Stat()
+	if err != nil || len(part) == 0 {
+		return err
+	}
+	end := make([]byte, len(part))
+	start := info.Size() - int64(len(part))
+	if _, err := a.file.ReadAt(end, start); err != nil || !bytes.Equal(end, part) {
+		return err // an agent came behind it already
+	}
+	return a.file.Truncate(start)
 }
 
 // isTorn reports whether the file's last byte is no newline. It looks each time:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -46,7 +45,7 @@ func (b *batch) added() error {
 func (b *batch) exec(stmt *sql.Stmt, args []any) error {
 	// Who calls it looks at the context; one that can end costs a goroutine each.
 	if _, err := stmt.ExecContext(context.Background(), args...); err != nil {
-		return fmt.Errorf("stage graph: %w", err)
+		return staging(err)
 	}
 	b.args = b.args[:0]
 	return nil

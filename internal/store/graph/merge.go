@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"syscall"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
@@ -60,7 +63,7 @@ type merger struct {
 
 func (m *merger) run(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
 	if err := m.openStage(ctx); err != nil {
-		return fmt.Errorf("stage graph: %w", err)
+		return staging(err)
 	}
 	if err := m.stage(ctx, records); err != nil {
 		return err
@@ -108,6 +111,15 @@ func (m *merger) attach(ctx context.Context) error {
 	var err error
 	m.tables, err = findTables(ctx, m.conn, "live")
 	return err
+}
+
+// staging says that the temporary database failed. SQLite keeps it in its
+// temporary folder: SQLITE_TMPDIR, TMPDIR, /var/tmp or /tmp.
+func staging(err error) error {
+	if code(err) == sqlite3.SQLITE_FULL {
+		return fmt.Errorf("stage graph in the temporary folder: %w: %w", syscall.ENOSPC, err)
+	}
+	return fmt.Errorf("stage graph: %w", err)
 }
 
 func (m *merger) close() error {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
@@ -49,6 +50,10 @@ func explain(verb, path string, ground, err error) error {
 	}
 	cause := ""
 	switch code(err) {
+	case sqlite3.SQLITE_FULL:
+		ground = syscall.ENOSPC
+	case sqlite3.SQLITE_READONLY:
+		ground, cause = store.ErrUnreachable, "its file or folder can't be written to: "
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		ground, cause = store.ErrUnreachable, "another process holds its lock: "
 	case sqlite3.SQLITE_NOTADB:

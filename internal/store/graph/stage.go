@@ -55,7 +55,7 @@ func (m *merger) openStage(ctx context.Context) (err error) {
 // stage puts all records into the temporary database.
 func (m *merger) stage(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
 	if _, err := m.conn.ExecContext(ctx, "BEGIN"); err != nil {
-		return fmt.Errorf("stage graph: %w", err)
+		return staging(err)
 	}
 	err := m.nodes.prepare(ctx, m.conn)
 	if err == nil {
@@ -71,7 +71,7 @@ func (m *merger) stage(ctx context.Context, records iter.Seq2[memory.Record, err
 		return err
 	}
 	if _, err := m.conn.ExecContext(ctx, "COMMIT"); err != nil {
-		return fmt.Errorf("stage graph: %w", err)
+		return staging(err)
 	}
 	return nil
 }
