@@ -81,3 +81,25 @@ func TestOldestBundles(t *testing.T) {
 		})
 	}
 }
+
+// The example of docs/format.md, whose digests another program computed.
+func TestWorkedExample(t *testing.T) {
+	path, err := write(options(t, t.TempDir()), []part{{
+		memory.SectionSpec{Name: memory.Memories, Kind: memory.Vectors},
+		[]string{
+			`{"id":"mem_1","embedding":[0.5,-1.25,3],"metadata":{"agent":"a","n":1},"document":null}`,
+			`{"id":"mem_2","embedding":[0,1,0],"metadata":null,"document":"hé"}`,
+		},
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bundle.FileMeta{
+		Path: payload(memory.Memories), Kind: bundle.RecordsFile, Bytes: 156, Rows: 2,
+		SHA256:  "e581ba940437845705ab65a10fb7fc36fc50acdcf5203c611dc11500b82b6e84",
+		Records: "514dc00cdc35edde4fe825ec496c462e861e55708c611fb8f79e9deebfff2ce1",
+	}
+	if got := open(t, path).Meta().Keepsake.Files[0]; got != want {
+		t.Errorf("file is %+v, want %+v", got, want)
+	}
+}

@@ -65,7 +65,7 @@ type PartialOptions struct {
 }
 
 // RemoveDeadPartials removes what killed backups left in a backup root, and
-// returns the names. It touches only directories named as Create names them,
+// returns the names. One that can't be removed doesn't keep it from the others. It touches only directories named as Create names them,
 // whose owner is gone: the lock is free, and the owner was on this machine, in an
 // earlier boot or as a process that no longer runs. A partial without an owner
 // file was killed at the very start or the very end; the caller holds the backup
@@ -79,19 +79,20 @@ func RemoveDeadPartials(opts PartialOptions) ([]string, error) {
 		return nil, fmt.Errorf("list partials: %w", err)
 	}
 	var removed []string
+	var failed []error
 	for _, e := range entries {
 		if !e.IsDir() || !isPartial(e.Name()) {
 			continue
 		}
 		gone, err := removeIfDead(filepath.Join(opts.Root, e.Name()), opts)
-		if err != nil {
-			return removed, fmt.Errorf("remove partial %s: %w", e.Name(), err)
-		}
-		if gone {
+		switch {
+		case err != nil:
+			failed = append(failed, fmt.Errorf("remove partial %s: %w", e.Name(), err))
+		case gone:
 			removed = append(removed, e.Name())
 		}
 	}
-	return removed, nil
+	return removed, errors.Join(failed...)
 }
 
 // isPartial knows the names that Create makes: prefix, timestamp, "-", random.

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -31,12 +32,25 @@ var (
 type payload struct {
 	file  *os.File
 	raw   *hashedReader
+	plain bool
 	lines lineReader
 	close func()
 }
 
-// openPayload opens a file below root. It follows no link.
+// openPayload opens a file below root, to read its lines. It follows no link.
 func openPayload(root *os.Root, path string, c Compression, limits Limits) (*payload, error) {
+	return openAs(root, path, c, limits, newHashedReader)
+}
+
+// openCount opens a file below root, to count its lines: there is then nothing
+// to do beside the hashing, and so no goroutine for it.
+func openCount(root *os.Root, path string, c Compression, limits Limits) (*payload, error) {
+	return openAs(root, path, c, limits, func(file io.Reader, _ int64) *hashedReader {
+		return newHashedReader(file, 0)
+	})
+}
+
+func openAs(root *os.Root, path string, c Compression, limits Limits, hashed func(io.Reader, int64) *hashedReader) (*payload, error) {
 	file, size, err := openRegular(root, path)
 	if err != nil {
 		return nil, err
@@ -44,7 +58,7 @@ func openPayload(root *os.Root, path string, c Compression, limits Limits) (*pay
 	if size == 0 && c != Plain { // a zstd decoder takes no frame at all for an end
 		return nil, errors.Join(errEndsEarly, file.Close())
 	}
-	raw := newHashedReader(file, size)
+	raw := hashed(file, size)
 	content, closeContent, err := decompress(raw, c, limits)
 	if err != nil {
 		raw.close()
@@ -55,7 +69,7 @@ func openPayload(root *os.Root, path string, c Compression, limits Limits) (*pay
 		content = &expansion{r: content, left: limits.expanded(size)}
 		buffer = 64 << 10
 	}
-	p := &payload{file: file, raw: raw}
+	p := &payload{file: file, raw: raw, plain: c == Plain}
 	p.lines = lineReader{r: content, max: limits.Line, buf: make([]byte, buffer)}
 	p.close = func() {
 		closeContent()
@@ -96,6 +110,41 @@ func (p *payload) next() ([]byte, error) {
 		return nil, errTrailing
 	}
 	return line, err
+}
+
+// count reads the payload to its end and returns how many lines it has. A line
+// without its newline at the end is one.
+func (p *payload) count(ctx context.Context) (rows int64, err error) {
+	last := byte('\n')
+	for p.plain { // no need to look where lines begin
+		if err := ctx.Err(); err != nil {
+			return rows, err
+		}
+		n, err := p.raw.Read(p.lines.buf)
+		if n > 0 {
+			rows += int64(bytes.Count(p.lines.buf[:n], newline))
+			last = p.lines.buf[n-1]
+		}
+		if errors.Is(err, io.EOF) {
+			if p.lines.torn = last != '\n'; p.lines.torn {
+				rows++
+			}
+			return rows, nil
+		}
+		if err != nil {
+			return rows, err
+		}
+	}
+	for ; ; rows++ {
+		if _, err := p.next(); errors.Is(err, io.EOF) {
+			return rows, nil
+		} else if err != nil {
+			return rows, err
+		}
+		if rows%256 == 0 && ctx.Err() != nil {
+			return rows, ctx.Err()
+		}
+	}
 }
 
 // drain reads what is left, so that the hash is that of the whole file. No line

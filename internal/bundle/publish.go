@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -147,21 +146,14 @@ func (w *Writer) compareNames(t *tree) error {
 // readBack compares one file.
 func readBack(ctx context.Context, root *os.Root, want FileMeta) error {
 	_, c, _ := splitCompression(want.Path)
-	p, err := openPayload(root, want.Path, c, Limits{}.orDefaults())
+	p, err := openCount(root, want.Path, c, Limits{}.orDefaults())
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	var rows int64
-	for ; ; rows++ {
-		if rows%256 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if _, err := p.next(); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return err
-		}
+	rows, err := p.count(ctx)
+	if err != nil {
+		return err
 	}
 	got := FileMeta{Path: want.Path, Kind: want.Kind, Bytes: p.raw.bytes, Rows: rows, SHA256: p.raw.sum(), Records: want.Records}
 	if got != want {
