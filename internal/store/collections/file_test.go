@@ -190,6 +190,18 @@ func TestRefusesLockedFile(t *testing.T) {
 	}
 }
 
+// A context that has ended is no fault of the store.
+func TestCancelledIsNotUnreachable(t *testing.T) {
+	path := filled(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, try := range attempts(t, path) {
+		if err := try(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnreachable) {
+			t.Errorf("%s: got %v, want context.Canceled alone", name, err)
+		}
+	}
+}
+
 // A writer that is at work delays a merge; it does not delay a reader.
 func TestWriterBeside(t *testing.T) {
 	path := filled(t)

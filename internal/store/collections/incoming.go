@@ -95,7 +95,6 @@ func (in *incoming) digest() (record.Digest, error) {
 func (in *incoming) compare(live *row) (store.Outcome, error) {
 	document := live.document
 	if bytes.Equal(in.vector.Bits, live.embedding) && bytes.Equal(in.metadata, live.metadata) &&
-		(in.metadata == nil) == (live.metadata == nil) &&
 		document.Valid == (in.document != nil) && document.String == string(in.document) {
 		return store.Same, nil
 	}

@@ -1,6 +1,7 @@
 package collections_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -276,6 +277,56 @@ func TestSequenceChanges(t *testing.T) {
 	}, store.MergeOptions{})
 	if err == nil || !strings.Contains(err.Error(), "had 2 records at first and 1 now") {
 		t.Errorf("got %v, want the difference", err)
+	}
+}
+
+// What was under way when a merge ended is not in, and the result says so.
+func TestEndsInTheMiddle(t *testing.T) {
+	broken := errors.New("the bundle broke")
+	for _, test := range []struct {
+		name string
+		stop func(cancel context.CancelFunc, yield func(memory.Record, error) bool)
+		want error
+	}{
+		{"Error", func(_ context.CancelFunc, yield func(memory.Record, error) bool) { yield(nil, broken) }, broken},
+		{"Cancelled", func(cancel context.CancelFunc, yield func(memory.Record, error) bool) {
+			cancel()
+			yield(line("late", []float32{1, 2}, "null", "null"), nil)
+		}, context.Canceled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filled(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			result, err := at(path).Merge(ctx, spec(2), func(yield func(memory.Record, error) bool) {
+				if yield(line("new", []float32{1, 2}, "null", "null"), nil) {
+					test.stop(cancel, yield)
+				}
+			}, store.MergeOptions{})
+			if !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+			if want := (store.Result{Records: 1, Before: 3, After: 3, Proof: store.ProofFull}); result != want {
+				t.Errorf("got  %+v\nwant %+v", result, want)
+			}
+			if rows, _ := read(t, at(path)); len(rows) != 3 {
+				t.Errorf("got %d rows, want the 3 that were there", len(rows))
+			}
+		})
+	}
+}
+
+// The dimension may be fixed by another process after the merge has begun.
+func TestDimensionFixedMeanwhile(t *testing.T) {
+	s, path := fresh(t)
+	merge(t, s, spec(0))
+	row := line("late", []float32{1, 2}, "null", "null")
+	result, err := s.Merge(t.Context(), spec(0), func(yield func(memory.Record, error) bool) {
+		do(t, raw(t, path), `UPDATE collections SET dimension = 3`)
+		yield(row, nil)
+	}, store.MergeOptions{})
+	if err != nil || result.Rejected != 1 || result.Added != 0 {
+		t.Errorf("got %+v, %v, want the row rejected", result, err)
 	}
 }
 

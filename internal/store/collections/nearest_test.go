@@ -165,10 +165,12 @@ func TestNearestAtTheEdges(t *testing.T) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})
-	t.Run("DamagedVector", func(t *testing.T) {
-		do(t, raw(t, path), `UPDATE records SET embedding = x'00' WHERE id = 'zero'`)
-		if _, err := s.Nearest(t.Context(), section, []float32{1, 2}, 1); !errors.Is(err, store.ErrUnreadable) {
-			t.Errorf("got %v, want ErrUnreadable", err)
-		}
-	})
+	for _, damaged := range []string{"00", "0000807f0000807f"} {
+		t.Run("Damaged/"+damaged, func(t *testing.T) {
+			do(t, raw(t, path), `UPDATE records SET embedding = x'`+damaged+`' WHERE id = 'zero'`)
+			if _, err := s.Nearest(t.Context(), section, []float32{1, 2}, 1); !errors.Is(err, store.ErrUnreadable) {
+				t.Errorf("got %v, want ErrUnreadable", err)
+			}
+		})
+	}
 }

@@ -125,6 +125,58 @@ func TestDamagedRows(t *testing.T) {
 	}
 }
 
+// All of a session is of one moment, that of Open.
+func TestSessionIsOneLook(t *testing.T) {
+	path := filled(t)
+	session, err := at(path).Open(t.Context(), []memory.Section{section, memory.Summaries, section})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	do(t, raw(t, path), `DELETE FROM records`)
+	do(t, raw(t, path), `INSERT INTO collections (id, name, distance, dimension) VALUES ('late', 'agent-sessions', 'l2', 2)`)
+	specs, err := session.Sections(t.Context())
+	if err != nil || len(specs) != 1 || specs[0].Rows != 3 {
+		t.Errorf("got %+v, %v, want one section of 3 rows", specs, err)
+	}
+	reading, err := session.Read(t.Context(), section)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, err := range reading.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows++
+	}
+	if rows != 3 {
+		t.Errorf("got %d rows, want the 3 that were there at Open", rows)
+	}
+}
+
+// Sections come sorted and once, however they were asked for.
+func TestSectionsAreSorted(t *testing.T) {
+	s, _ := fresh(t)
+	other := spec(2)
+	other.Name = memory.Summaries
+	merge(t, s, other)
+	merge(t, s, spec(2))
+	for _, asked := range [][]memory.Section{nil, {memory.Summaries, section, memory.Summaries, "kb/other"}} {
+		session, err := s.Open(t.Context(), asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs, err := session.Sections(t.Context())
+		if err != nil || len(specs) != 2 || specs[0].Name != section || specs[1].Name != memory.Summaries {
+			t.Errorf("asked for %v: got %+v, %v, want %s and %s", asked, specs, err, section, memory.Summaries)
+		}
+		if err := session.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Pages that are damaged in the middle end the reading with an error.
 func TestDamagedPages(t *testing.T) {
 	s, path := fresh(t)
