@@ -39,6 +39,7 @@ type Plan struct {
 	refused  map[Ground]bool
 	left     []string // payloads that no target takes
 	salvaged int64
+	rows     map[memory.Section]int64 // as they were counted
 }
 
 // Sections lists what will be restored, in the order in which it will be.

@@ -46,7 +46,9 @@ func (p *Plan) verify(ctx context.Context) error {
 			p.left = append(p.left, f.File)
 		}
 	}
+	p.rows = map[memory.Section]int64{}
 	for _, s := range report.Sections {
+		p.rows[s.Name] = s.Rows
 		if p.opts.selected(s.Name) {
 			p.salvaged += s.Salvaged
 		}
@@ -59,6 +61,9 @@ func (p *Plan) choose() {
 	for _, spec := range p.opts.Bundle.Sections() {
 		if !p.opts.selected(spec.Name) {
 			continue
+		}
+		if spec.Rows < 0 { // no meta says it, but they have been counted
+			spec.Rows = p.rows[spec.Name]
 		}
 		target := p.opts.target(spec.Name)
 		if target == nil {
