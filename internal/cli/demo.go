@@ -36,12 +36,15 @@ func (a *app) demo(ctx context.Context, dir string) error {
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(a.Dir, dir)
 	}
-	d := &demonstration{app: a, folder: demo.At(dir, a.Now), shown: a.relative(dir)}
+	d := &demonstration{app: a, folder: demo.At(dir, a.Now), shown: a.relative(dir), speaking: a.speaking()}
 	began := a.Now()
 	for _, step := range []func(context.Context) error{d.fill, d.backUp, d.verify, d.lose, d.restore, d.compare} {
 		if err := step(ctx); err != nil {
 			return err
 		}
+	}
+	if names := d.speaking; len(names) > 0 {
+		a.warn("%s in the environment goes before the demo's configuration: unset it before you type on", strings.Join(names, ", "))
 	}
 	a.say("\nIt took %.1f s. What to type next:\n\n", a.Now().Sub(began).Seconds())
 	config := filepath.Join(d.shown, demo.ConfigFile)
@@ -60,7 +63,9 @@ type demonstration struct {
 	app    *app
 	folder demo.Folder
 	shown  string
-	result struct {
+	// speaking are the names in the environment that say where a memory is.
+	speaking []string
+	result   struct {
 		Folder  string `json:"folder"`
 		Bundle  string `json:"bundle"`
 		Records int64  `json:"records"`
@@ -186,6 +191,19 @@ func (d *demonstration) quietly(command func() error) error {
 		defer func() { d.app.flags.quiet, d.app.flags.asJSON = false, true }()
 	}
 	return command()
+}
+
+func (a *app) speaking() []string {
+	var set []string
+	for _, name := range []string{
+		"KEEPSAKE_KB_CHROMA", "KEEPSAKE_MC_CHROMA", "NEO_CHROMA_HOST", "NEO_CHROMA_PORT", "NEO_CHROMA_DATABASE",
+		"NEO_MEMORY_DB_PATH", "NEO_BACKUP_PATH",
+	} {
+		if value, ok := a.LookupEnv(name); ok && value != "" {
+			set = append(set, name)
+		}
+	}
+	return set
 }
 
 // relative shortens a path below the working folder.
