@@ -21,6 +21,7 @@ const (
 	CodeSumsMissing   = "sums-missing"
 	CodeSumsWrong     = "sums-wrong"
 	CodeName          = "name-differs"
+	CodeEntries       = "too-many-files"
 	CodeFolder        = "folder-missing"
 	CodeFolderEmpty   = "folder-missing-empty"
 	CodeNotRegular    = "not-regular"

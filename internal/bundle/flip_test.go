@@ -73,6 +73,9 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 	if os.Getenv("KEEPSAKE_TEST_FULL") != "" {
 		least, bits = 256<<10, 8
 	}
+	if testing.Short() {
+		t.Skip("looks at a bundle tens of thousands of times")
+	}
 	good := flipBundle(t, least)
 	if _, total := flippable(t, good); total < int64(least) {
 		t.Fatalf("bundle has %d bytes, want %d", total, least)

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,10 +28,21 @@ func (t *tree) names() []string {
 	return all
 }
 
-// scan lists a bundle without following a link or opening a file.
+// errEntries ends a scan that finds too much.
+var errEntries = errors.New("too many files and folders")
+
+// scan lists a bundle without following a link or opening a file. Of one with
+// too many entries it lists the first, and finds that.
 func scan(root *os.Root, limits Limits) (*tree, error) {
 	t := &tree{files: make(map[string]int64), folders: make(map[string]bool)}
-	if err := t.folder(root, ".", limits); err != nil {
+	err := t.folder(root, ".", limits)
+	switch {
+	case errors.Is(err, errEntries):
+		t.findings = append(t.findings, memory.Finding{
+			Level: memory.Refusal, Code: CodeEntries,
+			Message: fmt.Sprintf("has more than %d files and folders", limits.Entries),
+		})
+	case err != nil:
 		return nil, fmt.Errorf("list bundle: %w", err)
 	}
 	return t, nil
@@ -43,7 +55,7 @@ func (t *tree) folder(root *os.Root, dir string, limits Limits) error {
 	}
 	for _, e := range entries {
 		if len(t.files)+len(t.folders) >= limits.Entries {
-			return fmt.Errorf("more than %d files and folders", limits.Entries)
+			return errEntries
 		}
 		if err := t.entry(root, path.Join(dir, e.Name()), e, limits); err != nil {
 			return err
