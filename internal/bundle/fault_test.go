@@ -213,3 +213,49 @@ func TestReadBack(t *testing.T) {
 		})
 	}
 }
+
+// The order of DESIGN.md: every file is synced after its last write, the meta
+// comes after the payloads and SHA256SUMS last, every folder is synced, the owner
+// file goes, then the rename, then the sync of the root. A crash is only as
+// harmless as this order.
+func TestOrderOfWriting(t *testing.T) {
+	opts := options(t, t.TempDir())
+	var log []string
+	opts.FS = faulty.New(func(s faulty.Step) faulty.Fault {
+		rel, err := filepath.Rel(opts.Root, s.Path)
+		if err != nil {
+			t.Error(err)
+		}
+		if _, inner, ok := strings.Cut(filepath.ToSlash(rel), "/"); ok {
+			rel = inner
+		} else if strings.HasPrefix(rel, bundle.PartialPrefix) {
+			rel = "PARTIAL"
+		}
+		if what := string(s.Op) + " " + rel; len(log) == 0 || log[len(log)-1] != what {
+			log = append(log, what)
+		}
+		return faulty.Fault{}
+	})
+	if _, err := write(opts, sampleParts()[:2], nil); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"mkdir PARTIAL"}
+	file := func(name string) {
+		want = append(want, "create "+name, "write "+name, "fsync "+name, "close "+name)
+	}
+	file(".keepsake-owner.json")
+	for _, name := range []string{"kb", "mc", "graph", "concepts", "trajectories", "mailbox"} {
+		want = append(want, "mkdir "+name)
+	}
+	file(payload(memory.Graph))
+	file(payload(memory.Memories))
+	file(bundle.MetaFile)
+	file(bundle.SumsFile)
+	for _, name := range []string{"trajectories", "mc", "mailbox", "kb", "graph", "concepts", "PARTIAL"} {
+		want = append(want, "sync directory "+name)
+	}
+	want = append(want, "remove .keepsake-owner.json", "sync directory PARTIAL", "rename without replacing "+sampleName, "sync directory .")
+	if !slices.Equal(log, want) {
+		t.Errorf("steps are\n%s\nwant\n%s", strings.Join(log, "\n"), strings.Join(want, "\n"))
+	}
+}
