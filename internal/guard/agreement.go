@@ -65,11 +65,8 @@ func (a Agreement) names(t Target) bool {
 // identity is what a target is, to the device and inode.
 func (t Target) identity() string {
 	l, p := t.locator, t.place
-	id := digest(l.Kind, t.server, l.Tenant, l.Database, l.Collection, l.CollectionID, p.resolved)
-	if !p.exists {
-		return id
-	}
-	return digest(id, strconv.FormatUint(p.id.device, 10), strconv.FormatUint(p.id.inode, 10))
+	return digest(l.Kind, t.server, l.Tenant, l.Database, l.Collection, l.CollectionID, p.resolved,
+		strconv.FormatUint(p.id.device, 10), strconv.FormatUint(p.id.inode, 10))
 }
 
 // places are what a target is called. They outlive a restart of the machine, the

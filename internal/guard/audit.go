@@ -99,10 +99,7 @@ func endLine(f *os.File) error {
 // Write appends line and syncs it.
 func (a *AuditFile) Write(line []byte) (int, error) {
 	n, err := a.file.Write(line)
-	if err != nil {
-		return n, err
-	}
-	return n, a.file.Sync()
+	return n, errors.Join(err, a.file.Sync())
 }
 
 // Close closes the log.
