@@ -59,7 +59,7 @@ func (f Folder) Audit() string { return filepath.Join(f.dir, ".keepsake-audit.js
 
 // Target is the folder as the guard sees it.
 func (f Folder) Target(ctx context.Context) guard.Target {
-	return guard.NewTarget(ctx, f.locator(), nil)
+	return guard.DemoTarget(ctx, f.dir)
 }
 
 func (f Folder) locator() memory.Locator {

@@ -40,6 +40,12 @@ type Target struct {
 	err     error // why it could not be looked at
 }
 
+// DemoTarget looks at the folder of a demo, an absolute path: the one target that
+// is no store's.
+func DemoTarget(ctx context.Context, folder string) Target {
+	return NewTarget(ctx, memory.Locator{Kind: memory.KindFiles, Path: folder}, nil)
+}
+
 // NewTarget looks at the locator. Only a store's Survey calls it. The path of a
 // locator is absolute, or ":memory:" for SQLite. A collection needs a witness.
 // What could not be looked at is a Target too: one of class Unknown, that says why.
