@@ -25,10 +25,10 @@ func TestSuite(t *testing.T) {
 		rows        int
 		start       func(testing.TB) *chromatest.Server
 	}{
-		{"L2", "l2", 0, 2500, current},
-		{"Cosine", "cosine", 5e-7, 1200, current},
-		{"IP", "ip", 0, 600, current},
-		{"OldServer", "l2", 0, 1200, old},
+		{"L2", "l2", 0, 1500, current},
+		{"Cosine", "cosine", 5e-7, 600, current},
+		{"IP", "ip", 0, 300, current},
+		{"OldServer", "l2", 0, 600, old},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			suite(t, tt.start(t), tt.space, tt.tolerance, tt.rows)
