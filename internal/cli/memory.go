@@ -194,7 +194,7 @@ func (m *memoryAt) explainStores(err error) error {
 	switch {
 	case errors.Is(err, store.ErrUnreachable):
 		if m.misplaced() {
-			return fail(exitStore, err, "the MC collections are on KB's server: set topology: unified in keepsake.yaml, or NEO_CHROMA_UNIFIED=true")
+			return fail(exitStore, err, hintMisplaced)
 		}
 		return fail(exitStore, err, "is it running, and is this its address? keepsake config show prints where each value comes from")
 	case errors.Is(err, store.ErrAbsent):

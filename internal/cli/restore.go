@@ -92,11 +92,11 @@ func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
 		return err
 	}
 	if f.dryRun {
-		return a.endDryRun(plan)
+		return a.endDryRun(m, plan)
 	}
 	a.printFindings(plan.Findings())
 	if err := plan.Refusal(); err != nil {
-		return errors.Join(a.printRefused(plan), refused(err))
+		return errors.Join(a.printRefused(plan), m.refused(err))
 	}
 	if err := m.adopt(ctx, b); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (f *restoreFlags) check(name string) error {
 }
 
 // refused gives a preflight's refusal its exit code.
-func refused(err error) error {
+func (m *memoryAt) refused(err error) error {
 	var r *restore.RefusedError
 	if !errors.As(err, &r) {
 		return err
@@ -139,7 +139,11 @@ func refused(err error) error {
 		restore.GroundTopology: exitMismatch, restore.GroundDimension: exitMismatch,
 		restore.GroundMemory: exitNotEmpty,
 	}
-	return fail(codes[r.Ground], err, "")
+	hint := ""
+	if r.Ground == restore.GroundStore && m.misplaced() {
+		hint = hintMisplaced
+	}
+	return fail(codes[r.Ground], err, hint)
 }
 
 // printRefused gives --json its document when nothing was done.
@@ -150,7 +154,7 @@ func (a *app) printRefused(plan *restore.Plan) error {
 	return a.printJSON(plan)
 }
 
-func (a *app) endDryRun(plan *restore.Plan) error {
+func (a *app) endDryRun(m *memoryAt, plan *restore.Plan) error {
 	if a.flags.asJSON {
 		if err := a.printJSON(plan); err != nil {
 			return err
@@ -159,7 +163,7 @@ func (a *app) endDryRun(plan *restore.Plan) error {
 		return err
 	}
 	if err := plan.Refusal(); err != nil {
-		return refused(err)
+		return m.refused(err)
 	}
 	if plan.Incomplete() {
 		return end(exitIncomplete)

@@ -57,6 +57,9 @@ func (m *memoryAt) graph(s config.Store) (readWriter, error) {
 	return graph.New(graph.Config{Path: s.Path, Now: m.app.Now}), nil
 }
 
+// hintMisplaced is what the operator can do when misplaced reports true.
+const hintMisplaced = "the MC collections are on KB's server: set topology: unified in keepsake.yaml, or NEO_CHROMA_UNIFIED=true"
+
 // misplaced reports whether the collections of MC are on KB's server though the
 // topology says otherwise. It is only asked to explain an error.
 func (m *memoryAt) misplaced() bool {
