@@ -83,7 +83,7 @@ func (a *app) sweep(m *memoryAt) {
 func (a *app) endBackup(m *memoryAt, r *backup.Receipt, err error) error {
 	if err != nil {
 		a.printFindings(r.Findings)
-		return m.explainStores(err)
+		return ifInterrupted(m.explainStores(err), "nothing was published: the bundles are as they were")
 	}
 	if err := a.printBackup(r); err != nil {
 		return err

@@ -35,6 +35,10 @@ type InterruptedError struct{ Signal os.Signal }
 // Error names the signal.
 func (i InterruptedError) Error() string { return "interrupted (" + i.Signal.String() + ")" }
 
+// Is makes it a context.Canceled too, which it is wherever it is returned as the
+// cause of one.
+func (i InterruptedError) Is(target error) bool { return target == context.Canceled }
+
 // ExitCode is 143 for SIGTERM and 130 for the rest.
 func (i InterruptedError) ExitCode() int {
 	if i.Signal == syscall.SIGTERM {
@@ -56,6 +60,14 @@ func (f *failure) Unwrap() error { return f.err }
 
 func fail(code int, err error, hint string) error {
 	return &failure{code: code, err: err, hint: hint}
+}
+
+// ifInterrupted adds to the error of an interrupted run what it left.
+func ifInterrupted(err error, left string) error {
+	if errors.Is(err, context.Canceled) {
+		return fail(0, err, left)
+	}
+	return err
 }
 
 func usage(err error) error {

@@ -89,7 +89,7 @@ func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
 	}
 	plan, err := restore.Preflight(ctx, opts)
 	if err != nil {
-		return err
+		return ifInterrupted(err, "nothing was written")
 	}
 	if f.dryRun {
 		return a.endDryRun(m, plan)

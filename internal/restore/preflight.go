@@ -101,7 +101,7 @@ func (p *Plan) survey(ctx context.Context) error {
 		s := &p.sections[i]
 		live, err := s.target.Survey(ctx, s.Spec.Name)
 		if ctx.Err() != nil {
-			return fmt.Errorf("survey targets: %w", ctx.Err())
+			return fmt.Errorf("survey targets: %w", context.Cause(ctx))
 		}
 		if err != nil {
 			p.refuse(GroundStore, "target-unreachable", s.Spec.Name, err.Error(), "keepsake config show lists the targets")
