@@ -461,6 +461,23 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A line without an end is not read to its end.
+func TestEndlessLine(t *testing.T) {
+	b := &broken{t, sample(t)}
+	b.write("mailbox/sent-to-cull.jsonl", bytes.Repeat([]byte("x"), 1<<20))
+	o, err := bundle.Open(b.path, bundle.Limits{Line: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := o.Verify(context.Background(), bundle.Full, bundle.VerifyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := codes(report.Findings, memory.Refusal), "line-too-long mailbox/sent-to-cull.jsonl:1"; !slices.Contains(got, want) {
+		t.Errorf("refusals are %v, want %s", got, want)
+	}
+}
+
 // The limit of a line is what the format says, not what the buffer happens to be.
 func TestLongestLine(t *testing.T) {
 	if testing.Short() {

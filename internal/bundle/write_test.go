@@ -85,6 +85,37 @@ func TestWriterRefusesWhatTheReaderRefuses(t *testing.T) {
 	}
 }
 
+// Where nobody said which dimension a section has, its first vector does; one
+// without numbers says nothing.
+func TestDimensionIsTheFirstVectors(t *testing.T) {
+	spec := memory.SectionSpec{Name: memory.Memories, Kind: memory.Vectors}
+	row := func(id, embedding string) string { return `{"id":"` + id + `","embedding":` + embedding + `}` }
+	for _, c := range []struct {
+		name string
+		rows []string
+		bad  int64 // the row that is refused
+	}{
+		{"NoNumbers", []string{row("a", "[]")}, 1},
+		{"NoNumbersLater", []string{row("a", "[1]"), row("b", "[]")}, 2},
+		{"AfterASalvaged", []string{row("a", "null"), row("b", "[1,2]"), row("c", "[1]")}, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := write(options(t, t.TempDir()), []part{{spec, c.rows}}, nil)
+			var refused *bundle.WriteError
+			if !errors.As(err, &refused) || refused.Row != c.bad {
+				t.Errorf("error is %v, want a WriteError for row %d", err, c.bad)
+			}
+		})
+	}
+	path, err := write(options(t, t.TempDir()), []part{{spec, []string{row("a", "[1,2]"), row("b", "[3,4]")}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := open(t, path).Sections()[0].Dimension; got != 2 {
+		t.Errorf("dimension is %d, want 2", got)
+	}
+}
+
 // Only the writer can be given a row that is no line.
 func TestRowWithNewline(t *testing.T) {
 	parts := []part{{memory.SectionSpec{Name: memory.TrajectoryLog, Kind: memory.Lines}, []string{`{}`, "{\n}"}}}
@@ -137,7 +168,14 @@ func TestFailedSectionIsLeftOut(t *testing.T) {
 	if report.Refused() || !slices.Contains(codes(report.Findings, memory.Warning), "section-failed") {
 		t.Errorf("findings are %v", report.Findings)
 	}
-	if got := open(t, path).Meta().Integrity[1]; got.Status != bundle.Fail {
+	b := open(t, path)
+	if got := b.Sections(); len(got) != 1 || got[0].Name != memory.Graph {
+		t.Errorf("sections are %v, want the graph alone", got)
+	}
+	if _, err := drain(b, memory.Memories); !errors.Is(err, bundle.ErrNoSection) {
+		t.Errorf("reading what failed: %v, want ErrNoSection", err)
+	}
+	if got := b.Meta().Integrity[1]; got.Status != bundle.Fail {
 		t.Errorf("integrity of mc is %v, want fail", got)
 	}
 }
