@@ -214,7 +214,7 @@ func TestDemoReset(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t).allow()
-			req := guard.Request{Operation: guard.DemoReset, Target: at(memory.KindFiles, c.path)}
+			req := guard.Request{Operation: guard.DemoReset, Target: guard.DemoTarget(t.Context(), c.path)}
 			permit, err := b.ask(t, req)
 			if c.ground == nil {
 				wantAllowed(t, permit, err, c.class, req)
