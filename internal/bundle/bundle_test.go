@@ -92,7 +92,11 @@ func TestLayout(t *testing.T) {
 
 // An empty memory still has its six folders, and says that it is empty.
 func TestEmptyBundle(t *testing.T) {
-	path, err := write(options(t, t.TempDir()), nil, nil)
+	var parts []part
+	for _, p := range sampleParts()[:4] {
+		parts = append(parts, part{p.spec, nil})
+	}
+	path, err := write(options(t, t.TempDir()), parts, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

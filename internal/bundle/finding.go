@@ -45,6 +45,7 @@ const (
 	CodeDimension     = "dimension-differs"
 	CodeEmpty         = "empty"
 	CodeSalvaged      = "salvaged"
+	CodeSalvagedOther = "salvaged-differs"
 	CodeSectionFailed = "section-failed"
 	CodeWithheld      = "withheld"
 	CodeDegraded      = "degraded"

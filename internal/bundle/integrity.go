@@ -43,8 +43,9 @@ func (s *SectionMeta) short() bool {
 	return s.Failed != "" || s.Capture.Missing > 0 || len(s.Capture.Unreadable) > 0 || s.Rows < s.Capture.Held
 }
 
-// count returns what a bundle holds in the words of Neo.mjs.
-func count(sections []SectionMeta, files []FileMeta) Subsystems {
+// Count returns what a bundle holds in the words of Neo.mjs. Like Parity it follows
+// from sections and files alone.
+func Count(sections []SectionMeta, files []FileMeta) Subsystems {
 	var all Subsystems
 	for i := range sections {
 		s := &sections[i]

@@ -16,9 +16,9 @@ type payloadFile struct {
 
 // sectionFiles is a section and the files that hold its records.
 type sectionFiles struct {
-	spec    memory.SectionSpec
-	files   []payloadFile
-	notJSON Ranges // declared
+	spec     memory.SectionSpec
+	files    []payloadFile
+	declared *SectionMeta // nil without a keepsake block
 }
 
 // Sections returns the sections that the bundle holds, in the order of its meta,
@@ -51,7 +51,7 @@ func (b *Bundle) namedLayout() []sectionFiles {
 		if s.Failed != "" {
 			continue
 		}
-		section := sectionFiles{spec: s.spec(), notJSON: s.NotJSON}
+		section := sectionFiles{spec: s.spec(), declared: s}
 		for _, c := range []Compression{Plain, Zstd, Gzip, Brotli} {
 			if f := files[PayloadPath(s.Name, s.Kind, b.meta.Timestamp, c)]; f != nil {
 				section.files = append(section.files, payloadFile{f.Path, c, f})

@@ -77,9 +77,6 @@ func zeroSeal() string { return strings.Repeat("0", hex.EncodedLen(sha256.Size))
 // encode prints the meta with its seal.
 func (m *Meta) encode() ([]byte, error) {
 	m.Keepsake.Seal = zeroSeal()
-	if err := m.validate(); err != nil {
-		return nil, fmt.Errorf("check meta: %w", err)
-	}
 	compact, err := marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("marshal meta: %w", err)
@@ -122,7 +119,10 @@ func (m *Meta) validate() error {
 	if err != nil {
 		return err
 	}
-	return m.validateSections(files)
+	if err := m.validateSections(files); err != nil {
+		return err
+	}
+	return m.agree()
 }
 
 // validateFiles returns the records files by path.

@@ -179,7 +179,7 @@ func TestTopologyForms(t *testing.T) {
 
 // Unified says so in all three forms, so that every reader of Neo.mjs finds its own.
 func TestUnifiedIsWrittenInEveryForm(t *testing.T) {
-	path, err := write(options(t, t.TempDir()), nil, func(m *bundle.Meta) {
+	path, err := write(options(t, t.TempDir()), sampleParts()[:1], func(m *bundle.Meta) {
 		m.Topology = &memory.Topology{Unified: true, KB: m.Topology.KB, MC: m.Topology.KB}
 	})
 	if err != nil {
@@ -259,6 +259,7 @@ func TestKeepsakeBlockRefusals(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.do(m)
+			m.Subsystems, m.Integrity = bundle.Count(m.Keepsake.Sections, m.Keepsake.Files), bundle.Parity(m.Keepsake.Sections)
 			data, err := json.Marshal(m)
 			if err != nil {
 				t.Fatal(err)
@@ -407,7 +408,7 @@ func FuzzMeta(f *testing.F) {
 }
 
 func TestCompletedAtIsUTC(t *testing.T) {
-	path, err := write(options(t, t.TempDir()), nil, func(m *bundle.Meta) {
+	path, err := write(options(t, t.TempDir()), sampleParts()[:1], func(m *bundle.Meta) {
 		m.CompletedAt = time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.FixedZone("", 3600))
 	})
 	if err != nil {

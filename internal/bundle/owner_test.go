@@ -71,7 +71,7 @@ func TestWorkingPartialStays(t *testing.T) {
 			t.Errorf("removed %v, %v", got, err)
 		}
 	}
-	if _, err := w.Publish(context.Background(), sampleMeta(nil)); err != nil {
+	if _, err := w.Publish(context.Background(), metaOf(t, w, sampleParts()[0])); err != nil {
 		t.Error(err)
 	}
 }

@@ -72,25 +72,14 @@ func (w *Writer) complete(m *Meta) error {
 	for _, s := range w.sections {
 		k.Files = append(k.Files, s.File)
 		said := k.section(s.Spec.Name)
-		if said == nil || said.Rows != s.Rows || said.Failed != "" {
+		if said == nil || !said.describes(s) {
 			return fmt.Errorf("meta does not describe section %s as it was written", s.Spec.Name)
 		}
 	}
-	m.Subsystems = count(k.Sections, k.Files)
+	m.Subsystems = Count(k.Sections, k.Files)
 	m.Integrity = Parity(k.Sections)
-	return k.honest()
-}
-
-// honest refuses to call a bundle complete that isn't.
-func (k *Keepsake) honest() error {
-	if k.Status != Complete {
-		return nil
-	}
-	for i := range k.Sections {
-		s := &k.Sections[i]
-		if s.short() || s.Capture.Salvaged > 0 {
-			return fmt.Errorf("section %s lacks rows or vectors; the bundle cannot be complete", s.Name)
-		}
+	if err := m.validate(); err != nil {
+		return fmt.Errorf("check meta: %w", err)
 	}
 	return nil
 }

@@ -81,6 +81,7 @@ func (b *broken) forge(edit func(*bundle.Keepsake)) {
 	if edit != nil {
 		edit(k)
 	}
+	meta.Subsystems, meta.Integrity = bundle.Count(k.Sections, k.Files), bundle.Parity(k.Sections)
 	b.reseal(meta)
 }
 
@@ -202,7 +203,7 @@ func TestRefusals(t *testing.T) {
 			"records-differ " + memories, "rows-differ " + memories,
 		}},
 		{"RowsNotDeclared", func(b *broken) {
-			b.forge(func(k *bundle.Keepsake) { k.Sections[1].Rows = 19; k.Files[1].Rows = 19 })
+			b.forge(func(k *bundle.Keepsake) { k.Sections[1].Rows, k.Sections[1].Capture.Held, k.Files[1].Rows = 19, 19, 19 })
 		}, []string{"rows-differ " + memories}},
 		{"ZeroRowsWhereDeclared", func(b *broken) { b.write(kb, nil); b.forge(nil) }, []string{"records-differ " + kb, "rows-differ " + kb}},
 		{"RecordsDigestWrong", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Files[1].Records = zeros }) }, []string{"records-differ " + memories}},

@@ -131,6 +131,20 @@ func sampleMeta(sections []bundle.SectionMeta) *bundle.Meta {
 	}
 }
 
+// metaOf writes the parts, and describes them.
+func metaOf(tb testing.TB, w *bundle.Writer, parts ...part) *bundle.Meta {
+	tb.Helper()
+	var sections []bundle.SectionMeta
+	for _, p := range parts {
+		s, err := w.Write(context.Background(), p.spec, records(p.rows))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		sections = append(sections, s.Meta(capture(len(p.rows))))
+	}
+	return sampleMeta(sections)
+}
+
 // write writes the parts as one bundle, and returns what came of each step.
 func write(opts bundle.Options, parts []part, adapt func(*bundle.Meta)) (path string, err error) {
 	ctx := context.Background()

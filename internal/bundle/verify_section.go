@@ -3,6 +3,7 @@ package bundle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -16,6 +17,7 @@ type sectionVerifier struct {
 	report  *SectionReport
 	checker *checker
 	notJSON Ranges
+	broken  bool // a file is missing, or could not be read to its end
 }
 
 func (s *sectionVerifier) run(ctx context.Context) error {
@@ -24,7 +26,8 @@ func (s *sectionVerifier) run(ctx context.Context) error {
 	s.checker = newChecker(spec.Name, spec.Kind, spec.Dimension)
 	for _, f := range s.section.files {
 		if _, there := s.tree.files[f.path]; !there {
-			continue // reported among the names
+			s.broken = true // reported among the names
+			continue
 		}
 		s.report.Files = append(s.report.Files, f.path)
 		if err := s.file(ctx, f); err != nil {
@@ -126,7 +129,7 @@ func (s *sectionVerifier) row(f payloadFile, n int64, line []byte) {
 		s.findings.refuseRow(CodeRow, f.path, n, err)
 	case f.meta != nil:
 		s.notJSON = s.notJSON.add(n)
-		if !s.section.notJSON.has(n) {
+		if !s.section.declared.NotJSON.has(n) {
 			s.findings.refuseRow(CodeNotJSON, f.path, n, err)
 		}
 	case isBlank(line): // a copy of a file that somebody edited
@@ -148,6 +151,7 @@ func (r Ranges) has(line int64) bool {
 
 // unreadable reports why a file could not be read on.
 func (s *sectionVerifier) unreadable(f payloadFile, line int64, err error) {
+	s.broken = true
 	code := CodeReadFailed
 	switch {
 	case errors.Is(err, errLineTooLong):
@@ -184,27 +188,41 @@ func (s *sectionVerifier) compareFile(f payloadFile, p *payload, rows int64, who
 
 // conclude looks at the section as a whole.
 func (s *sectionVerifier) conclude(ctx context.Context) error {
-	spec := &s.section.spec
-	name := string(spec.Name)
-	if s.bundle.block() != nil && spec.Dimension == 0 && s.checker.dimension != 0 {
-		s.findings.refuse(CodeDimension, "", 0, "%s: embeddings have %d numbers, the meta says that there are none", name, s.checker.dimension)
-	}
+	name := s.section.spec.Name
 	if n := s.checker.salvaged; n > 0 {
 		s.findings.add(memory.Finding{
-			Level: memory.Warning, Code: CodeSalvaged, Section: spec.Name,
+			Level: memory.Warning, Code: CodeSalvaged, Section: name,
 			Message: plural(n, "row has", "rows have") + " no vector, and can't be put into Chroma",
 		})
 	}
 	if n := s.notJSON.Count(); n > 0 {
 		s.findings.add(memory.Finding{
-			Level: memory.Warning, Code: CodeNotJSON, Section: spec.Name,
+			Level: memory.Warning, Code: CodeNotJSON, Section: name,
 			Message: plural(n, "line is", "lines are") + " no JSON object, as when the bundle was made",
 		})
+	}
+	if declared := s.section.declared; declared != nil && !s.broken {
+		s.compareSection(declared)
 	}
 	if suspects := s.checker.ids.suspects(); suspects != nil {
 		return s.duplicates(ctx, suspects)
 	}
 	return nil
+}
+
+// compareSection holds what the rows are together against the meta.
+func (s *sectionVerifier) compareSection(declared *SectionMeta) {
+	refuse := func(code, format string, args ...any) {
+		s.findings.add(memory.Finding{
+			Level: memory.Refusal, Code: code, Section: declared.Name, Message: fmt.Sprintf(format, args...),
+		})
+	}
+	if declared.Dimension == 0 && s.checker.dimension != 0 {
+		refuse(CodeDimension, "embeddings have %d numbers, the meta says that there are none", s.checker.dimension)
+	}
+	if got, want := s.checker.salvaged, declared.Capture.Salvaged; got != want {
+		refuse(CodeSalvagedOther, "%s no vector, the meta says %d", plural(got, "row has", "rows have"), want)
+	}
 }
 
 // duplicates reads the section once more, to say which ids come twice.

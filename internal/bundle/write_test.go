@@ -201,7 +201,7 @@ func TestCancelled(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || n != 50 {
 		t.Errorf("error is %v after %d rows, want Canceled at the 50th", err, n)
 	}
-	if _, err := w.Publish(ctx, sampleMeta(nil)); !errors.Is(err, context.Canceled) {
+	if _, err := w.Publish(ctx, metaOf(t, w, sampleParts()[0])); !errors.Is(err, context.Canceled) {
 		t.Errorf("Publish: %v, want Canceled", err)
 	}
 	for range 2 {
@@ -228,6 +228,10 @@ func TestWriterMisuse(t *testing.T) {
 		name string
 		do   func(*testing.T, *bundle.Writer) error
 	}{
+		{"Nothing", func(_ *testing.T, w *bundle.Writer) error {
+			_, err := w.Publish(ctx, sampleMeta(nil))
+			return err
+		}},
 		{"SectionTwice", func(t *testing.T, w *bundle.Writer) error {
 			if _, err := w.Write(ctx, graph.spec, records(graph.rows)); err != nil {
 				t.Fatal(err)
@@ -258,14 +262,14 @@ func TestWriterMisuse(t *testing.T) {
 			_, err := w.Write(ctx, memory.SectionSpec{Name: "kb/a\nb", Kind: memory.Lines}, records(nil))
 			return err
 		}},
-		{"NoMemory", func(_ *testing.T, w *bundle.Writer) error {
-			meta := sampleMeta(nil)
+		{"NoMemory", func(t *testing.T, w *bundle.Writer) error {
+			meta := metaOf(t, w, graph)
 			meta.Keepsake.MemoryID = ""
 			_, err := w.Publish(ctx, meta)
 			return err
 		}},
-		{"UnknownReason", func(_ *testing.T, w *bundle.Writer) error {
-			meta := sampleMeta(nil)
+		{"UnknownReason", func(t *testing.T, w *bundle.Writer) error {
+			meta := metaOf(t, w, graph)
 			meta.Keepsake.Reason = "because"
 			_, err := w.Publish(ctx, meta)
 			return err
@@ -330,7 +334,7 @@ func TestNameTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := state(t, path)
-	if _, err := late.Publish(ctx, sampleMeta(nil)); !errors.Is(err, bundle.ErrExists) {
+	if _, err := late.Publish(ctx, metaOf(t, late, sampleParts()[0])); !errors.Is(err, bundle.ErrExists) {
 		t.Errorf("Publish: %v, want ErrExists", err)
 	}
 	if err := late.Abort(); err != nil {

@@ -1,0 +1,191 @@
+package bundle_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+)
+
+// contradict edits the whole meta after all of it was made to agree, and seals it.
+func (b *broken) contradict(edit func(*bundle.Meta)) {
+	b.t.Helper()
+	meta, err := bundle.ParseMeta(b.read(bundle.MetaFile))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	edit(meta)
+	b.reseal(meta)
+}
+
+// section edits the description of one section, and makes the rest agree.
+func (b *broken) section(name memory.Section, edit func(*bundle.SectionMeta)) {
+	b.t.Helper()
+	b.forge(func(k *bundle.Keepsake) { edit(&k.Sections[indexOf(k, name)]) })
+}
+
+func indexOf(k *bundle.Keepsake, name memory.Section) int {
+	return slices.IndexFunc(k.Sections, func(s bundle.SectionMeta) bool { return s.Name == name })
+}
+
+// rewrite puts rows in the place of a section's, and makes everything agree with
+// them: what a Writer would have made of them, had it not judged them.
+func (b *broken) rewrite(section memory.Section, rows ...string) {
+	b.t.Helper()
+	b.write(payload(section), []byte(strings.Join(append(rows, ""), "\n")))
+	n := int64(len(rows))
+	b.forge(func(k *bundle.Keepsake) {
+		i := indexOf(k, section)
+		s := &k.Sections[i]
+		s.Rows, s.Capture.Before, s.Capture.After, s.Capture.Held = n, n, n, n
+		k.Files[i].Rows, k.Files[i].Records = n, recordsDigest(b.t, s.Kind, rows)
+	})
+}
+
+func recordsDigest(t *testing.T, kind memory.Kind, rows []string) string {
+	t.Helper()
+	var all []string
+	var scanner record.Scanner
+	for _, row := range rows {
+		digest := scanner.LineDigest([]byte(row))
+		if kind == memory.Vectors {
+			v, err := scanner.Vector([]byte(row))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digest, err = scanner.VectorDigest([]byte(row), v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, string(digest[:]))
+	}
+	slices.Sort(all)
+	sum := sha256.Sum256([]byte(strings.Join(all, "")))
+	return hex.EncodeToString(sum[:])
+}
+
+// drop takes a section's file away, and its line in the list of files.
+func (b *broken) drop(k *bundle.Keepsake, section memory.Section) {
+	b.t.Helper()
+	b.remove(payload(section))
+	k.Files = slices.DeleteFunc(k.Files, func(f bundle.FileMeta) bool { return f.Path == payload(section) })
+}
+
+// sealText seals a meta that is no Meta: keys may come twice.
+func (b *broken) sealText(text string) {
+	b.t.Helper()
+	meta := open(b.t, b.path).Meta()
+	data := []byte(strings.Replace(text, meta.Keepsake.Seal, strings.Repeat("0", 64), 1))
+	copy(data[bytes.Index(data, []byte(strings.Repeat("0", 64))):], hash(data))
+	b.write(bundle.MetaFile, data)
+	lines := strings.SplitAfter(string(b.read(bundle.SumsFile)), "\n")
+	for i, line := range lines {
+		if strings.HasSuffix(line, bundle.MetaFile+"\n") {
+			lines[i] = hash(data) + "  " + bundle.MetaFile + "\n"
+		}
+	}
+	b.write(bundle.SumsFile, []byte(strings.Join(lines, "")))
+}
+
+// atTheEnd puts text before the last brace of the meta.
+func (b *broken) atTheEnd(text string) {
+	b.t.Helper()
+	data := string(b.read(bundle.MetaFile))
+	b.sealText(strings.TrimSuffix(strings.TrimSpace(data), "}") + text + "}")
+}
+
+// A meta that was sealed with something wrong in it: hashes, sizes and seal are
+// right, and yet it contradicts itself, or what lies there.
+func TestContradictions(t *testing.T) {
+	const meta = "meta-unreadable"
+	memories := payload(memory.Memories)
+	good := sample(t)
+	for _, c := range []struct {
+		name      string
+		do        func(*broken)
+		code, why string
+	}{
+		{"Complete/SectionFailed", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) {
+				b.drop(k, memory.Memories)
+				k.Sections[1] = bundle.SectionMeta{Name: memory.Memories, Kind: memory.Vectors, Failed: "the server went away"}
+			})
+		}, meta, "section mc/memory lacks rows"},
+		{"Complete/RowsMissing", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Missing = 7 })
+		}, meta, "section mc/memory lacks rows"},
+		{"Complete/RowsUnreadable", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Unreadable = []string{"x"} })
+		}, meta, "section mc/memory lacks rows"},
+		{"Complete/FewerThanHeld", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Held = 21 })
+		}, meta, "section mc/memory lacks rows"},
+		{"Complete/Salvaged", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Salvaged = 1 })
+		}, meta, "section mc/memory lacks rows or vectors"},
+		{"SalvagedInTheFileAlone", func(b *broken) {
+			b.rewrite(memory.Memories, `{"id":"a","embedding":null,"metadata":null,"document":null}`)
+		}, "salvaged-differs", "1 row has no vector, the meta says 0"},
+		{"SalvagedInTheMetaAlone", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) { k.Status, k.Sections[1].Capture.Salvaged = bundle.Degraded, 3 })
+		}, "salvaged-differs", "0 rows have no vector, the meta says 3"},
+
+		// The incident of a month of bundles: the meta says thousands, the file is empty.
+		{"IncidentA/Subsystems", func(b *broken) {
+			b.rewrite(memory.Memories)
+			b.contradict(func(m *bundle.Meta) { m.Subsystems.MC.Memories.Exported = 18835 })
+		}, meta, "subsystems do not count"},
+		{"Subsystems/Absent", func(b *broken) {
+			b.contradict(func(m *bundle.Meta) { m.Subsystems.KB = nil })
+		}, meta, "subsystems do not count"},
+		{"Subsystems/Copied", func(b *broken) {
+			b.contradict(func(m *bundle.Meta) { *m.Subsystems.Concepts.Copied = 3 })
+		}, meta, "subsystems do not count"},
+		{"Integrity/Fail", func(b *broken) {
+			b.contradict(func(m *bundle.Meta) { m.Integrity[0].Status = bundle.Fail })
+		}, meta, "integrity does not follow"},
+		{"Integrity/Count", func(b *broken) {
+			b.contradict(func(m *bundle.Meta) { m.Integrity[1].SourceCount++ })
+		}, meta, "integrity does not follow"},
+		{"Integrity/Absent", func(b *broken) {
+			b.contradict(func(m *bundle.Meta) { m.Integrity = m.Integrity[:2] })
+		}, meta, "integrity does not follow"},
+
+		{"Nothing", func(b *broken) {
+			for _, p := range sampleParts() {
+				b.remove(payload(p.spec.Name))
+			}
+			b.forge(func(k *bundle.Keepsake) { k.Sections, k.Files = nil, nil })
+		}, meta, "names no section"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := &broken{t, copyOf(t, good)}
+			c.do(b)
+			before := state(t, b.path)
+			report := verify(t, b.path, bundle.Full)
+			if !slices.ContainsFunc(report.Findings, func(f memory.Finding) bool {
+				return f.Level == memory.Refusal && f.Code == c.code && strings.Contains(f.Message, c.why)
+			}) {
+				t.Errorf("refusals are %v, want %s that says %q\nfindings %v", codes(report.Findings, memory.Refusal), c.code, c.why, report.Findings)
+			}
+			catalog, err := bundle.List(filepath.Dir(b.path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fault := catalog.Bundles[0].Fault(); c.code == meta && fault == "" {
+				t.Error("the catalog calls it good")
+			}
+			if got := state(t, b.path); got != before {
+				t.Error("looking at the bundle changed it")
+			}
+		})
+	}
+	_ = memories
+}
