@@ -63,8 +63,10 @@ func TestAC_B3(t *testing.T) {
 		{"ZeroRowsOfNeo", neo(cut(memory.Memories, 0)), "section mc/memory: the meta says 40 rows, the bundle holds 0"},
 		{"ZeroKBOfNeo", neo(cut(memory.KnowledgeBase, 0)), "section kb/knowledge-base: the meta says 60 rows, the bundle holds 0"},
 		{"ZeroGraphOfNeo", neo(cut(memory.Graph, 0)), "graph: the meta says 50 rows, the bundle holds 0"},
-		{"ZeroRowsOfOlder", func(t *testing.T, dir string) { asOlder(t, dir); cut(memory.KnowledgeBase, 0)(t, dir) },
-			"kb: has no rows, and nothing says that it had none"},
+		{
+			"ZeroRowsOfOlder", func(t *testing.T, dir string) { asOlder(t, dir); cut(memory.KnowledgeBase, 0)(t, dir) },
+			"kb: has no rows, and nothing says that it had none",
+		},
 		{"MetaCut", meta(`{"bundleVersion":1,`), "bundle-meta.json: "},
 		{"MetaEmpty", meta(""), "bundle-meta.json: "},
 		{"MetaNoObject", meta("[]"), "bundle-meta.json: "},

@@ -45,7 +45,7 @@ func TestDryRunEndsAsTheRun(t *testing.T) {
 		{"OtherDistance", 5, func() { a.makes(memory.Memories, "cosine", 0) }, []string{bundle}},
 		{"OtherMemory", 6, func() { a.adopts("7c9a2c6e-0b52-4a53-8f0e-1f4f8bb3a001") }, []string{bundle}},
 		{"Replace", 7, nil, []string{bundle, "--mode", "replace"}},
-		{"Unreachable", 8, func() { a.env["KEEPSAKE_KB_CHROMA"] = "chroma:" + closedPort(t) }, []string{bundle}},
+		{"Unreachable", 8, func() { a.env["KEEPSAKE_KB_CHROMA"] = "chroma:" + closedPort(t) }, []string{bundle, "--only", "kb"}},
 		{"RowWithoutVector", 9, nil, []string{salvaged}},
 		{"PayloadThatNobodyTakes", 9, nil, []string{unknown}},
 		{"NoSuchBundle", 10, nil, []string{"backup-2026-01-01T00-00-00.000Z"}},
@@ -82,11 +82,11 @@ func TestDryRunOfABackup(t *testing.T) {
 		says(t, r.stdout, "A backup now would hold:", "mc/memory", "40")
 	})
 	down := func() { a.env["KEEPSAKE_KB_CHROMA"] = "chroma:" + closedPort(t) }
-	a.sub("Unreachable", func(t *testing.T) {
+	a.sub("Unreachable", func(*testing.T) {
 		down()
 		a.refuses(8, "backup", "--dry-run")
 	})
-	a.sub("Degraded", func(t *testing.T) {
+	a.sub("Degraded", func(*testing.T) {
 		down()
 		a.refuses(3, "backup", "--dry-run", "--allow-degraded")
 	})

@@ -117,8 +117,10 @@ func TestIncidentI_DownIsNotEmpty(t *testing.T) {
 	}{
 		"ServerDown": {func(t *testing.T) { a.env["KEEPSAKE_KB_CHROMA"] = "chroma:" + closedPort(t) }, "store cannot be reached"},
 		"NoDatabase": {func(*testing.T) { a.env["KEEPSAKE_KB_CHROMA"] += "-gone" }, "there is no database"},
-		"NoCollection": {func(*testing.T) { a.env["NEO_MEMORY_COLLECTION_NAME"] = "renamed" },
-			"has no mc/memory: section does not exist"},
+		"NoCollection": {
+			func(*testing.T) { a.env["NEO_MEMORY_COLLECTION_NAME"] = "renamed" },
+			"has no mc/memory: section does not exist",
+		},
 		"GraphNoDatabase": {func(*testing.T) { a.write(graph, strings.Repeat("no database ", 100)) }, "memory-core-graph.sqlite: store cannot be reached"},
 		"GraphGone":       {func(t *testing.T) { remove(t, graph) }, "graph has no graph/graph: section does not exist"},
 	} {
@@ -253,8 +255,10 @@ func TestIncidentN_NoProviderIsAsked(t *testing.T) {
 		a.t.Helper()
 		a.mc.Call(t, http.MethodPost, chromatest.Collections(a.mc.database), map[string]any{
 			"name": collectionNames()[memory.Memories],
-			"configuration": map[string]any{"embedding_function": map[string]any{"type": "known", "name": "ollama",
-				"config": map[string]any{"url": provider.URL, "model_name": model, "timeout": 1}}},
+			"configuration": map[string]any{"embedding_function": map[string]any{
+				"type": "known", "name": "ollama",
+				"config": map[string]any{"url": provider.URL, "model_name": model, "timeout": 1},
+			}},
 		}, nil)
 	}
 	embeds("before")
@@ -334,7 +338,10 @@ func TestIncidentR_EveryRowRejected(t *testing.T) {
 			expect(t, out, false, "complete")
 			expect(t, section(t, out, memory.Memories), 40.0, tt.field)
 			journal := readFile(t, filepath.Join(out["dir"].(string), "records.jsonl"))
-			for row := range sample.Records(memory.Memories, 40, dimension, 1) {
+			for row, err := range sample.Records(memory.Memories, 40, dimension, 1) {
+				if err != nil {
+					t.Fatal(err)
+				}
 				id, _, _ := strings.Cut(strings.TrimPrefix(string(row), `{"id":`), ",")
 				says(t, journal, fmt.Sprintf(`"id":%s,"outcome":%q`, id, tt.field))
 			}
@@ -357,8 +364,10 @@ func TestIncidentT_NothingButWhatWasNamed(t *testing.T) {
 	a.sql(`DELETE FROM Nodes WHERE id = 'in-the-newer-bundle'`)
 	stray := lines(t, payload(t, old, memory.Memories))[0]
 	stray = regexp.MustCompile(`"id":"[^"]*"`).ReplaceAllString(stray, `"id":"stray"`) + "\n"
-	for _, path := range []string{a.data("backups", "memory-backup-stray.jsonl"), a.data("stray.jsonl"),
-		filepath.Join(a.home, "dist", "memory-backups", "memory-backup-stray.jsonl")} {
+	for _, path := range []string{
+		a.data("backups", "memory-backup-stray.jsonl"), a.data("stray.jsonl"),
+		filepath.Join(a.home, "dist", "memory-backups", "memory-backup-stray.jsonl"),
+	} {
 		a.write(path, stray)
 	}
 	want := a.digests()

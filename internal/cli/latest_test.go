@@ -68,7 +68,7 @@ func TestLatestWalksPast(t *testing.T) {
 // writable lets a test change a bundle where it is.
 func writable(t *testing.T, bundle string) {
 	t.Helper()
-	err := filepath.WalkDir(bundle, func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(bundle, func(path string, _ os.DirEntry, err error) error {
 		if err == nil {
 			err = os.Chmod(path, 0o755)
 		}
