@@ -6,66 +6,54 @@ import (
 	"io"
 )
 
-// lineReader cuts a stream into lines without copying them.
+// lineReader cuts blocks into lines. A line that lies in one block is not
+// copied.
 type lineReader struct {
-	r          io.Reader
-	max        int64 // bytes of the longest line
-	buf        []byte
-	start, end int   // what of buf is still to be read
-	content    int64 // bytes read
-	torn       bool  // the last line had no newline
-	err        error // what ended r
+	next  func() ([]byte, error) // the next block, valid until the next call
+	max   int64                  // bytes of the longest line
+	block []byte                 // what is left of it
+	carry []byte                 // the beginning of a line, from earlier blocks
+	torn  bool                   // the last line had no newline
+	err   error                  // what ended the blocks
 }
 
-// next returns the next line, valid until the next call; io.EOF after the last.
-// A last line without its newline is a line, and torn is then true.
-func (l *lineReader) next() ([]byte, error) {
-	looked := l.start
-	for {
-		if i := bytes.IndexByte(l.buf[looked:l.end], '\n'); i >= 0 {
-			line := l.buf[l.start : looked+i]
-			l.start = looked + i + 1
-			if int64(len(line)) > l.max {
-				return nil, errLineTooLong
-			}
-			return line, nil
-		}
-		if l.err != nil {
-			return l.last()
-		}
-		if int64(l.end-l.start) > l.max {
-			return nil, errLineTooLong
-		}
-		l.makeRoom()
-		looked = l.end
-		var n int
-		n, l.err = l.r.Read(l.buf[l.end:])
-		l.end += n
-		l.content += int64(n)
+// line returns the next line, valid until the next call; io.EOF after the last.
+// A last line without its newline is a line, and torn is then true. After
+// another error there is no next line.
+func (l *lineReader) line() ([]byte, error) {
+	if i := bytes.IndexByte(l.block, '\n'); i >= 0 {
+		line := l.block[:i]
+		l.block = l.block[i+1:]
+		return l.bounded(line)
 	}
-}
-
-func (l *lineReader) last() ([]byte, error) {
-	line := l.buf[l.start:l.end]
-	l.start = l.end
-	if !errors.Is(l.err, io.EOF) || len(line) == 0 {
+	l.carry = append(l.carry[:0], l.block...)
+	for l.err == nil {
+		if l.block, l.err = l.next(); l.err != nil {
+			break
+		}
+		if i := bytes.IndexByte(l.block, '\n'); i >= 0 {
+			l.carry = append(l.carry, l.block[:i]...)
+			l.block = l.block[i+1:]
+			return l.bounded(l.carry)
+		}
+		l.carry = append(l.carry, l.block...)
+		if _, err := l.bounded(l.carry); err != nil {
+			return nil, err
+		}
+	}
+	l.block = nil
+	if !errors.Is(l.err, io.EOF) || len(l.carry) == 0 {
 		return nil, l.err
 	}
 	l.torn = true
-	return line, nil
+	return l.bounded(l.carry)
 }
 
-// makeRoom moves the unread bytes to the front, and doubles a full buffer.
-func (l *lineReader) makeRoom() {
-	if l.start > 0 {
-		l.end = copy(l.buf, l.buf[l.start:l.end])
-		l.start = 0
+func (l *lineReader) bounded(line []byte) ([]byte, error) {
+	if int64(len(line)) > l.max {
+		return nil, errLineTooLong
 	}
-	if l.end == len(l.buf) {
-		bigger := make([]byte, max(2*len(l.buf), 4096))
-		copy(bigger, l.buf)
-		l.buf = bigger
-	}
+	return line, nil
 }
 
 // isBlank reports whether there is nothing but whitespace in a line.

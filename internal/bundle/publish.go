@@ -135,7 +135,7 @@ func (w *Writer) compareNames(t *tree) error {
 // readBack compares one file.
 func readBack(ctx context.Context, root *os.Root, want FileMeta) error {
 	_, c, _ := splitCompression(want.Path)
-	p, err := openCount(root, want.Path, c, Limits{}.orDefaults())
+	p, err := openPayload(root, want.Path, c, Limits{}.orDefaults(), false)
 	if err != nil {
 		return err
 	}

@@ -90,13 +90,13 @@ type rowReader struct {
 
 // file yields the rows of one file; more is false when nobody wants any.
 func (r *rowReader) file(ctx context.Context, f payloadFile) (more bool, err error) {
-	p, err := openPayload(r.root, f.path, f.compression, r.bundle.limits)
+	p, err := openPayload(r.root, f.path, f.compression, r.bundle.limits, true)
 	if err != nil {
 		return false, err
 	}
 	defer p.close()
 	for n := int64(1); ; n++ {
-		line, err := p.next()
+		line, err := p.line()
 		if errors.Is(err, io.EOF) {
 			break
 		}

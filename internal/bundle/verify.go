@@ -270,7 +270,7 @@ func (v *verifier) opaque(ctx context.Context, f *FileMeta) error {
 	if _, there := v.tree.files[f.Path]; !there {
 		return nil
 	}
-	p, err := openPayload(v.root, f.Path, Plain, v.bundle.limits)
+	p, err := openPayload(v.root, f.Path, Plain, v.bundle.limits, false)
 	if err == nil {
 		defer p.close()
 		err = p.drain(ctx)

@@ -44,11 +44,7 @@ func (s *sectionVerifier) run(ctx context.Context) error {
 
 // file reads one payload to its end.
 func (s *sectionVerifier) file(ctx context.Context, f payloadFile) error {
-	open := openPayload
-	if s.level == Quick {
-		open = openCount
-	}
-	p, err := open(s.root, f.path, f.compression, s.bundle.limits)
+	p, err := openPayload(s.root, f.path, f.compression, s.bundle.limits, s.level == Full)
 	if err != nil {
 		s.unreadable(f, 0, err)
 		return nil
@@ -91,7 +87,7 @@ func (s *sectionVerifier) lines(ctx context.Context, p *payload, f payloadFile) 
 		return s.count(ctx, p, f)
 	}
 	for {
-		line, err := p.next()
+		line, err := p.line()
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
@@ -248,13 +244,13 @@ func (s *sectionVerifier) duplicates(ctx context.Context, suspects map[uint64]bo
 
 // eachLine calls do for each line of a payload, counted from 1.
 func eachLine(ctx context.Context, root *os.Root, f payloadFile, limits Limits, do func(n int64, line []byte) error) error {
-	p, err := openPayload(root, f.path, f.compression, limits)
+	p, err := openPayload(root, f.path, f.compression, limits, true)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	for n := int64(1); ; n++ {
-		line, err := p.next()
+		line, err := p.line()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
