@@ -190,10 +190,18 @@ func (k *Keepsake) section(name memory.Section) *SectionMeta {
 	return nil
 }
 
-// spec returns the section as a store would describe it.
+// spec returns the section as a store would describe it, without what stands in
+// for secrets.
 func (s *SectionMeta) spec() memory.SectionSpec {
-	return memory.SectionSpec{
+	spec := memory.SectionSpec{
 		Name: s.Name, Kind: s.Kind, Dimension: s.Dimension, Distance: s.Distance,
 		Rows: s.Rows, Collection: s.Collection, Locator: s.Locator,
 	}
+	if len(s.Withheld) > 0 {
+		// JSON that a meta was parsed from can be read again.
+		if clean, err := withoutWithheld(s.Collection); err == nil {
+			spec.Collection = clean
+		}
+	}
+	return spec
 }

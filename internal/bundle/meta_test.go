@@ -346,6 +346,16 @@ func TestSecretsAreWithheld(t *testing.T) {
 	if got := codes(verify(t, path, bundle.Full).Findings, memory.Warning); !slices.Contains(got, "withheld") {
 		t.Errorf("verify does not say so: %v", got)
 	}
+	// A collection that is made anew must not get the placeholder for a key.
+	c := open(t, path).Sections()[0].Collection
+	for _, part := range []struct{ got, want string }{
+		{string(c.Metadata), `{"note":"see https://host/p?q=a@b and http://c","max_tokens":1.50,"tokenizer":"t","Password":"","ok":true,"url":"https://host/a@b"}`},
+		{string(c.Configuration), `{"embedding_function":{"config":{"list":[{},{}],"token":null}}}`},
+	} {
+		if part.got != part.want {
+			t.Errorf("section has\n%s\nwant\n%s", part.got, part.want)
+		}
+	}
 	// What was withheld once is nothing to withhold again.
 	again := s
 	path, err = write(options(t, t.TempDir()), []part{{memory.SectionSpec{Name: memory.Memories, Kind: memory.Vectors, Collection: again.Collection}, vectorRows("m", 1)}}, nil)

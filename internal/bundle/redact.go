@@ -18,6 +18,18 @@ const withheldValue = "[withheld]"
 // redactCollection returns c without secrets, and the paths of what was taken
 // out. c itself stays as it is; without secrets its bytes are handed on.
 func redactCollection(c *memory.Collection) (*memory.Collection, []string, error) {
+	return eachPart(c, redactor{})
+}
+
+// withoutWithheld returns c without the members that stand in for a secret: a
+// placeholder must not become the key of a collection that is made anew.
+func withoutWithheld(c *memory.Collection) (*memory.Collection, error) {
+	clean, _, err := eachPart(c, redactor{drop: true})
+	return clean, err
+}
+
+// eachPart lets r go over each JSON document of a collection.
+func eachPart(c *memory.Collection, r redactor) (*memory.Collection, []string, error) {
 	if c == nil {
 		return nil, nil, nil
 	}
@@ -27,7 +39,7 @@ func redactCollection(c *memory.Collection) (*memory.Collection, []string, error
 		name string
 		json *memory.RawJSON
 	}{{"metadata", &clean.Metadata}, {"schema", &clean.Schema}, {"configuration", &clean.Configuration}} {
-		out, paths, err := redactJSON(*part.json, part.name)
+		out, paths, err := r.document(*part.json, part.name)
 		if err != nil {
 			return nil, nil, fmt.Errorf("read %s of collection %s: %w", part.name, c.Name, err)
 		}
@@ -44,18 +56,18 @@ func redactLocator(l memory.Locator) memory.Locator {
 	return l
 }
 
-// redactJSON withholds the values under keys that name a secret and cuts the
-// user-info of URLs. Order, numbers and everything else stay.
-func redactJSON(data []byte, path string) ([]byte, []string, error) {
+// document withholds the values under keys that name a secret and cuts the
+// user-info of URLs. Order, numbers and everything else stay. It works on a copy
+// of r.
+func (r redactor) document(data []byte, path string) ([]byte, []string, error) {
 	if len(data) == 0 {
 		return data, nil, nil
 	}
 	if err := record.Valid(data); err != nil { // bounds the depth, too
 		return nil, nil, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	r := redactor{dec: dec}
+	r.dec = json.NewDecoder(bytes.NewReader(data))
+	r.dec.UseNumber()
 	if err := r.value(path); err != nil {
 		return nil, nil, err
 	}
@@ -69,6 +81,7 @@ type redactor struct {
 	dec      *json.Decoder
 	out      bytes.Buffer
 	withheld []string
+	drop     bool // leave out what was withheld before, instead of withholding
 }
 
 func (r *redactor) value(path string) error {
@@ -92,24 +105,16 @@ func (r *redactor) value(path string) error {
 
 func (r *redactor) container(open json.Delim, path string) error {
 	r.out.WriteByte(byte(open))
+	first := r.out.Len()
 	for i := 0; r.dec.More(); i++ {
-		if i > 0 {
-			r.out.WriteByte(',')
-		}
-		inner, secret := path+"."+strconv.Itoa(i), false
+		var err error
 		if open == '{' {
-			key, err := r.dec.Token()
-			if err != nil {
-				return err
-			}
-			name, _ := key.(string)
-			inner, secret = path+"."+name, namesSecret(name)
-			if err := r.print(name); err != nil {
-				return err
-			}
-			r.out.WriteByte(':')
+			err = r.member(path, first)
+		} else {
+			r.comma(first)
+			err = r.value(path + "." + strconv.Itoa(i))
 		}
-		if err := r.member(inner, secret); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -123,20 +128,48 @@ func (r *redactor) container(open json.Delim, path string) error {
 	return nil
 }
 
-func (r *redactor) member(path string, secret bool) error {
-	if !secret {
+// comma separates a value from the one before, if there is one.
+func (r *redactor) comma(first int) {
+	if r.out.Len() > first {
+		r.out.WriteByte(',')
+	}
+}
+
+func (r *redactor) member(path string, first int) error {
+	token, err := r.dec.Token()
+	if err != nil {
+		return err
+	}
+	key, _ := token.(string)
+	path += "." + key
+	if !namesSecret(key) {
+		if err := r.key(key, first); err != nil {
+			return err
+		}
 		return r.value(path)
 	}
 	var raw json.RawMessage
 	if err := r.dec.Decode(&raw); err != nil {
 		return err
 	}
-	if holdsNoSecret(raw) {
-		r.out.Write(raw)
+	switch {
+	case r.drop && string(raw) == `"`+withheldValue+`"`:
+		r.withheld = append(r.withheld, path)
 		return nil
+	case !r.drop && !holdsNoSecret(raw):
+		r.withheld = append(r.withheld, path)
+		raw = []byte(`"` + withheldValue + `"`)
 	}
-	r.withheld = append(r.withheld, path)
-	return r.print(withheldValue)
+	err = r.key(key, first)
+	r.out.Write(raw)
+	return err
+}
+
+func (r *redactor) key(key string, first int) error {
+	r.comma(first)
+	err := r.print(key)
+	r.out.WriteByte(':')
+	return err
 }
 
 // holdsNoSecret is true of values that tell nothing: a switch, nothing at all,
