@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -94,6 +95,30 @@ func (b *broken) sealText(text string) {
 	b.write(bundle.SumsFile, []byte(strings.Join(lines, "")))
 }
 
+// subsystem gives the summaries to a subsystem of another name.
+func (b *broken) subsystem(name string) {
+	b.t.Helper()
+	section := memory.Section(name + "/any")
+	path := bundle.PayloadPath(section, memory.Vectors, sampleTime, bundle.Plain)
+	data := b.read(payload(memory.Summaries))
+	b.remove(payload(memory.Summaries))
+	if err := os.MkdirAll(b.file(name), 0o700); err != nil {
+		b.t.Fatal(err)
+	}
+	b.write(path, data)
+	b.forge(func(k *bundle.Keepsake) { k.Sections[2].Name, k.Files[2].Path = section, path })
+}
+
+// edit replaces a text of the meta, and seals it.
+func (b *broken) edit(from, to string) {
+	b.t.Helper()
+	data := string(b.read(bundle.MetaFile))
+	if !strings.Contains(data, from) {
+		b.t.Fatalf("meta has no %q", from)
+	}
+	b.sealText(strings.Replace(data, from, to, 1))
+}
+
 // atTheEnd puts text before the last brace of the meta.
 func (b *broken) atTheEnd(text string) {
 	b.t.Helper()
@@ -164,6 +189,44 @@ func TestContradictions(t *testing.T) {
 			}
 			b.forge(func(k *bundle.Keepsake) { k.Sections, k.Files = nil, nil })
 		}, meta, "names no section"},
+
+		{"Kind/LinesInMC", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) {
+				k.Sections[1].Kind = memory.Lines
+				k.Files[1].Path = "mc/memory.jsonl"
+				if err := os.Rename(b.file(memories), b.file("mc/memory.jsonl")); err != nil {
+					b.t.Fatal(err)
+				}
+			})
+		}, meta, `is of kind "lines"`},
+		{"Kind/VectorsInGraph", func(b *broken) {
+			b.section(memory.Graph, func(s *bundle.SectionMeta) { s.Kind = memory.Vectors })
+		}, meta, `is of kind "vectors"`},
+		{"Kind/GraphInKB", func(b *broken) {
+			b.section(memory.KnowledgeBase, func(s *bundle.SectionMeta) { s.Kind = memory.Elements })
+		}, meta, `is of kind "graph"`},
+		{"Kind/VectorsInConcepts", func(b *broken) { b.section("concepts/edges", func(s *bundle.SectionMeta) { s.Kind = memory.Vectors }) }, meta, `is of kind "vectors"`},
+		{"Kind/OpaqueInMC", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) {
+				k.Sections = slices.Delete(k.Sections, 1, 2)
+				k.Files[1].Kind, k.Files[1].Records = bundle.OpaqueFile, ""
+			})
+		}, meta, "is no stream of records"},
+		{"Subsystem/UpperCase", func(b *broken) { b.subsystem("KB") }, meta, "is no subsystem"},
+		{"Subsystem/Hidden", func(b *broken) { b.subsystem(".hidden") }, meta, "is no subsystem"},
+
+		{"KeyTwice/Block", func(b *broken) { b.atTheEnd(`, "keepsake": null`) }, meta, `key "keepsake" comes twice`},
+		{"KeyTwice/BlockInAnotherCase", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) { k.Status = bundle.Degraded })
+			b.atTheEnd(`, "KEEPSAKE": {"status": "complete"}`)
+		}, meta, `key "KEEPSAKE" comes twice`},
+		{"KeyTwice/Folded", func(b *broken) { b.atTheEnd(", \"\u212aeep\u017fake\": null") }, meta, "comes twice"},
+		{"KeyTwice/Escaped", func(b *broken) { b.atTheEnd(`, "\u006beepsake": null`) }, meta, "comes twice"},
+		{"KeyTwice/InTheBlock", func(b *broken) {
+			b.edit(`"status": "complete",`, `"status": "complete", "Status": "complete",`)
+		}, meta, `key "Status" comes twice`},
+		{"KeyTwice/InASection", func(b *broken) { b.edit(`"rows": 30,`, `"rows": 30, "rows": 30,`) }, meta, `key "rows" comes twice`},
+		{"KeyTwice/InSubsystems", func(b *broken) { b.edit(`"kb": {`, `"KB": {}, "kb": {`) }, meta, `key "kb" comes twice`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := &broken{t, copyOf(t, good)}
@@ -187,5 +250,22 @@ func TestContradictions(t *testing.T) {
 			}
 		})
 	}
-	_ = memories
+}
+
+// What a later version may add is no contradiction: a subsystem of its own, its
+// counts, keys that nobody knows, and names of others' that differ in case only.
+func TestLaterVersions(t *testing.T) {
+	b := &broken{t, sample(t)}
+	b.subsystem("temporal-summaries")
+	b.edit(`"integrity": [`, `"integrity": [{"subsystem":"temporal-summaries","status":"pass","sourceCount":5,"bundleCount":5},`)
+	b.edit(`"subsystems": {`, `"subsystems": {"temporal-summaries": {"count": 5},`)
+	b.edit(`"made_by":`, `"Made_By": 1, "made_by":`)
+	b.edit(`"format": 1,`, `"format": 1, "later": {"a": 1},`)
+	report := verify(t, b.path, bundle.Full)
+	if report.Refused() {
+		t.Errorf("refused: %v", report.Findings)
+	}
+	if got := len(collect(t, open(t, b.path), "temporal-summaries/any")); got != 5 {
+		t.Errorf("%d rows, want 5", got)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -32,6 +33,9 @@ func ParseMeta(data []byte) (*Meta, error) {
 	}
 	m, err := decodeMeta(data)
 	if err != nil {
+		return nil, fmt.Errorf("parse meta: %w", err)
+	}
+	if err := distinctKeys(data, m.Keepsake != nil); err != nil {
 		return nil, fmt.Errorf("parse meta: %w", err)
 	}
 	if m.Keepsake == nil {
@@ -149,11 +153,14 @@ func (f *FileMeta) validate() error {
 	if err := checkPath(f.Path); err != nil {
 		return err
 	}
+	folder, _, inFolder := strings.Cut(f.Path, "/")
 	switch {
-	case !strings.Contains(f.Path, "/"):
+	case !inFolder:
 		return fmt.Errorf("file %q is in no folder", f.Path)
 	case f.Kind != RecordsFile && f.Kind != OpaqueFile:
 		return fmt.Errorf("file %q: kind %q is unknown", f.Path, f.Kind)
+	case f.Kind == OpaqueFile && slices.Contains(folders(), folder):
+		return fmt.Errorf("file %q: is no stream of records, as all in %s are", f.Path, folder)
 	case f.Bytes < 0 || f.Rows < 0:
 		return fmt.Errorf("file %q: a count is below zero", f.Path)
 	case !isDigest(f.SHA256):
@@ -177,6 +184,9 @@ func (m *Meta) validateSections(files map[string]*FileMeta) error {
 			return fmt.Errorf("section %q is named twice", s.Name)
 		}
 		seen[s.Name] = true
+		if err := checkKind(s.Name, s.Kind); err != nil {
+			return err
+		}
 		file, err := m.sectionFile(s, files)
 		if err != nil {
 			return fmt.Errorf("section %q: %w", s.Name, err)
@@ -194,11 +204,6 @@ func (m *Meta) validateSections(files map[string]*FileMeta) error {
 // sectionFile returns the file that holds a section's records, nil for one that
 // failed.
 func (m *Meta) sectionFile(s *SectionMeta, files map[string]*FileMeta) (*FileMeta, error) {
-	switch s.Kind {
-	case memory.Vectors, memory.Elements, memory.Lines:
-	default:
-		return nil, fmt.Errorf("kind %q is unknown", s.Kind)
-	}
 	var file *FileMeta
 	for _, c := range []Compression{Plain, Zstd, Gzip, Brotli} {
 		f := files[PayloadPath(s.Name, s.Kind, m.Timestamp, c)]

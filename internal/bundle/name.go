@@ -116,6 +116,31 @@ func checkSection(s memory.Section) error {
 	if err := checkPath(string(s)); err != nil {
 		return fmt.Errorf("section %q: %w", s, err)
 	}
+	sub := string(s.Subsystem())
+	if strings.Trim(sub, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		return fmt.Errorf("section %q: %q is no subsystem: want lower case letters, digits, - and _", s, sub)
+	}
+	return nil
+}
+
+// checkKind refuses a kind that a section's rows can't be of: the six folders
+// have one each, others may have any.
+func checkKind(s memory.Section, kind memory.Kind) error {
+	want := kind
+	switch s.Subsystem() {
+	case memory.KB, memory.MC:
+		want = memory.Vectors
+	case memory.GraphSystem:
+		want = memory.Elements
+	case memory.Concepts, memory.Trajectories, memory.Mailbox:
+		want = memory.Lines
+	}
+	switch {
+	case kind != memory.Vectors && kind != memory.Elements && kind != memory.Lines:
+		return fmt.Errorf("section %q: kind %q has no rows", s, kind)
+	case kind != want:
+		return fmt.Errorf("section %q: is of kind %q, and %s holds %q", s, kind, s.Subsystem(), want)
+	}
 	return nil
 }
 

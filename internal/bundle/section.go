@@ -78,10 +78,8 @@ func (w *Writer) accept(s *Section) error {
 	if err := checkSection(s.Spec.Name); err != nil {
 		return err
 	}
-	switch s.Spec.Kind {
-	case memory.Vectors, memory.Elements, memory.Lines:
-	default:
-		return fmt.Errorf("kind %q has no rows", s.Spec.Kind)
+	if err := checkKind(s.Spec.Name, s.Spec.Kind); err != nil {
+		return err
 	}
 	for _, other := range w.sections {
 		if w.payload(other.Spec, Plain) == w.payload(s.Spec, Plain) {

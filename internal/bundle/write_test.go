@@ -240,26 +240,30 @@ func TestWriterMisuse(t *testing.T) {
 			return err
 		}},
 		{"TwoSectionsOneFile", func(t *testing.T, w *bundle.Writer) error {
-			if _, err := w.Write(ctx, graph.spec, records(graph.rows)); err != nil {
+			if _, err := w.Write(ctx, memory.SectionSpec{Name: "other/x", Kind: memory.Elements}, records(graph.rows)); err != nil {
 				t.Fatal(err)
 			}
-			_, err := w.Write(ctx, memory.SectionSpec{Name: "graph/graph-backup-" + sampleTime, Kind: memory.Lines}, records(nil))
+			_, err := w.Write(ctx, memory.SectionSpec{Name: "other/x-backup-" + sampleTime, Kind: memory.Lines}, records(nil))
 			return err
 		}},
 		{"KindWithoutRows", func(_ *testing.T, w *bundle.Writer) error {
 			_, err := w.Write(ctx, memory.SectionSpec{Name: "kb/x", Kind: memory.Opaque}, records(nil))
 			return err
 		}},
+		{"KindOfAnotherFolder", func(_ *testing.T, w *bundle.Writer) error {
+			_, err := w.Write(ctx, memory.SectionSpec{Name: "mc/x", Kind: memory.Lines}, records(nil))
+			return err
+		}},
 		{"NameLeavesTheBundle", func(_ *testing.T, w *bundle.Writer) error {
-			_, err := w.Write(ctx, memory.SectionSpec{Name: "kb/../../x", Kind: memory.Lines}, records(nil))
+			_, err := w.Write(ctx, memory.SectionSpec{Name: "concepts/../../x", Kind: memory.Lines}, records(nil))
 			return err
 		}},
 		{"NameWithoutFolder", func(_ *testing.T, w *bundle.Writer) error {
-			_, err := w.Write(ctx, memory.SectionSpec{Name: "kb", Kind: memory.Lines}, records(nil))
+			_, err := w.Write(ctx, memory.SectionSpec{Name: "concepts", Kind: memory.Lines}, records(nil))
 			return err
 		}},
 		{"NameWithNewline", func(_ *testing.T, w *bundle.Writer) error {
-			_, err := w.Write(ctx, memory.SectionSpec{Name: "kb/a\nb", Kind: memory.Lines}, records(nil))
+			_, err := w.Write(ctx, memory.SectionSpec{Name: "concepts/a\nb", Kind: memory.Lines}, records(nil))
 			return err
 		}},
 		{"NoMemory", func(t *testing.T, w *bundle.Writer) error {
