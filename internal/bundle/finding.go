@@ -42,6 +42,7 @@ const (
 	CodeCompressed    = "compressed-stream"
 	CodeRecords       = "records-differ"
 	CodeRows          = "rows-differ"
+	CodeIncomplete    = "incomplete"
 	CodeDimension     = "dimension-differs"
 	CodeEmpty         = "empty"
 	CodeSalvaged      = "salvaged"

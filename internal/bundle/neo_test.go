@@ -164,6 +164,39 @@ func TestNeoBundlesMadeWrong(t *testing.T) {
 			lines[19] = `{"id":"x","embedding":[1,2]}`
 			b.write(kb, []byte(strings.Join(lines, "\n")))
 		}, []string{"row-invalid " + kb + ":20"}},
+		// Counts that agree with the files, and own up to rows that were lost.
+		{"ExpectedMore", func(b *broken) { b.replace(bundle.MetaFile, `"expected": 60`, `"expected": 61`) }, []string{"incomplete bundle-meta.json"}},
+		{"IntegrityFail", func(b *broken) { b.replace(bundle.MetaFile, `"status": "pass"`, `"status": "fail"`) }, []string{"incomplete bundle-meta.json"}},
+		{"SourceHadMore", func(b *broken) { b.replace(bundle.MetaFile, `"sourceCount": 40`, `"sourceCount": 400`) }, []string{"incomplete bundle-meta.json"}},
+		{"SourceGrew", func(b *broken) { b.replace(bundle.MetaFile, `"sourceCount": 40`, `"sourceCount": 39`) }, []string{}},
+		{"IncidentA/OwnsUp", func(b *broken) {
+			b.write(memories, nil)
+			b.write(bundle.MetaFile, []byte(`{"bundleVersion":1,"subsystems":{"kb":{"count":40},"mc":{"count":8,"memories":{"expected":18835,"exported":0}},"graph":{"count":113}}}`))
+		}, []string{"incomplete bundle-meta.json"}},
+
+		// A meta that says nothing excuses nothing.
+		{"SaysNothing/NoRows", func(b *broken) { b.write(bundle.MetaFile, []byte(`{}`)); b.write(kb, nil) }, []string{"empty kb"}},
+		{"SaysNothing/NoFile", func(b *broken) { b.write(bundle.MetaFile, []byte(`{"bundleVersion":1}`)); b.remove(kb) }, []string{"empty kb"}},
+		{"SaysNothing/Null", func(b *broken) {
+			b.write(bundle.MetaFile, []byte(`{"subsystems":{"kb":{"count":null},"mc":null},"integrity":null}`))
+			b.write(kb, nil)
+		}, []string{"empty kb"}},
+		{"SaysNothing/OfOneThatIsEmpty", func(b *broken) {
+			b.write(bundle.MetaFile, []byte(`{"subsystems":{"mc":{"count":68}}}`))
+			b.write(kb, nil)
+		}, []string{"empty kb"}},
+		{"SaysEmpty/Count", func(b *broken) {
+			b.write(bundle.MetaFile, []byte(`{"subsystems":{"kb":{"count":0}}}`))
+			b.write(kb, nil)
+		}, []string{}},
+		{"SaysEmpty/Integrity", func(b *broken) {
+			b.write(bundle.MetaFile, []byte(`{"integrity":[{"subsystem":"kb","status":"empty","sourceCount":0,"bundleCount":0}]}`))
+			b.write(kb, nil)
+		}, []string{}},
+		{"SaysEmpty/Skipped", func(b *broken) {
+			b.write(bundle.MetaFile, []byte(`{"integrity":[{"subsystem":"kb","status":"skipped"}]}`))
+			b.remove(kb)
+		}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := &broken{t, copyOf(t, neoPath)}
@@ -234,6 +267,18 @@ func TestNoMeta(t *testing.T) {
 		t.Errorf("%d memories, want 60", got)
 	}
 	for _, sub := range []string{"kb", "mc", "graph"} {
+		t.Run("EmptyBesideAMetaThatSaysNothing/"+sub, func(t *testing.T) {
+			b := &broken{t, copyOf(t, b.path)}
+			b.write(bundle.MetaFile, []byte(`{}`))
+			b.remove(sub)
+			if err := os.Mkdir(b.file(sub), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			report, err := open(t, b.path).Verify(context.Background(), bundle.Full, bundle.VerifyOptions{AllowEmpty: true})
+			if err != nil || report.Refused() || !slices.Contains(codes(report.Findings, memory.Warning), "empty "+sub) {
+				t.Errorf("with AllowEmpty: %v, %v", report.Findings, err)
+			}
+		})
 		t.Run("Empty/"+sub, func(t *testing.T) {
 			b := &broken{t, copyOf(t, b.path)}
 			b.remove(sub)

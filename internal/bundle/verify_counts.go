@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"slices"
 	"strings"
 
 	"keepsake/internal/memory"
@@ -27,13 +28,14 @@ func rowsOf(sections []SectionReport, sub memory.Subsystem) (rows int64) {
 	return rows
 }
 
-// empty is loud about a subsystem without rows. With a meta that says so, it is
-// what was there; without one, it is what happens when a backup goes wrong.
+// empty is loud about a subsystem without rows. With a meta that has a word on
+// it, which is held against the rows elsewhere, it is what was there; else it is
+// what happens when a backup goes wrong.
 func (v *verifier) empty(sub memory.Subsystem) {
 	f := memory.Finding{
 		Level: memory.Warning, Code: CodeEmpty, File: string(sub), Message: "has no rows",
 	}
-	if v.bundle.meta == nil && !v.opts.AllowEmpty {
+	if !v.bundle.declares(sub) && !v.opts.AllowEmpty {
 		f.Level = memory.Refusal
 		f.Message = "has no rows, and nothing says that it had none"
 		f.Hint = "--allow-empty takes it as it is"
@@ -41,12 +43,27 @@ func (v *verifier) empty(sub memory.Subsystem) {
 	v.findings.add(f)
 }
 
+// declares reports whether the meta says how many rows a subsystem has.
+func (b *Bundle) declares(sub memory.Subsystem) bool {
+	if b.block() != nil {
+		return true // what it doesn't name wasn't backed up
+	}
+	if b.meta == nil {
+		return false
+	}
+	c := b.meta.Subsystems.counts(sub)
+	return c != nil && c.Count != nil ||
+		slices.ContainsFunc(b.meta.Integrity, func(i Integrity) bool { return i.Subsystem == sub })
+}
+
 // declared holds the counts of a meta that isn't ours against the files.
 func (v *verifier) declared(sections []SectionReport) {
 	said := v.bundle.meta.Subsystems
 	for _, name := range []memory.Section{memory.KnowledgeBase, memory.Memories, memory.Summaries, memory.Graph} {
 		if e := said.export(name); e != nil {
-			v.compare("section "+string(name), rowsIn(sections, name), e.Exported)
+			what := "section " + string(name)
+			v.compare(what, rowsIn(sections, name), e.Exported)
+			v.whole(what, e.Expected <= e.Exported, e.Expected, e.Exported)
 		}
 	}
 	for _, sub := range memory.Subsystems() {
@@ -63,8 +80,19 @@ func (v *verifier) declared(sections []SectionReport) {
 	}
 	for _, i := range v.bundle.meta.Integrity {
 		if i.Status != Skipped {
-			v.compare("integrity of "+string(i.Subsystem), rowsOf(sections, i.Subsystem), i.BundleCount)
+			what := "integrity of " + string(i.Subsystem)
+			v.compare(what, rowsOf(sections, i.Subsystem), i.BundleCount)
+			v.whole(what, i.Status != Fail && i.SourceCount <= i.BundleCount, i.SourceCount, i.BundleCount)
 		}
+	}
+}
+
+// whole refuses what by its own meta lacks rows of its source. More rows than
+// expected are growth.
+func (v *verifier) whole(what string, whole bool, source, bundle int64) {
+	if !whole {
+		v.findings.refuse(CodeIncomplete, MetaFile, 0,
+			"%s: the meta says that the backup was not whole: the source had %d rows, %d were exported", what, source, bundle)
 	}
 }
 
