@@ -180,3 +180,36 @@ func TestMismatchOfTheMemory(t *testing.T) {
 		t.Errorf("identity after --force-memory: got %s, want %s as before", got, own)
 	}
 }
+
+// What can't be put in ends with 9, is named, and is kept beside the receipt; the
+// rest goes in.
+func TestWhatCannotBePutIn(t *testing.T) {
+	a := newAgent(t, true)
+	a.remember(memory.Memories, memory.Summaries, memory.Graph)
+	bundle := copied(t, a.backup("--only", "mc,graph"))
+	asNeo(t, bundle)
+	row := lines(t, payload(t, bundle, memory.Memories))[4]
+	from, to := strings.Index(row, `"embedding":[`), strings.Index(row, `],"metadata"`)
+	salvaged := row[:from] + `"embedding":null` + row[to+1:]
+	editLine(t, bundle, memory.Memories, 5, salvaged)
+	const loose = `{"type":"edge","data":{"id":"loose","source":"nobody","target":"nowhere","type":"SEES"}}`
+	editLine(t, bundle, memory.Graph, 30, loose)
+	a.write(filepath.Join(bundle, "ledgers", "wages.jsonl"), "{}\n")
+	a.forget()
+
+	r := a.must(9, "restore", bundle)
+	id, _, _ := strings.Cut(strings.TrimPrefix(row, `{"id":"`), `"`)
+	says(t, r.stderr, "rejected mc/memory: "+id+": vector was not readable when it was backed up", "rejected graph/graph: loose: ",
+		"warning: ledgers/wages.jsonl: is nothing that keepsake knows; it will not be restored",
+		"keepsake: restore incomplete: some rows are not in", "it is safe to run the same command again")
+	out := a.json(9, "restore", bundle)
+	expect(t, section(t, out, memory.Memories), 39.0, "same")
+	expect(t, section(t, out, memory.Graph), 49.0, "same")
+	expect(t, out, "ledgers/wages.jsonl", "notRestored", 0)
+	kept := readFile(t, filepath.Join(out["dir"].(string), "unrestored.jsonl"))
+	says(t, kept, `{"section":"mc/memory","record":`+salvaged+"}\n", `{"section":"graph/graph","record":`+loose+"}\n")
+	if got := strings.Count(kept, "\n"); got != 2 {
+		t.Errorf("unrestored.jsonl has %d lines, want 2:\n%s", got, kept)
+	}
+	a.must(0, "restore", bundle, "--only", "mc/summaries")
+}
