@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
@@ -72,9 +73,8 @@ type Bundle struct {
 	meta    *Meta  // nil when there is none, or it doesn't parse
 	metaErr error
 	sealErr error
-	tree    *tree // what lay there at Open; nil with a keepsake block
-
-	verified hashes // what Verify saw, for bundles whose meta has no hashes
+	// What lay there at Open, then at the last Verify; nil with a keepsake block.
+	seen atomic.Pointer[sight]
 }
 
 // Open looks at the bundle at path, whatever its name. It reads the meta, or
@@ -134,7 +134,8 @@ func (b *Bundle) look() error {
 	if err := b.readMeta(root); err != nil || b.block() != nil {
 		return err
 	}
-	b.tree, err = scan(root, b.limits) // only the names say which sections there are
+	t, err := scan(root, b.limits) // only the names say which sections there are
+	b.seen.Store(&sight{tree: t})
 	return err
 }
 

@@ -26,13 +26,21 @@ type sectionFiles struct {
 // says how many there are before they are read.
 func (b *Bundle) Sections() []memory.SectionSpec {
 	var all []memory.SectionSpec
-	for _, s := range b.layout(b.tree) {
+	for _, s := range b.layoutOf(b.seen.Load()) {
 		all = append(all, s.spec)
 	}
 	return all
 }
 
-// layout says which files hold which section.
+// layoutOf says which files hold which section, as far as was seen.
+func (b *Bundle) layoutOf(seen *sight) []sectionFiles {
+	if seen == nil {
+		return b.layout(nil)
+	}
+	return b.layout(seen.tree)
+}
+
+// layout says which files of a tree hold which section.
 func (b *Bundle) layout(t *tree) []sectionFiles {
 	if b.block() != nil {
 		return b.namedLayout()

@@ -8,50 +8,25 @@ import (
 	"iter"
 	"os"
 	"strconv"
-	"sync"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 )
 
-// hashes remembers the hash of each file, by path.
-type hashes struct {
-	mu sync.Mutex
-	of map[string]string
-}
-
-func (h *hashes) set(path, sum string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.of == nil {
-		h.of = make(map[string]string)
-	}
-	h.of[path] = sum
-}
-
-// want returns the hash that a file must have, "" when nothing says.
-func (h *hashes) want(f payloadFile) string {
-	if f.meta != nil {
-		return f.meta.SHA256
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.of[f.path]
-}
-
 // Records yields the rows of a section. It can be ranged over again, and yields
 // the same rows each time. The files are hashed once more on the way: when they
 // are not what was sealed, or in a bundle without hashes what Verify saw, the
-// sequence ends with ErrChanged after its last row, so nothing may be committed
-// before the end. Rows of a bundle that isn't ours come in canonical form: keys
+// sequence ends with ErrChanged after its last row at the latest, so nothing may
+// be committed before the end. Rows of a bundle that isn't ours come in canonical form: keys
 // in order, null where metadata or document is left out.
 // ErrNoSection when the bundle has no such section. Records does not judge rows:
 // that is Verify's.
 func (b *Bundle) Records(ctx context.Context, section memory.Section) iter.Seq2[memory.Record, error] {
 	return func(yield func(memory.Record, error) bool) {
-		for _, s := range b.layout(b.tree) {
+		seen := b.seen.Load()
+		for _, s := range b.layoutOf(seen) {
 			if s.spec.Name == section {
-				b.yield(ctx, &s, yield)
+				b.yield(ctx, &s, seen, yield)
 				return
 			}
 		}
@@ -59,14 +34,20 @@ func (b *Bundle) Records(ctx context.Context, section memory.Section) iter.Seq2[
 	}
 }
 
-func (b *Bundle) yield(ctx context.Context, s *sectionFiles, yield func(memory.Record, error) bool) {
+func (b *Bundle) yield(ctx context.Context, s *sectionFiles, seen *sight, yield func(memory.Record, error) bool) {
 	root, err := os.OpenRoot(b.path)
 	if err != nil {
 		yield(nil, fmt.Errorf("read section %s: %w", s.spec.Name, err))
 		return
 	}
 	defer root.Close()
-	r := rowReader{bundle: b, root: root, section: s, yield: yield}
+	if seen != nil {
+		if err := b.unchanged(root, s, seen); err != nil {
+			yield(nil, fmt.Errorf("read section %s: %w", s.spec.Name, err))
+			return
+		}
+	}
+	r := rowReader{bundle: b, root: root, section: s, seen: seen, yield: yield}
 	for _, f := range s.files {
 		more, err := r.file(ctx, f)
 		if err != nil {
@@ -84,6 +65,7 @@ type rowReader struct {
 	bundle  *Bundle
 	root    *os.Root
 	section *sectionFiles
+	seen    *sight
 	yield   func(memory.Record, error) bool
 	canon   canoniser
 }
@@ -113,7 +95,7 @@ func (r *rowReader) file(ctx context.Context, f payloadFile) (more bool, err err
 			return false, nil
 		}
 	}
-	if want := r.bundle.verified.want(f); want != "" && p.raw.sum() != want {
+	if f.meta != nil && p.raw.sum() != f.meta.SHA256 || f.meta == nil && !r.seen.same(f.path, p.raw.sum()) {
 		return false, ErrChanged
 	}
 	return true, nil

@@ -75,6 +75,52 @@ func TestRecordsNoticeAChange(t *testing.T) {
 	})
 }
 
+// Which files a section without hashes has only its folder says: what Records
+// yields are those that Verify saw, or else Open, and no others.
+func TestRecordsAreThoseThatWereSeen(t *testing.T) {
+	const second = "mc/memory-backup-2026-01-01T00-00-00.000Z.jsonl"
+	add := func(b *broken) { b.write(second, b.read(payload(memory.Summaries))) }
+	for _, c := range []struct {
+		name          string
+		before, after func(*broken) // Verify; nil when it isn't asked
+		rows          int           // 0 for ErrChanged
+	}{
+		{"Same", func(*broken) {}, func(*broken) {}, 20},
+		{"AddedBeforeVerify", add, func(*broken) {}, 25},
+		{"AddedAfterVerify", func(*broken) {}, add, 0},
+		{"AddedAfterOpen", nil, add, 0},
+		{"Elsewhere", func(*broken) {}, func(b *broken) { b.write("kb/knowledge-base-backup-x.jsonl", nil) }, 20},
+		{"GoneAfterVerify", func(*broken) {}, func(b *broken) { b.remove(payload(memory.Memories)) }, 0},
+		{"OneOfTwoGone", add, func(b *broken) { b.remove(second) }, 0},
+		{"Renamed", func(*broken) {}, func(b *broken) {
+			if err := os.Rename(b.file(payload(memory.Memories)), b.file(second)); err != nil {
+				b.t.Fatal(err)
+			}
+		}, 0},
+		{"LongerAfterOpen", nil, func(b *broken) {
+			b.write(payload(memory.Memories), append(b.read(payload(memory.Memories)), vectorRows("new", 1)[0]...))
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := &broken{t, sample(t)}
+			b.remove(bundle.MetaFile)
+			b.remove(bundle.SumsFile)
+			opened := open(t, b.path)
+			if c.before != nil {
+				c.before(b)
+				if _, err := opened.Verify(context.Background(), bundle.Full, bundle.VerifyOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.after(b)
+			rows, err := drain(opened, memory.Memories)
+			if rows != c.rows || (c.rows == 0) != errors.Is(err, bundle.ErrChanged) {
+				t.Errorf("%d rows, error %v, want %d", rows, err, c.rows)
+			}
+		})
+	}
+}
+
 func TestRecordsOfNoSection(t *testing.T) {
 	if rows, err := drain(open(t, sample(t)), "mc/other"); rows != 0 || !errors.Is(err, bundle.ErrNoSection) {
 		t.Errorf("%d rows, %v, want ErrNoSection", rows, err)

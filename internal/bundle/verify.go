@@ -70,7 +70,7 @@ func (b *Bundle) Verify(ctx context.Context, level Level, opts VerifyOptions) (*
 	if err != nil {
 		return nil, fmt.Errorf("verify bundle: %w", err)
 	}
-	v := &verifier{bundle: b, root: root, tree: t, level: level, opts: opts}
+	v := &verifier{bundle: b, root: root, tree: t, seen: &sight{tree: t}, level: level, opts: opts}
 	v.findings.all = append(v.findings.all, t.findings...)
 	v.meta()
 	v.folders()
@@ -81,6 +81,9 @@ func (b *Bundle) Verify(ctx context.Context, level Level, opts VerifyOptions) (*
 		return nil, fmt.Errorf("verify bundle: %w", err)
 	}
 	v.counts(sections)
+	if b.block() == nil {
+		b.seen.Store(v.seen)
+	}
 	return &Report{
 		Path: b.path, Name: b.Name(), Level: level, Sealed: b.Sealed(),
 		Sections: sections, Findings: v.findings.sorted(),
@@ -92,6 +95,7 @@ type verifier struct {
 	bundle   *Bundle
 	root     *os.Root
 	tree     *tree
+	seen     *sight
 	level    Level
 	opts     VerifyOptions
 	findings findings

@@ -163,7 +163,7 @@ func (s *sectionVerifier) unreadable(f payloadFile, line int64, err error) {
 // compareFile holds a file that was read to its end against the meta.
 func (s *sectionVerifier) compareFile(f payloadFile, p *payload, rows int64, whole bool) {
 	if f.meta == nil {
-		s.bundle.verified.set(f.path, p.raw.sum())
+		s.seen.set(f.path, p.raw.sum())
 		return
 	}
 	if sum := p.raw.sum(); sum != f.meta.SHA256 {
