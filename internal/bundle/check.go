@@ -15,22 +15,29 @@ type checker struct {
 	section memory.Section
 	kind    memory.Kind
 	opaque  bool // lines that need not be JSON
+	ours    bool // rows that we printed: canonical, nodes before edges
 
 	scanner   record.Scanner
+	canon     canoniser
 	ids       idSet
 	digests   digests
 	rows      int64
 	dimension int // of the section, 0 until it is known
 	salvaged  int64
+	edges     bool // an edge has come
 }
 
 // errNotJSON is returned for a line of a flat file that is no JSON object. It is
 // in the bundle all the same: whether it may be is for the caller to say.
 var errNotJSON = errors.New("is no JSON object")
 
-func newChecker(section memory.Section, kind memory.Kind, dimension int) *checker {
+// errNodeLate is returned for a node behind an edge. Nobody may write one; in a
+// bundle that has one it is no harm, since a restore puts nodes before edges.
+var errNodeLate = errors.New("is a node, and edges came before it")
+
+func newChecker(section memory.Section, kind memory.Kind, dimension int, ours bool) *checker {
 	return &checker{
-		section: section, kind: kind, dimension: dimension,
+		section: section, kind: kind, dimension: dimension, ours: ours,
 		opaque: section.Subsystem() == memory.Mailbox,
 	}
 }
@@ -67,6 +74,9 @@ func (c *checker) vector(line []byte) error {
 	}
 	c.ids.add(0, v.Key)
 	c.digests.add(digest)
+	if c.ours {
+		return c.canon.confirm(line, v)
+	}
 	return nil
 }
 
@@ -91,8 +101,13 @@ func (c *checker) element(line []byte) error {
 	if err != nil {
 		return err
 	}
+	edge := e.Edge
 	c.ids.add(space(e), e.ID)
 	c.digests.add(c.scanner.LineDigest(line))
+	if c.ours && c.edges && !edge {
+		return errNodeLate
+	}
+	c.edges = c.edges || edge
 	return nil
 }
 

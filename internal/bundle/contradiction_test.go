@@ -130,6 +130,7 @@ func (b *broken) atTheEnd(text string) {
 // right, and yet it contradicts itself, or what lies there.
 func TestContradictions(t *testing.T) {
 	const meta = "meta-unreadable"
+	zeros := "[" + strings.TrimSuffix(strings.Repeat("0,", dimension), ",") + "]"
 	memories := payload(memory.Memories)
 	good := sample(t)
 	for _, c := range []struct {
@@ -214,6 +215,91 @@ func TestContradictions(t *testing.T) {
 		}, meta, "is no stream of records"},
 		{"Subsystem/UpperCase", func(b *broken) { b.subsystem("KB") }, meta, "is no subsystem"},
 		{"Subsystem/Hidden", func(b *broken) { b.subsystem(".hidden") }, meta, "is no subsystem"},
+
+		{"NotCanonical/Order", func(b *broken) {
+			b.rewrite(memory.Summaries, `{"id":"a","embedding":`+zeros+`,"document":null,"metadata":null}`)
+		}, "row-invalid", "is not canonical"},
+		{"NotCanonical/LeftOut", func(b *broken) {
+			b.rewrite(memory.Summaries, `{"id":"a","embedding":`+zeros+`,"metadata":null}`)
+		}, "row-invalid", "is not canonical"},
+		{"NotCanonical/Space", func(b *broken) {
+			b.rewrite(memory.Summaries, `{"id":"a","embedding":`+zeros+`,"metadata":null, "document":null}`)
+		}, "row-invalid", "is not canonical"},
+		{"NotCanonical/SpaceAtTheEnd", func(b *broken) {
+			b.rewrite(memory.Summaries, `{"id":"a","embedding":`+zeros+`,"metadata":null,"document":null}`+"\r")
+		}, "row-invalid", "is not canonical"},
+		{"NotCanonical/SpaceInTheEmbedding", func(b *broken) {
+			b.rewrite(memory.Summaries, `{"id":"a","embedding":`+strings.Replace(zeros, ",", ",\t", 1)+`,"metadata":null,"document":null}`)
+		}, "row-invalid", "is not canonical"},
+		{"NotCanonical/SpaceInTheMetadata", func(b *broken) {
+			b.rewrite(memory.Summaries, `{"id":"a","embedding":`+zeros+`,"metadata":{"a":[1, 2]},"document":null}`)
+		}, "row-invalid", "is not canonical"},
+		{"NotCanonical/MetadataOrder", func(b *broken) {
+			b.rewrite(memory.Summaries, `{"id":"a","embedding":`+zeros+`,"metadata":{"b":1,"a":2},"document":null}`)
+		}, "row-invalid", "is not canonical"},
+		{"NotCanonical/KeyEscaped", func(b *broken) {
+			b.rewrite(memory.Summaries, `{"\u0069d":"a","embedding":`+zeros+`,"metadata":null,"document":null}`)
+		}, "row-invalid", "is not canonical"},
+
+		{"NotJSON/PastTheEnd", func(b *broken) {
+			b.section("concepts/edges", func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{2, 2}} })
+		}, meta, "notJson"},
+		{"NotJSON/EveryLineThereCouldBe", func(b *broken) {
+			b.section("concepts/edges", func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{1, 1 << 62}} })
+		}, meta, "notJson"},
+		{"NotJSON/Zero", func(b *broken) {
+			b.section("concepts/edges", func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{0, 1}} })
+		}, meta, "notJson"},
+		{"NotJSON/Backwards", func(b *broken) {
+			b.section("concepts/nodes", func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{3, 2}} })
+		}, meta, "notJson"},
+		{"NotJSON/Twice", func(b *broken) {
+			b.section("concepts/nodes", func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{2, 2}, {2, 2}} })
+		}, meta, "notJson"},
+		{"NotJSON/OfVectors", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{1, 1}} })
+		}, meta, "notJson"},
+		{"NotJSON/OfTheMailbox", func(b *broken) {
+			b.section(memory.MailboxSentToCull, func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{1, 1}} })
+		}, meta, "notJson"},
+		{"NotJSON/IsJSON", func(b *broken) {
+			b.section("concepts/edges", func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{1, 1}} })
+		}, "line-not-json", "is a JSON object, the meta says that it is none"},
+		{"NotJSON/IsJSONInARun", func(b *broken) {
+			b.section("concepts/nodes", func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{2, 3}} })
+		}, "line-not-json", "is a JSON object, the meta says that it is none"},
+		{"SumsAreAFolder", func(b *broken) {
+			b.remove(bundle.SumsFile)
+			if err := os.Mkdir(b.file(bundle.SumsFile), 0o700); err != nil {
+				b.t.Fatal(err)
+			}
+		}, "not-regular", "is a folder"},
+		{"FailedWithRows", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) {
+				b.drop(k, memory.Memories)
+				k.Status = bundle.Degraded
+				k.Sections[1].Failed = "the server went away"
+			})
+		}, meta, "failed and yet has 20 rows"},
+		{"Capture/Before", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Before = -1 }) }, meta, "below zero"},
+		{"Capture/After", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.After = -1 }) }, meta, "below zero"},
+		{"Capture/Held", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Held = -1 }) }, meta, "below zero"},
+		{"Capture/Added", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Added = -1 }) }, meta, "below zero"},
+		{"Capture/Removed", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Removed = -1 }) }, meta, "below zero"},
+		{"Capture/Missing", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Missing = -1 }) }, meta, "below zero"},
+		{"Capture/Salvaged", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Salvaged = -1 }) }, meta, "below zero"},
+		{"Capture/TornBytes", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.TornBytes = -1 }) }, meta, "below zero"},
+		{"Distance", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Distance = "banana" }) }, meta, `distance "banana"`},
+		{"MemoryID", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.MemoryID = "" }) }, meta, "names no memory"},
+		{"Collection/Metadata", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Collection.Metadata = memory.RawJSON(`[1]`) })
+		}, meta, "metadata is no object"},
+		{"Collection/Schema", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Collection.Schema = memory.RawJSON(`"x"`) })
+		}, meta, "schema is no object"},
+		{"Collection/Configuration", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Collection.Configuration = memory.RawJSON(`1`) })
+		}, meta, "configuration is no object"},
 
 		{"KeyTwice/Block", func(b *broken) { b.atTheEnd(`, "keepsake": null`) }, meta, `key "keepsake" comes twice`},
 		{"KeyTwice/BlockInAnotherCase", func(b *broken) {

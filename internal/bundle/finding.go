@@ -35,6 +35,7 @@ const (
 	CodeRow           = "row-invalid"
 	CodeNotJSON       = "line-not-json"
 	CodeBlankLine     = "line-blank"
+	CodeNodeLate      = "node-after-edge"
 	CodeDuplicate     = "id-twice"
 	CodeTorn          = "line-torn"
 	CodeLineTooLong   = "line-too-long"

@@ -21,7 +21,7 @@ func TestOldestBundles(t *testing.T) {
 	}{
 		{
 			"backup-2026-11-22T22-41-33.610Z", "97d67759f85ca2d0a47ee6e101551580ecc7cae3a68348e8ff99aa0a3e8ab51f",
-			[]string{"degraded bundle-meta.json", "line-not-json", "salvaged", "withheld"},
+			[]string{"degraded bundle-meta.json", "line-not-json", "node-after-edge", "salvaged", "withheld"},
 			map[memory.Section]string{
 				memory.Graph:             "349c580f81e7245c0daebc6fbf24eb1dac8b36f5b3c118e278a2144c4b81dd74",
 				memory.Memories:          "92c21453eda2a388fc9a1d0964e9ee8abe68b11f45b762fafcaec48e081cf049",

@@ -10,7 +10,6 @@ import (
 	"strconv"
 
 	"keepsake/internal/memory"
-	"keepsake/internal/record"
 )
 
 // Records yields the rows of a section. It can be ranged over again, and yields
@@ -99,45 +98,4 @@ func (r *rowReader) file(ctx context.Context, f payloadFile) (more bool, err err
 		return false, ErrChanged
 	}
 	return true, nil
-}
-
-// canoniser prints rows of others in canonical form.
-type canoniser struct {
-	scanner record.Scanner
-	page    record.Page
-	out     []byte
-}
-
-// row returns the row in canonical form, nil for a blank line of a flat file.
-func (c *canoniser) row(kind memory.Kind, line []byte) (row []byte, err error) {
-	switch kind {
-	case memory.Vectors:
-		return c.vector(line)
-	case memory.Elements:
-		c.out, err = record.AppendCompact(c.out[:0], line)
-		return c.out, err
-	}
-	if json, err := c.scanner.Line(line); err != nil || json || !isBlank(line) {
-		return line, err
-	}
-	return nil, nil
-}
-
-// vector reads a row as a page of one.
-func (c *canoniser) vector(line []byte) ([]byte, error) {
-	v, err := c.scanner.Vector(line)
-	if err != nil {
-		return nil, err
-	}
-	c.page.IDs = append(c.page.IDs[:0], v.ID)
-	c.page.Embeddings = append(c.page.Embeddings[:0], v.Embedding)
-	c.page.Metadatas, c.page.Documents = c.page.Metadatas[:0], c.page.Documents[:0]
-	if !v.Metadata.Empty() {
-		c.page.Metadatas = append(c.page.Metadatas, v.Metadata)
-	}
-	if !v.Document.Empty() {
-		c.page.Documents = append(c.page.Documents, v.Document)
-	}
-	c.out, err = c.scanner.AppendLine(c.out[:0], line, &c.page, 0)
-	return c.out, err
 }

@@ -555,6 +555,10 @@ func TestWarnings(t *testing.T) {
 			b.path = other
 		}, "name-differs bundle-meta.json"},
 		{"Degraded", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Status = bundle.Degraded }) }, "degraded bundle-meta.json"},
+		{"EdgesBeforeNodes", func(b *broken) {
+			rows := graphRows(12, 8)
+			b.rewrite(memory.Graph, append(slices.Clone(rows[12:]), rows[:12]...)...)
+		}, "node-after-edge"},
 		{"DeclaredLine", func(*broken) {}, "line-not-json"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

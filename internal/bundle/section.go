@@ -53,7 +53,7 @@ func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records ite
 	if err := w.accept(s); err != nil {
 		return nil, fmt.Errorf("write section %s: %w", spec.Name, err)
 	}
-	c := newChecker(spec.Name, spec.Kind, spec.Dimension)
+	c := newChecker(spec.Name, spec.Kind, spec.Dimension, true)
 	compression := Plain
 	if w.opts.Compress {
 		compression = Zstd

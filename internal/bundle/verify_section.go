@@ -17,13 +17,14 @@ type sectionVerifier struct {
 	report  *SectionReport
 	checker *checker
 	notJSON Ranges
-	broken  bool // a file is missing, or could not be read to its end
+	late    int64 // nodes behind an edge
+	broken  bool  // a file is missing, or could not be read to its end
 }
 
 func (s *sectionVerifier) run(ctx context.Context) error {
 	spec := &s.section.spec
 	*s.report = SectionReport{Name: spec.Name, Kind: spec.Kind, Files: []string{}}
-	s.checker = newChecker(spec.Name, spec.Kind, spec.Dimension)
+	s.checker = newChecker(spec.Name, spec.Kind, spec.Dimension, s.section.declared != nil)
 	for _, f := range s.section.files {
 		if _, there := s.tree.files[f.path]; !there {
 			s.broken = true // reported among the names
@@ -121,6 +122,8 @@ func (s *sectionVerifier) row(f payloadFile, n int64, line []byte) {
 	err := s.checker.row(line)
 	switch {
 	case err == nil:
+	case errors.Is(err, errNodeLate):
+		s.late++
 	case !errors.Is(err, errNotJSON):
 		s.findings.refuseRow(CodeRow, f.path, n, err)
 	case f.meta != nil:
@@ -195,6 +198,12 @@ func (s *sectionVerifier) conclude(ctx context.Context) error {
 		s.findings.add(memory.Finding{
 			Level: memory.Warning, Code: CodeNotJSON, Section: name,
 			Message: plural(n, "line is", "lines are") + " no JSON object, as when the bundle was made",
+		})
+	}
+	if n := s.late; n > 0 {
+		s.findings.add(memory.Finding{
+			Level: memory.Warning, Code: CodeNodeLate, Section: name,
+			Message: plural(n, "node comes", "nodes come") + " after an edge; a bundle has all nodes first",
 		})
 	}
 	if declared := s.section.declared; declared != nil && !s.broken {
