@@ -93,7 +93,9 @@ func TestWriterRefusesWhatTheReaderRefuses(t *testing.T) {
 // without numbers says nothing.
 func TestDimensionIsTheFirstVectors(t *testing.T) {
 	spec := memory.SectionSpec{Name: memory.Memories, Kind: memory.Vectors}
-	row := func(id, embedding string) string { return `{"id":"` + id + `","embedding":` + embedding + `,"metadata":null,"document":null}` }
+	row := func(id, embedding string) string {
+		return `{"id":"` + id + `","embedding":` + embedding + `,"metadata":null,"document":null}`
+	}
 	for _, c := range []struct {
 		name string
 		rows []string
