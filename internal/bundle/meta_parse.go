@@ -116,6 +116,8 @@ func (m *Meta) validate() error {
 		return fmt.Errorf("reason %q is unknown", k.Reason)
 	case k.Status != Complete && k.Status != Degraded:
 		return fmt.Errorf("status %q is unknown", k.Status)
+	case k.MemoryID == "":
+		return errors.New("names no memory")
 	case k.Sequence < 0:
 		return fmt.Errorf("sequence %d is below zero", k.Sequence)
 	}
@@ -184,7 +186,7 @@ func (m *Meta) validateSections(files map[string]*FileMeta) error {
 			return fmt.Errorf("section %q is named twice", s.Name)
 		}
 		seen[s.Name] = true
-		if err := checkKind(s.Name, s.Kind); err != nil {
+		if err := s.validate(); err != nil {
 			return err
 		}
 		file, err := m.sectionFile(s, files)
@@ -221,8 +223,6 @@ func (m *Meta) sectionFile(s *SectionMeta, files map[string]*FileMeta) (*FileMet
 		return nil, errors.New("has no file")
 	case file.Rows != s.Rows:
 		return nil, fmt.Errorf("has %d rows, its file %d", s.Rows, file.Rows)
-	case s.Dimension < 0:
-		return nil, fmt.Errorf("dimension %d is below zero", s.Dimension)
 	}
 	return file, nil
 }

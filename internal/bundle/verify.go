@@ -236,6 +236,8 @@ func (v *verifier) sums() {
 		if k != nil {
 			v.findings.warn(CodeSumsMissing, SumsFile, 0, "is missing; the meta has the same hashes")
 		}
+	case v.tree.folders[SumsFile]:
+		v.findings.refuse(CodeNotRegular, SumsFile, 0, "is a folder, not a regular file")
 	case errors.Is(err, errNotRegular): // reported by the scan
 	case err != nil:
 		v.findings.refuse(CodeReadFailed, SumsFile, 0, "%v", err)

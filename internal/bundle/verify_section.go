@@ -128,7 +128,7 @@ func (s *sectionVerifier) row(f payloadFile, n int64, line []byte) {
 		s.findings.refuseRow(CodeRow, f.path, n, err)
 	case f.meta != nil:
 		s.notJSON = s.notJSON.add(n)
-		if !s.section.declared.NotJSON.has(n) {
+		if _, declared := s.section.declared.NotJSON.find(n); !declared {
 			s.findings.refuseRow(CodeNotJSON, f.path, n, err)
 		}
 	case isBlank(line): // a copy of a file that somebody edited
@@ -136,16 +136,6 @@ func (s *sectionVerifier) row(f payloadFile, n int64, line []byte) {
 	default:
 		s.findings.refuseRow(CodeNotJSON, f.path, n, err)
 	}
-}
-
-// has reports whether a line is in one of the runs.
-func (r Ranges) has(line int64) bool {
-	for _, run := range r {
-		if run[0] <= line && line <= run[1] {
-			return true
-		}
-	}
-	return false
 }
 
 // unreadable reports why a file could not be read on.
@@ -228,7 +218,14 @@ func (s *sectionVerifier) compareSection(declared *SectionMeta) {
 	if got, want := s.checker.salvaged, declared.Capture.Salvaged; got != want {
 		refuse(CodeSalvagedOther, "%s no vector, the meta says %d", plural(got, "row has", "rows have"), want)
 	}
+	for _, run := range declared.NotJSON {
+		if line := s.notJSON.missing(run); line > 0 {
+			s.findings.refuseRow(CodeNotJSON, s.section.files[0].path, line, errIsJSON)
+		}
+	}
 }
+
+var errIsJSON = errors.New("is a JSON object, the meta says that it is none")
 
 // duplicates reads the section once more, to say which ids come twice.
 func (s *sectionVerifier) duplicates(ctx context.Context, suspects map[uint64]bool) error {
