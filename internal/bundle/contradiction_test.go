@@ -1,7 +1,6 @@
 package bundle_test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
@@ -83,8 +82,9 @@ func (b *broken) drop(k *bundle.Keepsake, section memory.Section) {
 func (b *broken) sealText(text string) {
 	b.t.Helper()
 	meta := open(b.t, b.path).Meta()
-	data := []byte(strings.Replace(text, meta.Keepsake.Seal, strings.Repeat("0", 64), 1))
-	copy(data[bytes.Index(data, []byte(strings.Repeat("0", 64))):], hash(data))
+	zeros := strings.Repeat("0", 64)
+	blank := strings.Replace(text, meta.Keepsake.Seal, zeros, 1)
+	data := []byte(strings.Replace(blank, zeros, hash([]byte(blank)), 1))
 	b.write(bundle.MetaFile, data)
 	lines := strings.SplitAfter(string(b.read(bundle.SumsFile)), "\n")
 	for i, line := range lines {
