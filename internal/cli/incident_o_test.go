@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package cli_test
 
@@ -10,10 +10,9 @@ import (
 	"iter"
 	"os"
 	"os/exec"
-	"runtime"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"keepsake/internal/memory"
@@ -70,7 +69,8 @@ func bigRows(n, size int) iter.Seq2[memory.Record, error] {
 func (a *agent) process(code int, args ...string) int64 {
 	a.t.Helper()
 	cmd := exec.CommandContext(a.t.Context(), "keepsake", args...)
-	cmd.Dir, cmd.Env = a.home, append(os.Environ(), "GOGC=20")
+	status := filepath.Join(a.t.TempDir(), "status")
+	cmd.Dir, cmd.Env = a.home, append(os.Environ(), "GOGC=20", statusEnv+"="+status)
 	for name, value := range a.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
@@ -81,15 +81,17 @@ func (a *agent) process(code int, args ...string) int64 {
 	if err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() != code {
 		a.t.Fatalf("keepsake %s: got %v, want exit code %d\n%s", strings.Join(args, " "), err, code, out.Bytes())
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		a.t.Fatal("no resource usage")
+	raw, err := os.ReadFile(status)
+	if err != nil {
+		a.t.Fatal(err)
 	}
-	a.t.Logf("keepsake %s took %d MiB", strings.Join(args, " "), usage.Maxrss>>10)
-	if runtime.GOOS == "darwin" {
-		return usage.Maxrss
+	_, peak, found := strings.Cut(string(raw), "VmHWM:")
+	var kib int64
+	if _, err := fmt.Sscanf(peak, "%d kB", &kib); err != nil || !found {
+		a.t.Fatalf("find VmHWM in %q: %v", raw, err)
 	}
-	return usage.Maxrss << 10
+	a.t.Logf("keepsake %s took %d MiB", strings.Join(args, " "), kib>>10)
+	return kib << 10
 }
 
 // Batches over the limits of a server ended in 413.
