@@ -201,6 +201,7 @@ func TestClassOfServer(t *testing.T) {
 		"mark of another":        {"http://127.0.0.1:49152", id, mark(guard.MarkDisposable, "other", "", false), guard.Production},
 		"mark of nobody":         {"http://127.0.0.1:49152", "", mark(guard.MarkDisposable, "", "", false), guard.Production},
 		"mark that is no JSON":   {"http://127.0.0.1:49152", id, "{\"kind\":\"disposable\",\"id\":\"" + id, guard.Production},
+		"mark of another shape":  {"http://127.0.0.1:49152", id, `{"kind":"disposable","id":"` + id + `","plan":1}`, guard.Production},
 		"mark true":              {"http://127.0.0.1:49152", id, "true", guard.Production},
 		"mark of no kind":        {"http://127.0.0.1:49152", id, mark("", id, "p", true), guard.Production},
 		"aside, plan finished":   {"http://127.0.0.1:49152", id, mark(guard.MarkAside, id, "p", true), guard.Own},

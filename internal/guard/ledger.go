@@ -81,10 +81,7 @@ func (r Rules) keep(t Token, rec issued) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(envelope{Body: body, Seal: t.seal(body)})
-	if err != nil {
-		return err
-	}
+	text, _ := json.Marshal(envelope{Body: body, Seal: t.seal(body)}) // body is JSON, the seal hex
 	return r.Ledger.Create(issuedName(t.id()), text)
 }
 
@@ -149,14 +146,14 @@ func (r Rules) find(c Confirmation) (ticket, error) {
 	}
 	begun, err := r.Ledger.Read(begunName(t.token))
 	switch {
-	case err == nil && string(begun) == plan:
-		t.begun = true
+	case errors.Is(err, fs.ErrNotExist) && !c.Token.IsZero():
 		return t, nil
-	case err == nil:
+	case err != nil:
+		return ticket{}, absentMeans(ErrNoToken, err)
+	case string(begun) != plan:
 		return ticket{}, ErrTokenUsed
-	case c.Token.IsZero() || !errors.Is(err, fs.ErrNotExist):
-		return ticket{}, errors.Join(ErrNoToken, err)
 	}
+	t.begun = true
 	return t, nil
 }
 
@@ -169,14 +166,12 @@ func (r Rules) agreed(id string, t Token) (issued, error) {
 	}
 	var e envelope
 	var rec issued
-	if err := json.Unmarshal(text, &e); err != nil {
+	err = json.Unmarshal(text, &e)
+	if err := errors.Join(err, json.Unmarshal(e.Body, &rec)); err != nil {
 		return issued{}, fmt.Errorf("%w: read agreement: %w", ErrTokenOther, err)
 	}
 	if !t.IsZero() && !t.sealed(e.Body, e.Seal) {
 		return issued{}, fmt.Errorf("%w: what was agreed to has been changed", ErrTokenOther)
-	}
-	if err := json.Unmarshal(e.Body, &rec); err != nil {
-		return issued{}, fmt.Errorf("%w: read agreement: %w", ErrTokenOther, err)
 	}
 	if rec.Version != issuedVersion {
 		return issued{}, fmt.Errorf("%w: it was made by another version of keepsake", ErrTokenOther)

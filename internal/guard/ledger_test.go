@@ -162,6 +162,9 @@ func TestTokenUsed(t *testing.T) {
 		req.Confirmation.Agreement.Plan = "plan-2"
 		_, err := b.ask(t, req)
 		wantRefused(t, err, guard.Production, guard.ErrNoToken)
+		if strings.Contains(err.Error(), "ledger") {
+			t.Errorf("got %v, but the ledger is fine", err)
+		}
 	})
 	t.Run("environment is needed to finish too", func(t *testing.T) {
 		b, c, graph, _ := begun(t)

@@ -41,10 +41,7 @@ type Mark struct {
 
 // Encode returns the value for MarkKey.
 func (m Mark) Encode() string {
-	text, err := json.Marshal(m)
-	if err != nil { // strings and a bool always marshal
-		return ""
-	}
+	text, _ := json.Marshal(m) // strings and a bool always marshal
 	return string(text)
 }
 
@@ -89,8 +86,8 @@ func MarkFolder(folder string) error {
 	if err != nil {
 		return fmt.Errorf("mark folder: %w", err)
 	}
-	if !p.isFolder() || p.neo {
-		return fmt.Errorf("mark folder: %s is no folder that may be marked", folder)
+	if p.neo {
+		return fmt.Errorf("mark folder: %s is on the path of %s", neoDataDir, folder)
 	}
 	entries, err := os.ReadDir(p.resolved)
 	if err != nil {
@@ -124,11 +121,8 @@ func isMarked(p place) bool {
 // folder is resolved already.
 func readSmall(path string, limit int64) ([]byte, error) {
 	p, err := look(path)
-	if err != nil {
-		return nil, err
-	}
 	if p.links != 1 || p.resolved != path { // on Windows the look goes through links
-		return nil, fmt.Errorf("read %s: not a file of its own", path)
+		return nil, errors.Join(fmt.Errorf("read %s: not a file of its own", path), err)
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -1,9 +1,12 @@
 package guard_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -91,5 +94,29 @@ func TestMagicLinkIsUnknown(t *testing.T) {
 			_, err = newBench(t).allow().ask(t, requestFor(at(memory.KindGraph, fmt.Sprintf("/proc/self/fd/%d", f.Fd()))))
 			wantRefused(t, err, guard.Unknown, guard.ErrUnknownTarget)
 		})
+	}
+}
+
+// A disk without room leaves no half file, and no log that can't be gone on with.
+func TestNoRoom(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4096"); err != nil {
+		t.Skipf("nothing can be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+	torn := write(t, strings.Repeat("x", os.Getpagesize()), dir, "audit.jsonl")
+	ledger := guard.DirLedger{Dir: dir}
+	if err := ledger.Create("name", []byte("value")); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("Create: %v, want no space", err)
+	}
+	if _, err := ledger.Read("name"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Read: %v, want that nothing was left", err)
+	}
+	if a, err := guard.OpenAudit(torn); !errors.Is(err, unix.ENOSPC) || a != nil {
+		t.Errorf("OpenAudit: %v, want no space", err)
 	}
 }

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"errors"
 	"fmt"
 
 	"keepsake/internal/memory"
@@ -33,11 +34,8 @@ func (p Permit) Covers(op Operation, l memory.Locator) error {
 		return nil
 	}
 	now, err := resolve(l.Path)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrTargetMoved, err)
-	}
-	if !p.target.place.same(now) {
-		return fmt.Errorf("%w: %s", ErrTargetMoved, p.target)
+	if now != p.target.place { // nor is the zero place, which comes with an error
+		return errors.Join(fmt.Errorf("%w: %s", ErrTargetMoved, p.target), err)
 	}
 	return nil
 }

@@ -45,15 +45,6 @@ func resolve(path string) (place, error) {
 	return p, nil
 }
 
-// same reports whether q is what p was. Where nothing is there yet, only the
-// place counts: folders above it may have been made meanwhile.
-func (p place) same(q place) bool {
-	if !p.exists {
-		return !q.exists && p.resolved == q.resolved
-	}
-	return p == q
-}
-
 func (p place) isFolder() bool { return p.kind == fs.ModeDir }
 
 // under is where rest would be below p.

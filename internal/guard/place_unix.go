@@ -21,6 +21,7 @@ type walker struct {
 	rest  []string
 	links int
 	neo   bool
+	gone  string // what isn't there, below at
 }
 
 // walk resolves path the way the kernel does: ".." is the parent of what has
@@ -33,15 +34,19 @@ func walk(path string) (place, error) {
 		w.neo = w.neo || isNeoDataDir(part)
 		err := w.step(part)
 		if errors.Is(err, fs.ErrNotExist) {
-			return w.absent(part, path)
+			err = w.end(part)
 		}
 		if err != nil {
 			return place{}, err
 		}
 	}
-	p, err := w.here()
+	p, err := look(w.at)
 	if err != nil {
 		return place{}, err
+	}
+	p.neo = w.neo
+	if w.gone != "" {
+		p = p.under(w.gone)
 	}
 	return p, p.confirm(path)
 }
@@ -109,28 +114,17 @@ func (w *walker) follow(link string) error {
 	return nil
 }
 
-// absent ends the walk at the first part that isn't there. What follows is taken
-// as written, so a ".." in it would be a guess.
-func (w *walker) absent(part, path string) (place, error) {
+// end ends the walk at the first part that isn't there. What follows is taken as
+// written, so a ".." in it would be a guess.
+func (w *walker) end(part string) error {
 	for _, name := range w.rest {
 		if name == ".." {
-			return place{}, fmt.Errorf("%s does not exist, so nothing says what its %q is", filepath.Join(w.at, part), name)
+			return fmt.Errorf("%s does not exist, so nothing says what its %q is", filepath.Join(w.at, part), name)
 		}
 		w.neo = w.neo || isNeoDataDir(name)
 	}
-	p, err := w.here()
-	if err != nil {
-		return place{}, err
-	}
-	p = p.under(filepath.Join(part, filepath.Join(w.rest...)))
-	return p, p.confirm(path)
-}
-
-// here is the place of the part that was reached.
-func (w *walker) here() (place, error) {
-	p, err := look(w.at)
-	p.neo = w.neo
-	return p, err
+	w.gone, w.rest = filepath.Join(part, filepath.Join(w.rest...)), nil
+	return nil
 }
 
 // look looks at a path that has no links.

@@ -114,12 +114,10 @@ func (t *Target) ask(ctx context.Context) error {
 // again looks at the same place and fails when something else is there.
 func (t Target) again(ctx context.Context) (Target, error) {
 	now := NewTarget(ctx, t.locator, t.witness)
-	switch {
-	case now.err != nil:
-		return now, fmt.Errorf("%w: %w", ErrUnknownTarget, now.err)
-	case t.err != nil:
-		return now, fmt.Errorf("%w: at its survey: %w", ErrUnknownTarget, t.err)
-	case !t.place.same(now.place):
+	if err := errors.Join(t.err, now.err); err != nil {
+		return now, fmt.Errorf("%w: %w", ErrUnknownTarget, err)
+	}
+	if now.place != t.place {
 		return now, ErrTargetMoved
 	}
 	return now, nil
