@@ -60,15 +60,35 @@ func (r Rules) AssertDestructiveTargetAllowed(ctx context.Context, req Request) 
 	d := r.decide(ctx, req)
 	d.err = errors.Join(d.err, r.record(req, d))
 	if d.err != nil {
-		return Permit{}, &RefusedError{
-			Operation: req.Operation, Subsystem: req.Subsystem,
-			Target: d.target, Class: d.class, Reason: d.err, Hint: hint(d.err),
-		}
+		return Permit{}, refused(req, d, d.err)
 	}
 	return Permit{operation: req.Operation, target: d.target, class: d.class}, nil
 }
 
+// Foresee says what AssertDestructiveTargetAllowed would answer now, nil when it
+// would allow it. It uses nothing up. A refusal is written to the audit log as
+// one; leave that was not given is not.
+func (r Rules) Foresee(ctx context.Context, req Request) error {
+	d := r.judge(ctx, req, func(ticket, string) error { return nil })
+	if d.err == nil {
+		return nil
+	}
+	return refused(req, d, errors.Join(d.err, r.record(req, d)))
+}
+
+func refused(req Request, d decision, reason error) *RefusedError {
+	return &RefusedError{
+		Operation: req.Operation, Subsystem: req.Subsystem,
+		Target: d.target, Class: d.class, Reason: reason, Hint: hint(reason),
+	}
+}
+
 func (r Rules) decide(ctx context.Context, req Request) decision {
+	return r.judge(ctx, req, r.begin)
+}
+
+// judge decides; begin uses the token up.
+func (r Rules) judge(ctx context.Context, req Request, begin func(ticket, string) error) decision {
 	d := decision{target: req.Target, class: Unknown}
 	if d.err = r.admit(ctx, req); d.err != nil {
 		return d
@@ -87,7 +107,7 @@ func (r Rules) decide(ctx context.Context, req Request) decision {
 	case req.Operation == Prune:
 		d.err = mayPrune(v, req)
 	default:
-		d.why, d.err = r.factors(req, d.target)
+		d.why, d.err = r.factors(req, d.target, begin)
 	}
 	return d
 }
@@ -121,7 +141,7 @@ func mayPrune(v verdict, req Request) error {
 
 // factors asks for both, and says all that is missing. The token is used up only
 // when nothing is.
-func (r Rules) factors(req Request, target Target) (string, error) {
+func (r Rules) factors(req Request, target Target, begin func(ticket, string) error) (string, error) {
 	var missing error
 	if !r.Environment.Allows() {
 		missing = ErrNoEnvironment
@@ -130,7 +150,7 @@ func (r Rules) factors(req Request, target Target) (string, error) {
 	if missing = errors.Join(missing, err); missing != nil {
 		return "", missing
 	}
-	if err := r.begin(t, req.Confirmation.Agreement.Plan); err != nil {
+	if err := begin(t, req.Confirmation.Agreement.Plan); err != nil {
 		return "", err
 	}
 	return r.Environment.variable + " and the token of plan " + req.Confirmation.Agreement.Plan, nil

@@ -34,7 +34,7 @@ func (p Permit) Covers(op Operation, l memory.Locator) error {
 		return nil
 	}
 	now, err := resolve(l.Path)
-	if now != p.target.place { // nor is the zero place, which comes with an error
+	if err != nil || now != p.target.place {
 		return errors.Join(fmt.Errorf("%w: %s", ErrTargetMoved, p.target), err)
 	}
 	return nil

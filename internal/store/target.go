@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 )
 
@@ -35,6 +36,11 @@ type Survey struct {
 	Dimension  int
 	Distance   string
 	Collection *memory.Collection
+	// Target is the same place for the guard.
+	Target guard.Target
+	// Unfinished is the id of a plan that began to replace the section and has
+	// not ended; "" when there is none.
+	Unfinished string
 }
 
 // Proof is how thoroughly a merge is proved.
@@ -66,6 +72,7 @@ const (
 	Removed  Outcome = "removed"  // was in, then deleted by its owner meanwhile: a note
 	Missing  Outcome = "missing"  // not in, or not readable: the restore is incomplete
 	Rejected Outcome = "rejected" // the target will not take it: the restore is incomplete
+	Lost     Outcome = "lost"     // would be gone after a replace
 )
 
 // Event is the outcome of one row. ID is the row's id; for lines, which have
