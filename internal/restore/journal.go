@@ -10,16 +10,28 @@ import (
 	"path/filepath"
 
 	"keepsake/internal/atomicfile"
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
 
 // journal is the folder of one run: plan.json before the first write,
-// records.jsonl and unrestored.jsonl while it goes on, receipt.json at the end.
+// steps.jsonl of a replace, records.jsonl and unrestored.jsonl while it goes on, receipt.json at the end.
 type journal struct {
 	dir        string
 	records    *jsonl
 	unrestored *jsonl
+}
+
+const recordsFile = "records.jsonl"
+
+// recordLine is a line of records.jsonl.
+type recordLine struct {
+	Section memory.Section `json:"section"`
+	ID      string         `json:"id"`
+	Outcome store.Outcome  `json:"outcome"`
+	Reason  string         `json:"reason,omitempty"`
+	Digest  string         `json:"digest,omitempty"` // hex, of a row that was added
 }
 
 type plannedSection struct {
@@ -27,6 +39,10 @@ type plannedSection struct {
 	Rows    int64          `json:"rows"`
 	Target  memory.Locator `json:"target"`
 	Before  int64          `json:"rowsBefore"`
+	// Of a replace:
+	Class      guard.Class       `json:"class,omitempty"`
+	Why        string            `json:"why,omitempty"`
+	Difference *store.Difference `json:"difference,omitempty"`
 }
 
 // MarshalJSON gives the plan as it is printed and as it is written down.
@@ -34,44 +50,63 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	b := p.opts.Bundle
 	sections := make([]plannedSection, 0, len(p.sections))
 	for _, s := range p.sections {
-		sections = append(sections, plannedSection{
+		planned := plannedSection{
 			Section: s.Spec.Name, Rows: s.Spec.Rows, Target: s.Survey.Locator, Before: s.Survey.Rows,
-		})
+			Class: s.Class, Why: s.Why,
+		}
+		if p.opts.Replace != nil {
+			planned.Difference = &s.Difference
+		}
+		sections = append(sections, planned)
 	}
-	return json.Marshal(map[string]any{
-		"version": 1, "mode": "merge", "bundle": b.Name(), "bundlePath": b.Path(), "seal": seal(b),
+	plan := map[string]any{
+		"version": 1, "mode": p.Mode(), "bundle": b.Name(), "bundlePath": b.Path(), "seal": seal(b),
 		"sections": sections, "notRestored": p.left, "findings": p.findings, "refused": p.Refusal() != nil,
-	})
+	}
+	if r := p.opts.Replace; r != nil {
+		plan["id"], plan["undo"], plan["fingerprint"] = p.id, p.undoes(), p.fingerprint
+		plan["estimate"], plan["startedAt"] = p.Estimate, p.opts.Clock().UTC()
+		if len(r.Request) > 0 {
+			plan["request"] = r.Request
+		}
+	}
+	return json.Marshal(plan)
 }
+
+// undoes reports whether the plan takes an earlier replace back.
+func (p *Plan) undoes() bool { return p.opts.Replace != nil && p.opts.Replace.Operation == guard.Undo }
 
 func openJournal(dir string, p *Plan) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make journal: %w", err)
 	}
-	plan, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("marshal plan: %w", err)
-	}
-	if err := atomicfile.WriteFile(filepath.Join(dir, "plan.json"), append(plan, '\n'), 0o600); err != nil {
-		return nil, fmt.Errorf("write plan: %w", err)
+	if r := p.opts.Replace; r == nil || r.resumed == nil { // a plan that is gone on with is there
+		if err := p.write(filepath.Join(dir, planFile)); err != nil {
+			return nil, err
+		}
 	}
 	return &journal{
 		dir:        dir,
-		records:    &jsonl{path: filepath.Join(dir, "records.jsonl")},
+		records:    &jsonl{path: filepath.Join(dir, recordsFile)},
 		unrestored: &jsonl{path: filepath.Join(dir, "unrestored.jsonl")},
 	}, nil
+}
+
+func (p *Plan) write(path string) error {
+	plan, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return fmt.Errorf("marshal plan: %w", err)
+	}
+	if err := atomicfile.WriteFile(path, append(plan, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	return nil
 }
 
 // event writes one row's outcome down, and a row that the target won't take whole.
 func (j *journal) event(s *SectionReceipt, e store.Event) error {
 	s.sample(e)
-	line := struct {
-		Section memory.Section `json:"section"`
-		ID      string         `json:"id"`
-		Outcome store.Outcome  `json:"outcome"`
-		Reason  string         `json:"reason,omitempty"`
-		Digest  string         `json:"digest,omitempty"`
-	}{Section: s.Section, ID: e.ID, Outcome: e.Outcome, Reason: e.Reason}
+	line := recordLine{Section: s.Section, ID: e.ID, Outcome: e.Outcome, Reason: e.Reason}
 	if e.Outcome == store.Added {
 		line.Digest = hex.EncodeToString(e.Digest[:])
 	}
@@ -112,7 +147,7 @@ func (j *journal) seal(r *Receipt) error {
 	if err != nil {
 		return fmt.Errorf("marshal receipt: %w", err)
 	}
-	if err := atomicfile.WriteFile(filepath.Join(j.dir, "receipt.json"), append(raw, '\n'), 0o600); err != nil {
+	if err := atomicfile.WriteFile(filepath.Join(j.dir, receiptFile), append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write receipt: %w", err)
 	}
 	return nil

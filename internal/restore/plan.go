@@ -1,8 +1,10 @@
 package restore
 
 import (
+	"crypto/sha256"
 	"slices"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -13,21 +15,37 @@ type Ground string
 // The grounds, in the order in which the first of several decides.
 const (
 	GroundBundle    Ground = "bundle"    // it does not verify
+	GroundSwap      Ground = "swap"      // another replace of the target is unfinished
 	GroundStore     Ground = "store"     // a target can't be reached or read
 	GroundTopology  Ground = "topology"  // unified against federated
 	GroundDimension Ground = "dimension" // or distance, of a live collection
+	GroundNotEmpty  Ground = "not-empty" // of a replace: the target holds rows
+	GroundShrink    Ground = "shrink"    // of a replace: the bundle holds far fewer
 	GroundMemory    Ground = "memory"    // the bundle is of another memory
+	GroundGuard     Ground = "guard"     // of a replace: the guard refuses a target
+	GroundRoom      Ground = "room"      // of a replace: the disk is too small
 )
 
 func grounds() []Ground {
-	return []Ground{GroundBundle, GroundStore, GroundTopology, GroundDimension, GroundMemory}
+	return []Ground{
+		GroundBundle, GroundSwap, GroundStore, GroundTopology, GroundDimension,
+		GroundNotEmpty, GroundShrink, GroundMemory, GroundGuard, GroundRoom,
+	}
 }
 
 // Section is what a plan holds of one section.
 type Section struct {
 	Spec   memory.SectionSpec
 	Survey store.Survey
+	// Of a replace: what it would do, and what the guard takes the target for.
+	Difference store.Difference
+	Class      guard.Class
+	Why        string
+
 	target store.Target
+	seen   bool                       // the survey succeeded
+	vacate bool                       // it becomes empty
+	unfit  map[[sha256.Size]byte]bool // records that the target will not take
 }
 
 // Plan is what a restore will do, and everything that was seen on the way to
@@ -39,11 +57,31 @@ type Plan struct {
 	refused  map[Ground]bool
 	left     []string // payloads that no target takes
 	salvaged int64
-	rows     map[memory.Section]int64 // as they were counted
+
+	// Of a replace:
+	id          string
+	fingerprint string // of the bundle
+	Estimate    Estimate
+
+	rows map[memory.Section]int64 // as they were counted
 }
 
 // Sections lists what will be restored, in the order in which it will be.
 func (p *Plan) Sections() []Section { return slices.Clone(p.sections) }
+
+// Mode returns what the plan will do: merge or replace.
+func (p *Plan) Mode() Mode {
+	if p.opts.Replace != nil {
+		return ModeReplace
+	}
+	return ModeMerge
+}
+
+// ID returns the id of a replace, "" for a merge.
+func (p *Plan) ID() string { return p.id }
+
+// Agreement returns what a replace puts before the operator, for guard.Rules.Issue.
+func (p *Plan) Agreement() guard.Agreement { return p.agreement() }
 
 // Findings lists everything that the preflight saw, refusals included.
 func (p *Plan) Findings() []memory.Finding { return slices.Clone(p.findings) }

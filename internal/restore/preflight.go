@@ -17,6 +17,9 @@ func Preflight(ctx context.Context, opts Options) (*Plan, error) {
 	if err := p.verify(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.identify(ctx); err != nil {
+		return nil, err
+	}
 	if p.refused[GroundBundle] {
 		return p, nil
 	}
@@ -26,7 +29,31 @@ func Preflight(ctx context.Context, opts Options) (*Plan, error) {
 	}
 	p.checkTopology()
 	p.checkMemory()
+	if opts.Replace != nil {
+		if err := p.checkReplace(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
+}
+
+// identify gives a replace its id, and the fingerprint of its bundle.
+func (p *Plan) identify(ctx context.Context) (err error) {
+	r := p.opts.Replace
+	if r == nil {
+		return nil
+	}
+	p.id = newPlanID()
+	if r.resumed != nil {
+		p.id = r.resumed.Plan
+	}
+	if p.fingerprint, err = p.opts.Bundle.Fingerprint(ctx); err != nil {
+		return fmt.Errorf("identify bundle: %w", err)
+	}
+	if r.resumed != nil && r.resumed.Seal != p.fingerprint {
+		p.refuse(GroundBundle, "another-bundle", "", "the bundle is not the one that the plan was begun with", "")
+	}
+	return nil
 }
 
 func (p *Plan) verify(ctx context.Context) error {
@@ -73,6 +100,20 @@ func (p *Plan) choose() {
 		p.sections = append(p.sections, Section{Spec: spec, target: target})
 	}
 	p.checkSelection()
+	p.vacate()
+}
+
+// vacate adds the sections that were not there, and will be empty.
+func (p *Plan) vacate() {
+	if p.opts.Replace == nil {
+		return
+	}
+	for _, spec := range p.opts.Replace.Vacate {
+		if target := p.opts.target(spec.Name); target != nil {
+			spec.Rows = 0
+			p.sections = append(p.sections, Section{Spec: spec, target: target, vacate: true})
+		}
+	}
 }
 
 // checkSelection refuses a selector that selects nothing: it may be misspelt,
@@ -107,7 +148,11 @@ func (p *Plan) survey(ctx context.Context) error {
 			p.refuse(GroundStore, "target-unreachable", s.Spec.Name, err.Error(), "keepsake config show lists the targets")
 			continue
 		}
-		s.Survey = live
+		s.Survey, s.seen = live, true
+		if live.Unfinished != "" && live.Unfinished != p.id {
+			p.refuse(GroundSwap, "unfinished", s.Spec.Name, fmt.Sprintf("plan %s began to replace %s and has not ended", live.Unfinished, live.Locator),
+				"keepsake restore --resume finishes it")
+		}
 		p.checkShape(*s)
 	}
 	return nil

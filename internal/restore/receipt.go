@@ -33,21 +33,41 @@ type SectionReceipt struct {
 	Target  memory.Locator `json:"target"`
 	State   State          `json:"state"`
 	store.Result
-	MergeSeconds float64 `json:"mergeSeconds"`
-	ProofSeconds float64 `json:"proofSeconds"`
+	// Replaced says what a replace did.
+	Replaced *Replaced `json:"replaced,omitempty"`
+	// TakenBack says what the undo of a merge did.
+	TakenBack    *store.Removal `json:"takenBack,omitempty"`
+	MergeSeconds float64        `json:"mergeSeconds"`
+	ProofSeconds float64        `json:"proofSeconds"`
 	// Rows has the first few of each outcome but added and same.
 	Rows map[store.Outcome][]Row `json:"rows,omitempty"`
+}
+
+// Replaced is what became of a section that was replaced.
+type Replaced struct {
+	store.Difference
+	// Existed says that there was a section before.
+	Existed bool `json:"existed"`
+	// Aside is where the old one is kept whole.
+	Aside *memory.Locator `json:"aside,omitempty"`
 }
 
 // Receipt is what a restore did, row for row: this file counts them, and
 // records.jsonl beside it names each.
 type Receipt struct {
-	Version   int              `json:"version"`
-	Bundle    string           `json:"bundle"`
-	Path      string           `json:"bundlePath"`
-	Seal      string           `json:"seal,omitempty"`
-	MemoryID  string           `json:"memoryId,omitempty"`
-	Mode      string           `json:"mode"`
+	Version  int    `json:"version"`
+	Bundle   string `json:"bundle"`
+	Path     string `json:"bundlePath"`
+	Seal     string `json:"seal,omitempty"`
+	MemoryID string `json:"memoryId,omitempty"`
+	Mode     Mode   `json:"mode"`
+	// Plan is the id of a replace, Undo says that it took another one back.
+	Plan string `json:"plan,omitempty"`
+	Undo bool   `json:"undo,omitempty"`
+	// Undoes is the name of the folder of the restore that was taken back.
+	Undoes string `json:"undoes,omitempty"`
+	// Safety is the path of the bundle of what was replaced.
+	Safety    string           `json:"safetyBundle,omitempty"`
 	StartedAt time.Time        `json:"startedAt"`
 	EndedAt   time.Time        `json:"endedAt"`
 	Sections  []SectionReceipt `json:"sections"`
@@ -64,8 +84,8 @@ type Receipt struct {
 func newReceipt(p *Plan, dir string) *Receipt {
 	b := p.opts.Bundle
 	r := &Receipt{
-		Version: 1, Bundle: b.Name(), Path: b.Path(), Seal: seal(b), MemoryID: memoryID(b), Mode: "merge",
-		StartedAt: p.opts.Clock().UTC(), Left: p.left, Findings: p.findings, Dir: dir,
+		Version: 1, Bundle: b.Name(), Path: b.Path(), Seal: seal(b), MemoryID: memoryID(b), Mode: p.Mode(),
+		Plan: p.id, Undo: p.undoes(), Undoes: p.opts.undoes(), StartedAt: p.opts.Clock().UTC(), Left: p.left, Findings: p.findings, Dir: dir,
 	}
 	for _, s := range p.sections {
 		r.Sections = append(r.Sections, SectionReceipt{

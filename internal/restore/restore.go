@@ -42,9 +42,21 @@ type Options struct {
 	ForceMemory   bool
 	AllowEmpty    bool
 
+	// Replace makes the target become the bundle; nil merges.
+	Replace *Replace
+
 	Progress store.Progress
 	Clock    func() time.Time
 }
+
+// Mode is what a restore does with what lives.
+type Mode string
+
+// The modes.
+const (
+	ModeMerge   Mode = "merge"
+	ModeReplace Mode = "replace"
+)
 
 func (o *Options) selected(s memory.Section) bool {
 	if len(o.Only) == 0 {

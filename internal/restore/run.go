@@ -8,7 +8,7 @@ import (
 )
 
 // Run carries the plan out: each section is merged and then proved by reading
-// back. dir is where the plan is written before the first row, and the receipt
+// back, or all are staged, checked and then put in the place of the live ones. dir is where the plan is written before the first row, and the receipt
 // after the last; it is made. The receipt is returned, and written, also when
 // the run ends early: it says what is in. A row that is not in is no error
 // but an incomplete receipt.
@@ -22,7 +22,11 @@ func Run(ctx context.Context, p *Plan, dir string) (*Receipt, error) {
 	}
 	defer j.close()
 	r := newReceipt(p, dir)
-	err = p.merge(ctx, j, r)
+	if p.opts.Replace != nil {
+		err = p.replace(ctx, j, r)
+	} else {
+		err = p.merge(ctx, j, r)
+	}
 	r.finish(p.opts.Clock(), err)
 	if werr := j.seal(r); werr != nil {
 		return r, werr

@@ -1,0 +1,115 @@
+package restore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// Replace makes the target become the bundle. Its zero value has no rules and is
+// refused by the guard.
+type Replace struct {
+	// Operation is what the token was issued for: guard.RestoreReplace, or
+	// guard.Undo when the bundle is the safety bundle of an earlier replace.
+	Operation guard.Operation
+	Rules     guard.Rules
+	Token     guard.Token
+	// PlanOnly asks for a plan to be shown: whether the factors are there is not
+	// looked at.
+	PlanOnly bool
+
+	Force                bool // the target isn't empty
+	AcceptShrink         bool // it will have far fewer rows, or a degraded section
+	AllowUnsealed        bool // the bundle isn't ours
+	AcceptDegradedSafety bool
+	NoSafety             bool // only where every target is disposable
+	InPlace              bool
+
+	// Safety makes a bundle of sections as they live, and says whether it may be
+	// degraded. An error means that there is none.
+	Safety func(ctx context.Context, sections []memory.Section, degraded bool) (*bundle.Bundle, error)
+	// Room returns the free bytes where the safety bundle is made, and where
+	// files are staged. Without it no room is asked for.
+	Room func() (int64, error)
+	// Request is kept with the plan: what it takes to make the same Options again.
+	Request json.RawMessage
+
+	// Undoes is the name of the folder of the restore that is taken back.
+	Undoes string
+	// Back are old sections that were kept aside, to be put back rather than
+	// filled anew from the bundle.
+	Back map[memory.Section]memory.Locator
+	// Vacate are sections that were not there: they become empty.
+	Vacate []memory.SectionSpec
+
+	// resumed is the plan that is gone on with, nil for a new one.
+	resumed *Unfinished
+}
+
+// Resume makes the replace go on with a plan that was begun.
+func (r *Replace) Resume(u *Unfinished) { r.resumed = u }
+
+// newPlanID returns 60 random bits as lower case letters and digits.
+func newPlanID() string { return strings.ToLower(rand.Text()[:12]) }
+
+// operation is what the guard is asked for a section.
+func (r *Replace) operation(s memory.Section) guard.Operation {
+	if r.Operation == guard.Undo {
+		return guard.Undo
+	}
+	return guard.ReplaceOperation(s)
+}
+
+func (o *Options) undoes() string {
+	if o.Replace == nil {
+		return ""
+	}
+	return o.Replace.Undoes
+}
+
+// committed reports whether an earlier run of the plan is done with the section.
+func (r *Replace) committed(s memory.Section) bool {
+	return r.resumed != nil && r.resumed.committed[s] != nil
+}
+
+// replacer returns the section's target as one whose sections can be replaced.
+func (s *Section) replacer() (store.Replacer, error) {
+	if r, ok := s.target.(store.Replacer); ok {
+		return r, nil
+	}
+	return nil, fmt.Errorf("replace %s: %s can't be replaced", s.Spec.Name, s.Survey.Locator)
+}
+
+// keeper returns the target when it keeps the old section aside, else nil.
+func (s *Section) keeper() store.Keeper {
+	k, _ := s.target.(store.Keeper)
+	return k
+}
+
+// agreement is what the operator is asked to agree to, as the plan is now.
+func (p *Plan) agreement() guard.Agreement {
+	a := guard.Agreement{Operation: p.opts.Replace.Operation, Plan: p.id, Bundle: p.fingerprint}
+	for _, s := range p.sections {
+		a.Losses = append(a.Losses, guard.Loss{
+			Target: s.Survey.Target, Lost: s.Difference.Lost, Changed: s.Difference.Changed,
+		})
+	}
+	return a
+}
+
+// request asks to destroy the target of a section.
+func (p *Plan) request(s Section) guard.Request {
+	r := p.opts.Replace
+	return guard.Request{
+		Operation: r.operation(s.Spec.Name), Subsystem: s.Spec.Name.Subsystem(), Mode: string(ModeReplace),
+		Target: s.Survey.Target, Source: p.opts.Bundle.Path(),
+		Confirmation: guard.Confirmation{Token: r.Token, Agreement: p.agreement()},
+	}
+}

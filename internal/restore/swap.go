@@ -1,0 +1,331 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// replacement is a replace under way. It goes through all sections with each
+// step: leave, safety bundle, staged, checked, committed. Before the first commit
+// nothing that lives has changed.
+type replacement struct {
+	*Plan
+	steps   *steps
+	receipt *Receipt
+	parts   []*part
+	safety  *bundle.Bundle
+}
+
+// part is one section on its way.
+type part struct {
+	Section
+	out    *SectionReceipt
+	permit guard.Permit
+	staged store.Staged
+	done   bool
+}
+
+// committed is what is written down of a section that was committed.
+type committed struct {
+	store.Committed
+	Difference store.Difference `json:"difference"`
+	Existed    bool             `json:"existed"`
+	// Rejected are the rows that the target did not take, as was accepted.
+	Rejected int64 `json:"rejected,omitempty"`
+}
+
+// safetyTries is how often the safety bundle is made anew because an agent wrote
+// meanwhile, where the old section is not kept aside.
+const safetyTries = 3
+
+func (p *Plan) replace(ctx context.Context, j *journal, r *Receipt) error {
+	log, err := openSteps(j.dir, p.opts.Clock)
+	if err != nil {
+		return err
+	}
+	defer log.close()
+	run := &replacement{Plan: p, steps: log, receipt: r}
+	for i, s := range p.sections {
+		out := &r.Sections[i]
+		out.Replaced = &Replaced{Difference: s.Difference, Existed: s.Survey.Exists}
+		if done := p.done(s.Spec.Name); done != nil {
+			out.committed(*done, s)
+			continue
+		}
+		run.parts = append(run.parts, &part{Section: s, out: out})
+	}
+	defer run.close()
+	return run.all(ctx, j)
+}
+
+// done returns what an earlier run of the plan made of a section.
+func (p *Plan) done(s memory.Section) *committed {
+	if p.opts.Replace.resumed == nil {
+		return nil
+	}
+	return p.opts.Replace.resumed.committed[s]
+}
+
+func (r *replacement) all(ctx context.Context, j *journal) error {
+	for _, do := range []func(context.Context) error{r.permit, r.save, r.stage} {
+		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.keepUnfit(ctx, j); err != nil {
+		return err
+	}
+	if err := r.commit(ctx); err != nil {
+		return err
+	}
+	if err := r.opts.Replace.Rules.Finish(r.id); err != nil {
+		return err
+	}
+	return r.steps.note(step{Step: stepFinished})
+}
+
+func (r *replacement) close() {
+	for _, p := range r.parts {
+		if p.staged != nil {
+			_ = p.staged.Close() // what is left is found again by the same plan
+		}
+	}
+}
+
+// permit asks the guard for every target. The plan is on disk by now: it is what
+// a crash leaves to be finished.
+func (r *replacement) permit(ctx context.Context) (err error) {
+	for _, p := range r.parts {
+		if p.permit, err = r.opts.Replace.Rules.AssertDestructiveTargetAllowed(ctx, r.request(p.Section)); err != nil {
+			return err
+		}
+	}
+	return r.steps.note(step{Step: stepBegun})
+}
+
+// save makes the safety bundle, or takes up that of the plan that is gone on
+// with.
+func (r *replacement) save(ctx context.Context) error {
+	if u := r.opts.Replace.resumed; u != nil && u.safety != "" {
+		b, err := bundle.Open(u.safety, bundle.Limits{})
+		if err != nil {
+			return fmt.Errorf("open safety bundle: %w", err)
+		}
+		r.safety, r.receipt.Safety = b, b.Path()
+		return nil
+	}
+	return r.saveAnew(ctx)
+}
+
+// saveAnew bundles what lives now in the sections that are still to be replaced,
+// and verifies every row of that bundle.
+func (r *replacement) saveAnew(ctx context.Context) error {
+	var live []memory.Section
+	for _, p := range r.parts {
+		if p.Survey.Exists && !p.done {
+			live = append(live, p.Spec.Name)
+		}
+	}
+	opts := r.opts.Replace
+	if len(live) == 0 || opts.NoSafety {
+		return nil
+	}
+	b, err := opts.Safety(ctx, live, opts.AcceptDegradedSafety && r.allKept())
+	if err != nil {
+		return fmt.Errorf("make safety bundle: %w", err)
+	}
+	r.opts.Progress.Begin("check safety bundle", "", -1)
+	defer r.opts.Progress.End()
+	report, err := b.Verify(ctx, bundle.Full, bundle.VerifyOptions{
+		Progress: func(_ memory.Section, rows, bytes int64) { r.opts.Progress.Advance(rows, bytes) },
+	})
+	if err != nil {
+		return fmt.Errorf("verify safety bundle: %w", err)
+	}
+	if report.Refused() {
+		return fmt.Errorf("verify safety bundle %s: %w", b.Name(), &RefusedError{Ground: GroundBundle, Findings: report.Findings})
+	}
+	r.safety, r.receipt.Safety = b, b.Path()
+	return r.steps.note(step{Step: stepSafety, Bundle: b.Path()})
+}
+
+// allKept reports whether every old section is kept aside whole.
+func (r *replacement) allKept() bool {
+	return !slices.ContainsFunc(r.parts, func(p *part) bool { return !r.keptAside(p) })
+}
+
+func (r *replacement) keptAside(p *part) bool { return p.keeper() != nil && !r.opts.Replace.InPlace }
+
+// stage puts every section beside the live one and reads it back.
+func (r *replacement) stage(ctx context.Context) error {
+	for _, p := range r.parts {
+		p.out.State = StateFailed // until it is staged
+		if err := r.stageOne(ctx, p); err != nil {
+			return fmt.Errorf("stage %s: %w", p.Spec.Name, err)
+		}
+		p.out.State = StatePending
+		if err := r.steps.note(step{Step: stepStaged, Section: p.Spec.Name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *replacement) stageOne(ctx context.Context, p *part) (err error) {
+	target, err := p.replacer()
+	if err != nil {
+		return err
+	}
+	opts := store.StageOptions{
+		Plan: r.id, Operation: r.opts.Replace.operation(p.Spec.Name), InPlace: r.opts.Replace.InPlace, Now: r.opts.Clock(),
+	}
+	started := r.opts.Clock()
+	if aside, back := r.opts.Replace.Back[p.Spec.Name]; back && p.keeper() != nil {
+		p.staged, err = p.keeper().StageBack(ctx, p.Spec, aside, opts)
+	} else {
+		p.staged, err = target.Stage(ctx, p.Spec, r.phase(ctx, p, "stage"), opts)
+	}
+	if err != nil {
+		return err
+	}
+	staged := r.opts.Clock()
+	err = p.staged.Check(ctx)
+	p.out.MergeSeconds, p.out.ProofSeconds = staged.Sub(started).Seconds(), r.opts.Clock().Sub(staged).Seconds()
+	return err
+}
+
+// phase is the section's records; each pass over them is told to the progress:
+// the first stages, later ones check.
+func (r *replacement) phase(ctx context.Context, p *part, name string) iter.Seq2[memory.Record, error] {
+	records := r.records(ctx, p.Section)
+	return func(yield func(memory.Record, error) bool) {
+		r.opts.Progress.Begin(name, p.Spec.Name, p.Spec.Rows)
+		defer r.opts.Progress.End()
+		name = "check"
+		store.Metered(records, r.opts.Progress)(yield)
+	}
+}
+
+// keepUnfit writes down the records that the targets will not take: the operator
+// accepted that, and they are nowhere else but in the bundle.
+func (r *replacement) keepUnfit(ctx context.Context, j *journal) error {
+	for _, p := range r.parts {
+		if len(p.unfit) == 0 {
+			continue
+		}
+		if err := r.keepUnfitOf(ctx, p, j); err != nil {
+			return fmt.Errorf("write down what can't be restored of %s: %w", p.Spec.Name, err)
+		}
+	}
+	return j.sync()
+}
+
+func (r *replacement) keepUnfitOf(ctx context.Context, p *part, j *journal) error {
+	target, err := p.replacer()
+	if err != nil {
+		return err
+	}
+	whole := p.Section
+	whole.unfit = nil
+	_, err = target.Compare(ctx, p.Spec, r.records(ctx, whole), store.CompareOptions{Report: func(e store.Event) error {
+		if e.Outcome != store.Rejected {
+			return nil
+		}
+		p.out.Rejected++
+		return j.event(p.out, e)
+	}})
+	return err
+}
+
+// commit puts every section in its place. Those that are not kept aside come
+// first: they can still refuse, when an agent wrote meanwhile.
+func (r *replacement) commit(ctx context.Context) error {
+	order := slices.Clone(r.parts)
+	slices.SortStableFunc(order, func(a, b *part) int { return rankKept(r.keptAside(a)) - rankKept(r.keptAside(b)) })
+	for _, p := range order {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := r.commitOne(ctx, p); err != nil {
+			p.out.State = StateFailed
+			return fmt.Errorf("replace %s: %w", p.Spec.Name, err)
+		}
+	}
+	return nil
+}
+
+func rankKept(kept bool) int {
+	if kept {
+		return 1
+	}
+	return 0
+}
+
+func (r *replacement) commitOne(ctx context.Context, p *part) error {
+	if err := r.steps.note(step{Step: stepCommitting, Section: p.Spec.Name}); err != nil {
+		return err
+	}
+	if r.keptAside(p) {
+		ctx = context.WithoutCancel(ctx) // a few requests, and a window between them
+	}
+	live, err := r.tryCommit(ctx, p)
+	if errors.Is(err, store.ErrMoved) || errors.Is(err, guard.ErrNotPermitted) || errors.Is(err, guard.ErrTargetMoved) {
+		return errors.Join(err, r.steps.note(step{Step: stepKept, Section: p.Spec.Name}))
+	}
+	if err != nil {
+		return err
+	}
+	p.done = true
+	r.receipt.Findings = append(r.receipt.Findings, live.Findings...)
+	done := committed{live, p.Difference, p.Survey.Exists, p.out.Rejected}
+	p.out.committed(done, p.Section)
+	return r.steps.note(step{Step: stepCommitted, Section: p.Spec.Name, Done: &done})
+}
+
+// tryCommit commits, with a new safety bundle when an agent wrote meanwhile.
+func (r *replacement) tryCommit(ctx context.Context, p *part) (store.Committed, error) {
+	for try := 1; ; try++ {
+		done, err := p.staged.Commit(ctx, p.permit, r.safetyOf(ctx, p))
+		if !errors.Is(err, store.ErrMoved) || try == safetyTries {
+			return done, err
+		}
+		if err := r.saveAnew(ctx); err != nil {
+			return store.Committed{}, errors.Join(store.ErrMoved, err)
+		}
+	}
+}
+
+// safetyOf is what the safety bundle holds of a section; nil when it holds
+// nothing of it. A section that is changed in place, and was half-way when the
+// run ended, is neither what the safety bundle holds nor the new one.
+func (r *replacement) safetyOf(ctx context.Context, p *part) iter.Seq2[memory.Record, error] {
+	u := r.opts.Replace.resumed
+	if r.safety == nil || !p.Survey.Exists || (r.opts.Replace.InPlace && u != nil && u.committing[p.Spec.Name]) {
+		return nil
+	}
+	held := func(s memory.SectionSpec) bool { return s.Name == p.Spec.Name }
+	if !slices.ContainsFunc(r.safety.Sections(), held) {
+		return nil
+	}
+	return r.safety.Records(ctx, p.Spec.Name)
+}
+
+// committed notes what a commit did.
+func (s *SectionReceipt) committed(done committed, of Section) {
+	s.State = StateDone
+	if s.Rejected = done.Rejected; s.Rejected > 0 {
+		s.State = StateIncomplete
+	}
+	s.Records, s.Added, s.Same = of.Spec.Rows, done.Difference.New, done.Rows
+	s.Before, s.After, s.Created = done.Difference.Live, done.Rows, !done.Existed
+	s.Proof = store.ProofFull
+	s.Replaced = &Replaced{Difference: done.Difference, Existed: done.Existed, Aside: done.Aside}
+}

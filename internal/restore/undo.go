@@ -1,0 +1,101 @@
+package restore
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"keepsake/internal/memory"
+)
+
+// ErrNothingToUndo says that there is no receipt of a restore that could be
+// taken back.
+var ErrNothingToUndo = errors.New("nothing to undo")
+
+const receiptFile = "receipt.json"
+
+// LoadReceipt reads the receipt in the folder of one restore.
+func LoadReceipt(dir string) (*Receipt, error) {
+	text, err := os.ReadFile(filepath.Join(dir, receiptFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read receipt: %w: there is none in %s", ErrNothingToUndo, dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read receipt: %w", err)
+	}
+	var r Receipt
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("read receipt in %s: %w", dir, err)
+	}
+	if r.Version != 1 || r.Mode != ModeMerge && r.Mode != ModeReplace {
+		return nil, fmt.Errorf("read receipt in %s: version %d, mode %q: made by another version of keepsake", dir, r.Version, r.Mode)
+	}
+	r.Dir = dir // it may have been moved with its data folder
+	return &r, nil
+}
+
+// LatestReceipt returns the newest receipt in the folder of a memory's restores
+// that changed something and was not taken back yet. A receipt that can't be
+// read is an error: it may be the one.
+func LatestReceipt(restores string) (*Receipt, error) {
+	entries, err := os.ReadDir(restores)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look for receipts: %w", err)
+	}
+	undone := map[string]bool{}
+	for i := len(entries) - 1; i >= 0; i-- { // names begin with the time
+		name := entries[i].Name()
+		r, err := LoadReceipt(filepath.Join(restores, name))
+		switch {
+		case errors.Is(err, ErrNothingToUndo):
+			continue
+		case err != nil:
+			return nil, err
+		case r.Undo:
+			undone[r.Undoes] = undone[r.Undoes] || r.Complete
+		case !undone[name] && r.changed():
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("look for receipts: %w: no restore in %s has changed anything that was not taken back", ErrNothingToUndo, restores)
+}
+
+// changed reports whether the restore put anything in.
+func (r *Receipt) changed() bool {
+	for _, s := range r.Sections {
+		if s.Added > 0 || s.Replaced != nil && s.State != StatePending {
+			return true
+		}
+	}
+	return false
+}
+
+// Back returns what the replace of the receipt needs to be taken back: the old
+// sections that were kept aside, and the sections that were not there before.
+func (r *Receipt) Back() (back map[memory.Section]memory.Locator, vacate []memory.SectionSpec) {
+	back = map[memory.Section]memory.Locator{}
+	for _, s := range r.Sections {
+		switch {
+		case s.Replaced == nil:
+		case s.Replaced.Aside != nil:
+			back[s.Section] = *s.Replaced.Aside
+		case !s.Replaced.Existed:
+			vacate = append(vacate, memory.SectionSpec{Name: s.Section, Kind: kindOf(s.Target)})
+		}
+	}
+	return back, vacate
+}
+
+// kindOf is the kind of the records of a store.
+func kindOf(l memory.Locator) memory.Kind {
+	switch l.Kind {
+	case memory.KindGraph:
+		return memory.Elements
+	case memory.KindFiles:
+		return memory.Lines
+	}
+	return memory.Vectors
+}
