@@ -58,11 +58,11 @@ func (c *collection) distance() string {
 }
 
 // exported is the collection as a bundle keeps it: the bytes that the server
-// sent. Marks of keepsake's own in the metadata would be taken out here.
+// sent, without keepsake's own notes.
 func (c *collection) exported() *memory.Collection {
 	return &memory.Collection{
 		ID: c.ID, Name: c.Name,
-		Metadata: nonNull(c.Metadata), Schema: nonNull(c.Schema), Configuration: nonNull(c.Configuration),
+		Metadata: nonNull(withoutNotes(c.Metadata)), Schema: nonNull(c.Schema), Configuration: nonNull(c.Configuration),
 	}
 }
 
@@ -123,8 +123,8 @@ func (c *client) create(ctx context.Context, name string, spec memory.SectionSpe
 	if from == nil {
 		from = &memory.Collection{}
 	}
-	if len(from.Metadata) > 0 && string(from.Metadata) != "{}" { // {} is refused
-		p.Metadata = nonNull(from.Metadata)
+	if metadata := nonNull(withoutNotes(from.Metadata)); string(metadata) != "{}" { // {} is refused
+		p.Metadata = metadata
 	}
 	takesSchema, err := c.takesSchema(ctx, nonNull(from.Schema), p.Metadata)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -24,6 +25,7 @@ func (s *Server) Survey(ctx context.Context, section memory.Section) (store.Surv
 	if err != nil {
 		return store.Survey{}, s.failed("survey", section, err, store.ErrUnreadable)
 	}
+	survey.Target = guard.NewTarget(ctx, survey.Locator, s)
 	return survey, nil
 }
 
