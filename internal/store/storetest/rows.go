@@ -110,6 +110,7 @@ func node(seed string, i int) memory.Record {
 	return element(false, id, user, "", "", "", data)
 }
 
+// edge goes from and to the first nodes of its graph.
 func edge(seed string, i, nodes int) memory.Record {
 	from, to := ID(i%nodes), ID((i*7+1)%nodes)
 	id := fmt.Sprintf("edge-%06d", i)

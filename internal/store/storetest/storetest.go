@@ -30,6 +30,12 @@ type Factory struct {
 	// Tolerance is how far, relatively, one passage through the store may move a
 	// number of an embedding: 0 for exact, 5e-7 for Chroma's cosine spaces.
 	Tolerance float64
+	// KeepsAside says that a Replacer keeps the old section aside, whole, and so
+	// commits over rows that came after the safety copy.
+	KeepsAside bool
+	// InPlace says that a Replacer has another way for StageOptions.InPlace.
+	// That way keeps nothing aside.
+	InPlace bool
 	// Rows is the size of the larger sections; 0 means 2,500.
 	Rows int
 	// Leaks are what the goroutine check overlooks: what a shared server keeps.
@@ -57,7 +63,7 @@ type Fixture struct {
 const Dimension = 8
 
 // Run holds what factory makes to every promise of package store. Without a
-// target it runs what a reader promises.
+// target it runs what a reader promises, and with a Replacer all there is.
 func Run(t *testing.T, factory Factory) {
 	if factory.Rows == 0 {
 		factory.Rows = 2500
@@ -79,12 +85,16 @@ func Run(t *testing.T, factory Factory) {
 	t.Run("MergeEnds", s.mergeEnds)
 	t.Run("MergeRejects", s.mergeRejects)
 	t.Run("RoundTrip", s.roundTrip)
+	if _, ok := probe.Target.(store.Replacer); ok {
+		t.Run("Replace", s.replaces)
+	}
 }
 
 type suite struct {
 	Factory
-	kind  memory.Kind
-	keyed bool
+	kind    memory.Kind
+	keyed   bool
+	inPlace bool
 }
 
 // rows returns n rows of the suite's kind: seed tells one set from another, and
