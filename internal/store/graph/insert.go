@@ -5,20 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
-
-// breath is how long the lock is free after each transaction on a database that
-// others may have open.
-const breath = 20 * time.Millisecond
-
-// lockTries is how often a merge waits for the busy timeout before it gives up.
-const lockTries = 6
 
 // insert moves the staged rows over, chunk by chunk.
 func (m *merger) insert(ctx context.Context, s *stage) error {
@@ -128,17 +119,6 @@ func (in *inserter) transaction(ctx context.Context, rows []int64, together bool
 		return nil, err
 	}
 	return added, nil
-}
-
-// lock begins a transaction that holds the write lock. SQLite has no queue for
-// it: beside a busy writer one wait may be in vain and the next not.
-func (in *inserter) lock(ctx context.Context) (err error) {
-	for range lockTries {
-		if _, err = in.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); code(err) != sqlite3.SQLITE_BUSY {
-			return err
-		}
-	}
-	return err
 }
 
 // allAtOnce inserts rows that follow each other with one statement. When some do
@@ -264,7 +244,7 @@ func (in *inserter) reportAdded(ctx context.Context, first, last int64) error {
 // reportMisfits rejects the rows of a chunk that could not be put in.
 func (in *inserter) reportMisfits(ctx context.Context) error {
 	for _, misfit := range in.misfits {
-		rec, id, err := in.record(ctx, misfit.row)
+		rec, id, err := in.record(ctx, in.s.edge, misfit.row)
 		if err != nil {
 			return err
 		}
@@ -274,24 +254,4 @@ func (in *inserter) reportMisfits(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// record rebuilds a staged row's record.
-func (in *inserter) record(ctx context.Context, n int64) (memory.Record, string, error) {
-	query := "SELECT id, user_id, data FROM main.nodes WHERE seq = ?"
-	if in.s.edge {
-		query = "SELECT id, user_id, data, source, target, type FROM main.edges WHERE seq = ?"
-	}
-	rows, err := in.conn.QueryContext(ctx, query, n)
-	if err != nil {
-		return nil, "", err
-	}
-	defer rows.Close()
-	var row dbRow
-	rows.Next()
-	if err := row.scan(rows, in.s.edge); err != nil {
-		return nil, "", err
-	}
-	in.line, err = row.appendTo(in.line[:0], &in.scanner, in.s.edge, true)
-	return in.line, string(row.id), err
 }

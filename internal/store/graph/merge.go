@@ -2,17 +2,10 @@ package graph
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"iter"
-	"syscall"
-	"time"
-
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"keepsake/internal/memory"
-	"keepsake/internal/record"
 	"keepsake/internal/store"
 )
 
@@ -29,7 +22,8 @@ func (g *Graph) Merge(ctx context.Context, spec memory.SectionSpec, records iter
 	if opts.Proof == "" {
 		opts.Proof = store.ProofFull
 	}
-	m := &merger{graph: g, opts: opts, result: store.Result{Proof: opts.Proof}}
+	m := &merger{opts: opts, result: store.Result{Proof: opts.Proof}}
+	m.graph, m.digests, m.refuse = g, opts.Report != nil, m.reject
 	if err := g.mine(spec.Name); err != nil {
 		return m.result, err
 	}
@@ -47,31 +41,23 @@ func (g *Graph) Merge(ctx context.Context, spec memory.SectionSpec, records iter
 
 // merger is one merge under way.
 type merger struct {
-	graph   *Graph
-	opts    store.MergeOptions
-	path    string
-	tables  tables // of the target
-	db      *sql.DB
-	conn    *sql.Conn // main is the stage; the target is attached as live
-	nodes   stage
-	edges   stage
-	result  store.Result
-	scanner record.Scanner
-	// scratch
-	line, raw []byte
+	stager
+	opts   store.MergeOptions
+	result store.Result
 }
 
 func (m *merger) run(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
 	if err := m.openStage(ctx); err != nil {
 		return staging(err)
 	}
-	if err := m.stage(ctx, records); err != nil {
+	err := m.fill(ctx, records)
+	if m.result.Records = m.records; err != nil {
 		return err
 	}
-	if err := m.attach(ctx); err != nil {
+	if err := m.attachTarget(ctx); err != nil {
 		return explain("open", m.path, store.ErrUnreachable, err)
 	}
-	for _, s := range []*stage{&m.nodes, &m.edges} {
+	for _, s := range m.stages() {
 		if err := m.insert(ctx, s); err != nil {
 			return err
 		}
@@ -79,58 +65,26 @@ func (m *merger) run(ctx context.Context, records iter.Seq2[memory.Record, error
 	if err := m.prove(ctx, records); err != nil {
 		return err
 	}
-	var err error
 	if m.result.After, err = countRows(ctx, m.conn, "live"); err != nil {
 		return explain("count", m.path, store.ErrUnreadable, err)
 	}
 	return nil
 }
 
-// attach joins the target to the stage's connection, and makes it when it is
-// absent. A live database's log is left for its owner to checkpoint.
-func (m *merger) attach(ctx context.Context) error {
-	busy := m.graph.config.BusyTimeout
+// attachTarget attaches the graph, and makes it when it is absent.
+func (m *merger) attachTarget(ctx context.Context) error {
 	if m.result.Created = !m.tables.exist(); m.result.Created {
-		if err := create(ctx, m.path, busy); err != nil {
+		if err := create(ctx, m.path, m.graph.config.BusyTimeout); err != nil {
 			return err
 		}
 	}
-	if _, err := m.conn.ExecContext(ctx, "ATTACH ? AS live", fileURI(m.path, "rw")); err != nil {
+	if err := m.attach(ctx, "rw"); err != nil {
 		return err
 	}
-	for _, pragma := range []string{"foreign_keys = ON", "live.cache_size = -16384"} {
-		if _, err := m.conn.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
-			return err
-		}
+	if _, err := m.conn.ExecContext(ctx, "PRAGMA foreign_keys = ON"); err != nil || m.result.Created {
+		return err
 	}
-	if !m.result.Created {
-		if _, err := m.conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 0"); err != nil {
-			return err
-		}
-	}
-	var err error
-	m.tables, err = findTables(ctx, m.conn, "live")
-	return err
-}
-
-// staging says that the temporary database failed. SQLite keeps it in its
-// temporary folder: SQLITE_TMPDIR, TMPDIR, /var/tmp or /tmp.
-func staging(err error) error {
-	if code(err) == sqlite3.SQLITE_FULL {
-		return fmt.Errorf("stage graph in the temporary folder: %w: %w", syscall.ENOSPC, err)
-	}
-	return fmt.Errorf("stage graph: %w", err)
-}
-
-func (m *merger) close() error {
-	if m.db == nil {
-		return nil
-	}
-	var err error
-	if m.conn != nil {
-		err = m.conn.Close()
-	}
-	return errors.Join(err, m.db.Close())
+	return m.leaveLog(ctx)
 }
 
 // report tells of a row.
@@ -145,17 +99,4 @@ func (m *merger) report(event store.Event) error {
 func (m *merger) reject(id, reason string, rec memory.Record) error {
 	m.result.Rejected++
 	return m.report(store.Event{Outcome: store.Rejected, ID: id, Reason: reason, Record: rec})
-}
-
-// pause lets others at the lock between two transactions: SQLite has no queue,
-// and who polls for it would find it taken most of the time.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

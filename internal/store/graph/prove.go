@@ -20,7 +20,7 @@ var errOther = errors.New("the records are not those of the first pass")
 // the graph has now: column by column and, where data is written differently,
 // by the digests of both rows.
 func (m *merger) prove(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
-	p := &prover{merger: m}
+	p := &prover{merger: m, comparer: comparer{tables: m.tables}}
 	defer p.close()
 	for _, c := range []*cursor{&p.nodes, &p.edges} {
 		if err := c.open(ctx, m, c == &p.edges); err != nil {
@@ -48,8 +48,7 @@ func (m *merger) prove(ctx context.Context, records iter.Seq2[memory.Record, err
 type prover struct {
 	*merger
 	nodes, edges cursor
-	other        record.Scanner // of the graph's rows
-	mine         []byte         // scratch
+	comparer     comparer
 }
 
 func (p *prover) close() {
@@ -114,34 +113,9 @@ func (p *prover) same(rec memory.Record, e *record.Element, there *dbRow) (bool,
 	if err != nil {
 		return false, err
 	}
-	if bytes.Equal(data, there.data) && p.sameColumns(e, there) {
-		return true, nil
-	}
-	line, err := there.appendTo(p.line[:0], &p.other, e.Edge, p.tables.hasUser(e.Edge))
-	if err != nil {
-		return false, nil // a row that no record can hold
-	}
-	p.line = line
-	user := e.UserID
-	if !p.tables.hasUser(e.Edge) {
-		user = impliedUser(&p.other, data)
-	}
-	p.mine, err = p.other.AppendElement(p.mine[:0], e.Edge, e.ID, user, e.Source, e.Target, e.Type, data)
-	if err != nil {
-		return false, err
-	}
-	return p.other.LineDigest(p.line) == p.other.LineDigest(p.mine), nil
+	row := dbRow{id: e.ID, user: e.UserID, data: data, source: e.Source, target: e.Target, typ: e.Type}
+	return p.comparer.same(e.Edge, &row, there)
 }
-
-// sameColumns compares the columns beside data; NULL equals only NULL.
-func (p *prover) sameColumns(e *record.Element, there *dbRow) bool {
-	if p.tables.hasUser(e.Edge) && !sameText(e.UserID, there.user) {
-		return false
-	}
-	return !e.Edge || sameText(e.Source, there.source) && sameText(e.Target, there.target) && sameText(e.Type, there.typ)
-}
-
-func sameText(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
 
 // cursor walks through the rows of a stage, each with the row of its id that the
 // graph has.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
@@ -15,6 +16,27 @@ const (
 	chunkRows  = 4096
 	chunkBytes = 8 << 20
 )
+
+// stager puts records into a temporary database that SQLite keeps and removes by
+// itself: it has no name on disk, and spills into the temporary folder past its
+// cache. The target is attached to it.
+type stager struct {
+	graph   *Graph
+	path    string // of the target, links resolved
+	tables  tables // of the target
+	db      *sql.DB
+	conn    *sql.Conn // main is the stage, live the target
+	nodes   stage
+	edges   stage
+	records int64 // of the sequence so far
+	// digests says that each record's digest is wanted later.
+	digests bool
+	// refuse is told of each record that the target will not take.
+	refuse  func(id, reason string, rec memory.Record) error
+	scanner record.Scanner
+	// scratch
+	line, raw []byte
+}
 
 // stage is the staged nodes or edges: a table of the temporary database, with
 // rows numbered from 1.
@@ -39,44 +61,55 @@ CREATE TABLE main.edges (seq INTEGER PRIMARY KEY, id TEXT, user_id TEXT, data TE
 
 // openStage makes the temporary database: SQLite gives one to a connection
 // without a file name.
-func (m *merger) openStage(ctx context.Context) (err error) {
-	m.edges.edge = true
-	if m.db, err = connect(""); err != nil {
+func (s *stager) openStage(ctx context.Context) (err error) {
+	s.edges.edge = true
+	if s.db, err = connect(""); err != nil {
 		return err
 	}
-	if m.conn, err = m.db.Conn(ctx); err != nil {
+	if s.conn, err = s.db.Conn(ctx); err != nil {
 		return err
 	}
-	_, err = m.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d;%s",
-		m.graph.config.BusyTimeout.Milliseconds(), stageTables))
+	_, err = s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d;%s",
+		s.graph.config.BusyTimeout.Milliseconds(), stageTables))
 	return err
 }
 
-// stage puts all records into the temporary database.
-func (m *merger) stage(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
-	if _, err := m.conn.ExecContext(ctx, "BEGIN"); err != nil {
+// stages returns both, nodes first.
+func (s *stager) stages() [2]*stage { return [...]*stage{&s.nodes, &s.edges} }
+
+func (s *stager) of(edge bool) *stage {
+	if edge {
+		return &s.edges
+	}
+	return &s.nodes
+}
+
+// fill puts all records into the temporary database. An error from records or
+// refuse ends it.
+func (s *stager) fill(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
+	if _, err := s.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return staging(err)
 	}
-	err := m.nodes.prepare(ctx, m.conn)
+	err := s.nodes.prepare(ctx, s.conn)
 	if err == nil {
-		err = m.edges.prepare(ctx, m.conn)
+		err = s.edges.prepare(ctx, s.conn)
 	}
 	if err == nil {
-		err = m.stageAll(ctx, records)
+		err = s.fillAll(ctx, records)
 	}
-	for _, s := range []*stage{&m.nodes, &m.edges} {
-		err = errors.Join(err, s.batch.close(err == nil))
+	for _, table := range s.stages() {
+		err = errors.Join(err, table.batch.close(err == nil))
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := m.conn.ExecContext(ctx, "COMMIT"); err != nil {
+	if _, err := s.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return staging(err)
 	}
 	return nil
 }
 
-func (m *merger) stageAll(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
+func (s *stager) fillAll(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
 	for rec, err := range records {
 		if err == nil {
 			err = ctx.Err()
@@ -84,35 +117,35 @@ func (m *merger) stageAll(ctx context.Context, records iter.Seq2[memory.Record, 
 		if err != nil {
 			return err
 		}
-		m.result.Records++
-		if err := m.stageOne(rec); err != nil {
+		s.records++
+		if err := s.take(rec); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// stageOne stages a record, or rejects it.
-func (m *merger) stageOne(rec memory.Record) error {
-	e, reason, err := m.scan(rec)
+// take stages a record, or refuses it.
+func (s *stager) take(rec memory.Record) error {
+	e, reason, err := s.scan(rec)
 	switch {
 	case err != nil:
-		return m.reject(fmt.Sprintf("record %d", m.result.Records), err.Error(), rec)
+		return s.refuse(fmt.Sprintf("record %d", s.records), err.Error(), rec)
 	case reason != "":
-		return m.reject(string(e.ID), reason, rec)
+		return s.refuse(string(e.ID), reason, rec)
 	}
-	return m.put(rec, e)
+	return s.put(rec, e)
 }
 
 // scan takes a record apart, and says why the target could not take it.
-func (m *merger) scan(rec memory.Record) (e *record.Element, reason string, err error) {
-	if e, err = m.scanner.Element(rec); err != nil {
+func (s *stager) scan(rec memory.Record) (e *record.Element, reason string, err error) {
+	if e, err = s.scanner.Element(rec); err != nil {
 		return nil, "", err
 	}
 	if e.Edge && e.Type == nil {
 		return e, "edge has no type", nil
 	}
-	if m.lacksUser(e.Edge) && e.UserID != nil && !e.Columns.Empty() {
+	if s.lacksUser(e.Edge) && e.UserID != nil && !e.Columns.Empty() {
 		if _, given := record.Lookup(e.Columns.Of(rec), "user_id"); given {
 			return e, "the graph's tables have no column user_id for its user; " +
 				"start the Neo.mjs of this graph once, which adds it", nil
@@ -122,41 +155,38 @@ func (m *merger) scan(rec memory.Record) (e *record.Element, reason string, err 
 }
 
 // lacksUser reports whether the target's table is of a version without user_id.
-func (m *merger) lacksUser(edge bool) bool {
-	return m.tables.exist() && !m.tables.hasUser(edge)
+func (s *stager) lacksUser(edge bool) bool {
+	return s.tables.exist() && !s.tables.hasUser(edge)
 }
 
 // put stages the columns of a row, and its digest when somebody wants to know.
-func (m *merger) put(rec memory.Record, e *record.Element) error {
-	s := &m.nodes
-	if e.Edge {
-		s = &m.edges
-	}
-	data, err := m.data(rec, e)
+func (s *stager) put(rec memory.Record, e *record.Element) error {
+	table := s.of(e.Edge)
+	data, err := s.data(rec, e)
 	if err != nil {
 		return err
 	}
 	var digest any
-	if m.opts.Report != nil {
-		sum := m.scanner.LineDigest(rec)
+	if s.digests {
+		sum := s.scanner.LineDigest(rec)
 		digest = sum[:]
 	}
-	s.batch.append(string(e.ID), text(e.UserID), string(data), digest)
+	table.batch.append(string(e.ID), text(e.UserID), string(data), digest)
 	if e.Edge {
-		s.batch.append(string(e.Source), string(e.Target), text(e.Type))
+		table.batch.append(string(e.Source), string(e.Target), text(e.Type))
 	}
-	s.count(len(rec))
-	return s.batch.added()
+	table.count(len(rec))
+	return table.batch.added()
 }
 
 // data is what a record's row has in the column data. It is valid until the next
 // call.
-func (m *merger) data(rec memory.Record, e *record.Element) (data []byte, err error) {
+func (s *stager) data(rec memory.Record, e *record.Element) (data []byte, err error) {
 	if e.Raw.Empty() {
 		return e.Data.Of(rec), nil
 	}
-	m.raw, err = record.AppendUnquoted(m.raw[:0], e.Raw.Of(rec))
-	return m.raw, err
+	s.raw, err = record.AppendUnquoted(s.raw[:0], e.Raw.Of(rec))
+	return s.raw, err
 }
 
 // count notes a row of so many bytes, and cuts a chunk when it is full.
@@ -205,4 +235,24 @@ func text(b []byte) any {
 		return nil
 	}
 	return string(b)
+}
+
+// record rebuilds a staged row's record. It is valid until the next call.
+func (s *stager) record(ctx context.Context, edge bool, n int64) (memory.Record, string, error) {
+	query := "SELECT id, user_id, data FROM main.nodes WHERE seq = ?"
+	if edge {
+		query = "SELECT id, user_id, data, source, target, type FROM main.edges WHERE seq = ?"
+	}
+	rows, err := s.conn.QueryContext(ctx, query, n)
+	if err != nil {
+		return nil, "", err
+	}
+	defer rows.Close()
+	var row dbRow
+	rows.Next()
+	if err := row.scan(rows, edge); err != nil {
+		return nil, "", err
+	}
+	s.line, err = row.appendTo(s.line[:0], &s.scanner, edge, true)
+	return s.line, string(row.id), err
 }
