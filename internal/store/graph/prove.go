@@ -120,26 +120,21 @@ func (p *prover) same(rec memory.Record, e *record.Element, there *dbRow) (bool,
 // cursor walks through the rows of a stage, each with the row of its id that the
 // graph has.
 type cursor struct {
-	stage *stage
-	rows  *sql.Rows
-	n     int64
-	id    sql.RawBytes
-	there dbRow // without an id when the row is not there
+	stage  *stage
+	rows   *sql.Rows
+	n      int64
+	id     sql.RawBytes
+	there  dbRow // without an id when the row is not there
+	fields []any // where a row is scanned to
 }
 
 func (c *cursor) open(ctx context.Context, m *merger, edge bool) (err error) {
-	c.stage = &m.nodes
-	ends, user := "", "NULL"
-	if edge {
-		c.stage, ends = &m.edges, ", there.source, there.target, there.type"
-	}
-	if m.tables.hasUser(edge) {
-		user = "there.user_id"
-	}
+	c.stage = m.of(edge)
+	c.fields = append([]any{&c.id}, c.there.fields(edge)...)
 	//nolint:rowserrcheck // next returns it
-	c.rows, err = m.conn.QueryContext(ctx, fmt.Sprintf(`SELECT staged.id, there.id, %s, there.data%s
+	c.rows, err = m.conn.QueryContext(ctx, fmt.Sprintf(`SELECT staged.id, %s
 		FROM main.%s AS staged LEFT JOIN %s AS there ON there.id = staged.id ORDER BY staged.seq`,
-		user, ends, c.stage.table(), c.stage.live()))
+		rowColumns("there.", edge, m.tables.hasUser(edge)), c.stage.table(), c.stage.live()))
 	return err
 }
 
@@ -148,11 +143,7 @@ func (c *cursor) next() (more bool, err error) {
 		return false, c.rows.Err()
 	}
 	c.n++
-	row := &c.there
-	if c.stage.edge {
-		return true, c.rows.Scan(&c.id, &row.id, &row.user, &row.data, &row.source, &row.target, &row.typ)
-	}
-	return true, c.rows.Scan(&c.id, &row.id, &row.user, &row.data)
+	return true, c.rows.Scan(c.fields...)
 }
 
 func (c *cursor) close() {

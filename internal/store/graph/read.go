@@ -76,25 +76,36 @@ func (r *reader) table(ctx context.Context, edge bool, yield func(memory.Record,
 	return true, rows.Err()
 }
 
+// selectRows selects all rows as dbRow scans them, in the order in which they were
+// written.
 func selectRows(edge, user bool) string {
-	userID := "user_id"
-	if !user {
-		userID = "NULL"
+	return "SELECT " + rowColumns("", edge, user) + " FROM " + tableName(edge) + " ORDER BY rowid"
+}
+
+// rowColumns are the columns that dbRow scans, of the table that prefix names
+// ("there."). user says that the table has user_id.
+func rowColumns(prefix string, edge, user bool) string {
+	columns := prefix + "id, NULL, " + prefix + "data"
+	if user {
+		columns = prefix + "id, " + prefix + "user_id, " + prefix + "data"
 	}
 	if edge {
-		return "SELECT id, " + userID + ", data, source, target, type FROM Edges ORDER BY rowid"
+		columns += ", " + prefix + "source, " + prefix + "target, " + prefix + "type"
 	}
-	return "SELECT id, " + userID + ", data FROM Nodes ORDER BY rowid"
+	return columns
+}
+
+func tableName(edge bool) string {
+	if edge {
+		return "Edges"
+	}
+	return "Nodes"
 }
 
 // unreadable notes a row that no bundle can hold: bytes that are no UTF-8, or no
 // id. It is named by its place when it has none.
 func (r *reader) unreadable(edge bool, n int64, id []byte, err error) {
-	table := "Nodes"
-	if edge {
-		table = "Edges"
-	}
-	name := string(id)
+	table, name := tableName(edge), string(id)
 	if name == "" {
 		name = fmt.Sprintf("%s, row %d", table, n)
 	}
@@ -115,11 +126,15 @@ type dbRow struct {
 
 // scan reads the columns of selectRows.
 func (d *dbRow) scan(rows *sql.Rows, edge bool) error {
+	return rows.Scan(d.fields(edge)...)
+}
+
+// fields is where to scan the columns of rowColumns to, beside others.
+func (d *dbRow) fields(edge bool) []any {
 	if edge {
-		return rows.Scan(&d.id, &d.user, &d.data, &d.source, &d.target, &d.typ)
+		return []any{&d.id, &d.user, &d.data, &d.source, &d.target, &d.typ}
 	}
-	d.source, d.target, d.typ = nil, nil, nil
-	return rows.Scan(&d.id, &d.user, &d.data)
+	return []any{&d.id, &d.user, &d.data}
 }
 
 // appendTo appends the row as a record. Without a column user_id the row has the

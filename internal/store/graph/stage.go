@@ -223,12 +223,7 @@ func (s *stage) table() string {
 }
 
 // live is the table of the target that the rows are for.
-func (s *stage) live() string {
-	if s.edge {
-		return "live.Edges"
-	}
-	return "live.Nodes"
-}
+func (s *stage) live() string { return "live." + tableName(s.edge) }
 
 func text(b []byte) any {
 	if b == nil {
@@ -239,10 +234,7 @@ func text(b []byte) any {
 
 // record rebuilds a staged row's record. It is valid until the next call.
 func (s *stager) record(ctx context.Context, edge bool, n int64) (memory.Record, string, error) {
-	query := "SELECT id, user_id, data FROM main.nodes WHERE seq = ?"
-	if edge {
-		query = "SELECT id, user_id, data, source, target, type FROM main.edges WHERE seq = ?"
-	}
+	query := "SELECT " + rowColumns("", edge, true) + " FROM main." + s.of(edge).table() + " WHERE seq = ?"
 	rows, err := s.conn.QueryContext(ctx, query, n)
 	if err != nil {
 		return nil, "", err
