@@ -35,7 +35,9 @@ type Options struct {
 	// AllowDegraded publishes also when a section could not be read whole.
 	AllowDegraded bool
 
-	Bundle   bundle.Options
+	Bundle bundle.Options
+	// Reason is why the bundle is made; "" is bundle.ReasonBackup.
+	Reason   bundle.Reason
 	MemoryID string
 	// Sequence gives the bundle its number: one that was never given before, and
 	// is higher than seen, the highest among the bundles that are there.

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -19,26 +20,29 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.
 		CompletedAt: r.opts.Clock().UTC(), Topology: &topology,
 		NeoVersion: r.opts.NeoVersion, GitSHA: r.opts.GitSHA,
 		Keepsake: &bundle.Keepsake{
-			MemoryID: r.opts.MemoryID, Reason: bundle.ReasonBackup,
+			MemoryID: r.opts.MemoryID, Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),
 			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags, Sections: sections,
 		},
 	}, nil
 }
 
-// place finds the bundle's number in its memory's history, and the one before it.
+// place finds the bundle's number in its memory's history, and the one before it:
+// what was made to be able to undo a restore is no part of the history.
 func (r *run) place(ctx context.Context) (int64, *bundle.Parent, error) {
 	catalog, err := bundle.List(r.opts.Bundle.Root)
 	if err != nil {
 		return 0, nil, fmt.Errorf("list bundles: %w", err)
 	}
-	var highest int64
+	var highest, before int64
 	var parent *bundle.Parent
 	for _, e := range catalog.Bundles {
 		if e.Meta == nil || e.Meta.Keepsake == nil || e.Meta.Keepsake.MemoryID != r.opts.MemoryID {
 			continue
 		}
-		if k := e.Meta.Keepsake; parent == nil || k.Sequence > highest {
-			parent, highest = &bundle.Parent{Bundle: e.Name, Seal: k.Seal}, k.Sequence
+		k := e.Meta.Keepsake
+		highest = max(highest, k.Sequence)
+		if k.Reason == bundle.ReasonBackup && (parent == nil || k.Sequence > before) {
+			parent, before = &bundle.Parent{Bundle: e.Name, Seal: k.Seal}, k.Sequence
 		}
 	}
 	sequence, err := r.opts.Sequence(ctx, highest)

@@ -29,7 +29,7 @@ func (b *Bundle) Fingerprint(ctx context.Context) (string, error) {
 			return err
 		}
 		sum, err := hashFile(ctx, root, path)
-		fmt.Fprintf(all, "%d:%s %s\n", len(path), path, sum)
+		all.Write(fmt.Appendf(nil, "%d:%s %s\n", len(path), path, sum))
 		return err
 	})
 	if err != nil {

@@ -293,21 +293,6 @@ func TestAC_B10_ForceFlagBypass(t *testing.T) {
 	sameDigests(t, a.digests(), a.want)
 }
 
-// B10: replace is not there yet, whatever it is asked for.
-func TestAC_B10_ReplaceTouchesNothing(t *testing.T) {
-	a := newAgent(t, true)
-	a.remember(memory.KnowledgeBase, memory.Graph)
-	bundle := a.backup("--only", "kb,graph")
-	asked := a.behind(&a.kb, nil)
-	a.env["NEO_ALLOW_PRODUCTION_DESTRUCTIVE"] = "true"
-	for _, more := range [][]string{nil, {"--dry-run"}, {"--only", "graph"}, {"--force-memory", "--force-topology-mismatch"}} {
-		a.refuses(7, append([]string{"restore", bundle, "--mode", "replace"}, more...)...)
-	}
-	if n := asked.Count("GET", "heartbeat"); n != 0 {
-		t.Errorf("the server was asked %d times, want never", n)
-	}
-}
-
 // split is a memory that is empty on two servers, and what it held on one.
 type split struct {
 	*agent

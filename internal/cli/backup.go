@@ -60,6 +60,9 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 		receipt, err := backup.Survey(ctx, opts)
 		return a.endBackup(m, receipt, err)
 	}
+	if err := m.blocked(); err != nil {
+		return err
+	}
 	opts, err = m.identify(ctx, opts)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/store"
 )
 
@@ -78,6 +79,7 @@ func usage(err error) error {
 func exitCode(ctx context.Context, err error) int {
 	var f *failure
 	var stop InterruptedError
+	var refused *guard.RefusedError
 	switch {
 	case err == nil:
 		return exitOK
@@ -87,6 +89,10 @@ func exitCode(ctx context.Context, err error) int {
 		return f.code
 	case errors.Is(err, syscall.ENOSPC):
 		return exitNoRoom
+	case errors.As(err, &refused):
+		return exitGuard
+	case errors.Is(err, store.ErrUnfinished):
+		return exitLocked
 	case errors.Is(err, store.ErrUnreachable), errors.Is(err, store.ErrUnreadable), errors.Is(err, store.ErrAbsent):
 		return exitStore
 	}
@@ -102,6 +108,10 @@ func hintOf(err error) string {
 	var h interface{ Hint() string }
 	if errors.As(err, &h) {
 		return h.Hint()
+	}
+	var refused *guard.RefusedError
+	if errors.As(err, &refused) {
+		return refused.Hint
 	}
 	return ""
 }

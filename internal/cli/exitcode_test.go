@@ -44,7 +44,6 @@ func TestDryRunEndsAsTheRun(t *testing.T) {
 		{"OtherDimension", 5, func() { a.makes(memory.Memories, "l2", dimension/2) }, []string{bundle}},
 		{"OtherDistance", 5, func() { a.makes(memory.Memories, "cosine", 0) }, []string{bundle}},
 		{"OtherMemory", 6, func() { a.adopts("7c9a2c6e-0b52-4a53-8f0e-1f4f8bb3a001") }, []string{bundle}},
-		{"Replace", 7, nil, []string{bundle, "--mode", "replace"}},
 		{"Unreachable", 8, func() { a.env["KEEPSAKE_KB_CHROMA"] = "chroma:" + closedPort(t) }, []string{bundle, "--only", "kb"}},
 		{"RowWithoutVector", 9, nil, []string{salvaged}},
 		{"PayloadThatNobodyTakes", 9, nil, []string{unknown}},

@@ -244,6 +244,7 @@ func (m *memoryAt) restoreOptions(b *bundle.Bundle, f restoreFlags) (restore.Opt
 		Bundle: b, Targets: targets, Only: f.only, Proof: store.Proof(f.proof),
 		Topology: m.cfg.Topology(), MemoryID: id,
 		ForceTopology: f.forceTopology, ForceMemory: f.forceMemory, AllowEmpty: f.allowEmpty,
+		Request:  f.request(b),
 		Progress: m.app.progress(), Clock: m.app.Now,
 	}
 	if len(f.filterLabels)+len(f.filterEdgeTypes) > 0 {
@@ -294,9 +295,14 @@ func (m *memoryAt) ownTargets(as map[memory.Section]string) ([]restore.Target, e
 	return out, nil
 }
 
-// restoreDir is where a restore keeps its plan and its receipt: with the data,
+// ownDir is keepsake's own folder in the data folder.
+func (m *memoryAt) ownDir() string { return filepath.Join(m.cfg.DataDir.V, ".keepsake") }
+
+// restores is where every restore keeps its plan and its receipt: with the data,
 // because they describe that memory.
+func (m *memoryAt) restores() string { return filepath.Join(m.ownDir(), "restores") }
+
+// restoreDir is the folder of a restore that begins now.
 func (m *memoryAt) restoreDir(b *bundle.Bundle) string {
-	name := bundle.FormatTimestamp(m.app.Now()) + "-" + b.Name()
-	return filepath.Join(m.cfg.DataDir.V, ".keepsake", "restores", name)
+	return filepath.Join(m.restores(), bundle.FormatTimestamp(m.app.Now())+"-"+b.Name())
 }

@@ -3,18 +3,51 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 
 	"keepsake/internal/guard"
 )
 
-// allow asks the guard for leave to destroy one target. This is the only place
-// where its rules are made.
+// auditLog is the file in the backup root that every decision is appended to.
+const auditLog = ".guard-audit.jsonl"
+
+// tokenDir is the folder, in the data folder, of what tokens were issued for.
+const tokenDir = "tokens"
+
+// rules makes the guard's rules. This is the only place where they are made.
+func (a *app) rules(audit io.Writer, ledger guard.Ledger, backupRoot string) guard.Rules {
+	return guard.Rules{
+		Environment: guard.ReadEnvironment(a.LookupEnv), Now: a.Now,
+		Audit: audit, Ledger: ledger, BackupRoot: backupRoot,
+	}
+}
+
+// allow asks the guard for leave to destroy one target.
 func (a *app) allow(ctx context.Context, audit string, req guard.Request) (guard.Permit, error) {
 	log, err := guard.OpenAudit(audit)
 	if err != nil {
 		return guard.Permit{}, err
 	}
-	rules := guard.Rules{Environment: guard.ReadEnvironment(a.LookupEnv), Now: a.Now, Audit: log}
-	permit, err := rules.AssertDestructiveTargetAllowed(ctx, req)
+	permit, err := a.rules(log, nil, "").AssertDestructiveTargetAllowed(ctx, req)
 	return permit, errors.Join(err, log.Close())
+}
+
+// guarded returns the rules of this memory, and what closes their audit log. With
+// asking, nothing is decided: no file is made, and nothing is written down.
+func (m *memoryAt) guarded(asking bool) (guard.Rules, func() error, error) {
+	ledger := guard.DirLedger{Dir: filepath.Join(m.ownDir(), tokenDir)}
+	if asking {
+		return m.app.rules(io.Discard, ledger, m.root()), func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(m.root(), 0o700); err != nil {
+		return guard.Rules{}, nil, fmt.Errorf("make backup root: %w", err)
+	}
+	log, err := guard.OpenAudit(filepath.Join(m.root(), auditLog))
+	if err != nil {
+		return guard.Rules{}, nil, err
+	}
+	return m.app.rules(log, ledger, m.root()), log.Close, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
@@ -29,6 +30,16 @@ type restoreFlags struct {
 	forceTopology   bool
 	forceMemory     bool
 	allowEmpty      bool
+
+	plan           bool
+	confirm        string
+	force          bool
+	acceptShrink   bool
+	allowUnsealed  bool
+	degradedSafety bool
+	noSafety       bool
+	inPlace        bool
+	resume         bool
 }
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -39,11 +50,18 @@ func (a *app) restoreCommand() *cobra.Command {
 		Long: `Checks every row of the bundle, then adds the rows that the memory lacks, then
 reads every row back and compares. Rows that live are kept as they are; nothing
 is removed. BUNDLE is a path, a name, or "latest". Running it twice is running
-it once.`,
+it once.
+
+With --mode replace the memory becomes the bundle. A plan is shown first
+(--plan), with what would be lost and a token; the run wants that token
+(--confirm) and NEO_ALLOW_PRODUCTION_DESTRUCTIVE=true in the environment. What
+is replaced is bundled before, and "keepsake undo" puts it back. A run that was
+cut short is finished by the same command, or by --resume.`,
 		Example: `  keepsake restore latest --dry-run
   keepsake restore latest
   keepsake restore --at 2026-11-20T00:00:00Z --only mc
-  keepsake restore latest --only mc/memory --as mc/memory=memories-of-friday`,
+  keepsake restore latest --only mc/memory --as mc/memory=memories-of-friday
+  keepsake restore latest --mode replace --force --plan`,
 		GroupID: "main",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,7 +73,7 @@ it once.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.mode, "mode", "merge", "merge: add what is missing (replace is not available yet)")
+	flags.StringVar(&f.mode, "mode", "merge", "merge: add what is missing; replace: become the bundle")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "check everything, print what would be done, and write nothing")
 	flags.StringSliceVar(&f.only, "only", nil, "restore only these subsystems or `sections`: kb,mc/memory")
 	flags.StringToStringVar(&f.as, "as", nil, "restore `section=collection`: into a collection of another name")
@@ -68,7 +86,21 @@ it once.`,
 	flags.BoolVar(&f.forceTopology, "force-topology-mismatch", false, "restore a unified bundle into a federated memory, or the reverse")
 	flags.BoolVar(&f.forceMemory, "force-memory", false, "restore the bundle of another memory")
 	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "accept an older bundle, without meta, that has no rows in kb, mc or graph")
+	f.replaceFlags(flags)
 	return cmd
+}
+
+// replaceFlags are those that only a replace has.
+func (f *restoreFlags) replaceFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.plan, "plan", false, "replace: show what would be lost, and a token for --confirm")
+	flags.StringVar(&f.confirm, "confirm", "", "replace: the `token` of the plan")
+	flags.BoolVar(&f.force, "force", false, "replace: though the target holds rows")
+	flags.BoolVar(&f.acceptShrink, "accept-shrink", false, "replace: though far fewer rows would be left, or a section isn't whole")
+	flags.BoolVar(&f.allowUnsealed, "allow-unsealed", false, "replace: by a bundle that keepsake did not seal")
+	flags.BoolVar(&f.degradedSafety, "accept-degraded-safety", false, "replace: a damaged memory, whose safety bundle can't be whole")
+	flags.BoolVar(&f.noSafety, "no-safety-bundle", false, "replace: a disposable target without a safety bundle")
+	flags.BoolVar(&f.inPlace, "in-place", false, "replace: row by row, so that collections keep their ids")
+	flags.BoolVar(&f.resume, "resume", false, "finish the replace or undo that was cut short")
 }
 
 func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
@@ -79,8 +111,17 @@ func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.resume {
+		return a.resume(ctx, m)
+	}
 	b, err := a.open(m, name, f.at)
 	if err != nil {
+		return err
+	}
+	if f.mode == string(restore.ModeReplace) {
+		return a.replace(ctx, m, b, f)
+	}
+	if err := m.blocked(); err != nil {
 		return err
 	}
 	opts, err := m.restoreOptions(b, f)
@@ -107,12 +148,18 @@ func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
 }
 
 func (f *restoreFlags) check(name string) error {
+	replaces := f.mode == string(restore.ModeReplace)
 	switch {
-	case f.mode == "replace":
-		return fail(exitGuard, errors.New("replace mode is not available yet; nothing was touched"),
-			"merge mode adds what is missing and changes nothing that lives")
-	case f.mode != "merge":
+	case f.resume && (name != "" || f.at != "" || f.plan || f.confirm != ""):
+		return usage(errors.New("--resume finishes what was begun: name no bundle, plan or token beside it"))
+	case f.resume:
+		return nil
+	case !replaces && f.mode != string(restore.ModeMerge):
 		return usage(fmt.Errorf("--mode %q is neither merge nor replace", f.mode))
+	case !replaces && f.replaceOnly() != "":
+		return usage(fmt.Errorf("%s goes with --mode replace only", f.replaceOnly()))
+	case f.plan && f.confirm != "":
+		return usage(errors.New("--plan makes a token, --confirm takes one: not both"))
 	case f.proof != string(store.ProofFull) && f.proof != string(store.ProofIDs):
 		return usage(fmt.Errorf("--proof %q is neither full nor ids", f.proof))
 	case name == "" && f.at == "":
@@ -128,6 +175,20 @@ func (f *restoreFlags) check(name string) error {
 	return nil
 }
 
+// replaceOnly names a flag that was given and that a merge doesn't have.
+func (f *restoreFlags) replaceOnly() string {
+	for flag, given := range map[string]bool{
+		"--plan": f.plan, "--confirm": f.confirm != "", "--force": f.force, "--accept-shrink": f.acceptShrink,
+		"--allow-unsealed": f.allowUnsealed, "--accept-degraded-safety": f.degradedSafety,
+		"--no-safety-bundle": f.noSafety, "--in-place": f.inPlace,
+	} {
+		if given {
+			return flag
+		}
+	}
+	return ""
+}
+
 // refused gives a preflight's refusal its exit code.
 func (m *memoryAt) refused(err error) error {
 	var r *restore.RefusedError
@@ -137,7 +198,8 @@ func (m *memoryAt) refused(err error) error {
 	codes := map[restore.Ground]int{
 		restore.GroundBundle: exitNotVerified, restore.GroundStore: exitStore,
 		restore.GroundTopology: exitMismatch, restore.GroundDimension: exitMismatch,
-		restore.GroundMemory: exitNotEmpty,
+		restore.GroundMemory: exitNotEmpty, restore.GroundNotEmpty: exitNotEmpty, restore.GroundShrink: exitNotEmpty,
+		restore.GroundSwap: exitLocked, restore.GroundGuard: exitGuard, restore.GroundRoom: exitNoRoom,
 	}
 	hint := ""
 	if r.Ground == restore.GroundStore && m.misplaced() {

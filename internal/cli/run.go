@@ -211,7 +211,8 @@ func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.Stdout, format, args...)
 }
 
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// terminal reports whether a stream of the process is one.
+func terminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

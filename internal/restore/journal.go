@@ -63,12 +63,12 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 		"version": 1, "mode": p.Mode(), "bundle": b.Name(), "bundlePath": b.Path(), "seal": seal(b),
 		"sections": sections, "notRestored": p.left, "findings": p.findings, "refused": p.Refusal() != nil,
 	}
-	if r := p.opts.Replace; r != nil {
+	if p.opts.Replace != nil {
 		plan["id"], plan["undo"], plan["fingerprint"] = p.id, p.undoes(), p.fingerprint
 		plan["estimate"], plan["startedAt"] = p.Estimate, p.opts.Clock().UTC()
-		if len(r.Request) > 0 {
-			plan["request"] = r.Request
-		}
+	}
+	if len(p.opts.Request) > 0 {
+		plan["request"] = p.opts.Request
 	}
 	return json.Marshal(plan)
 }

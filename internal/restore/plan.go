@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"slices"
 
+	"keepsake/internal/bundle"
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -76,6 +77,9 @@ func (p *Plan) Mode() Mode {
 	}
 	return ModeMerge
 }
+
+// Bundle returns what is restored.
+func (p *Plan) Bundle() *bundle.Bundle { return p.opts.Bundle }
 
 // ID returns the id of a replace, "" for a merge.
 func (p *Plan) ID() string { return p.id }

@@ -3,8 +3,9 @@ package restore
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"keepsake/internal/bundle"
@@ -38,9 +39,6 @@ type Replace struct {
 	// Room returns the free bytes where the safety bundle is made, and where
 	// files are staged. Without it no room is asked for.
 	Room func() (int64, error)
-	// Request is kept with the plan: what it takes to make the same Options again.
-	Request json.RawMessage
-
 	// Undoes is the name of the folder of the restore that is taken back.
 	Undoes string
 	// Back are old sections that were kept aside, to be put back rather than
@@ -55,6 +53,9 @@ type Replace struct {
 
 // Resume makes the replace go on with a plan that was begun.
 func (r *Replace) Resume(u *Unfinished) { r.resumed = u }
+
+// Resumed reports whether it goes on with a plan.
+func (r *Replace) Resumed() bool { return r.resumed != nil }
 
 // newPlanID returns 60 random bits as lower case letters and digits.
 func newPlanID() string { return strings.ToLower(rand.Text()[:12]) }
@@ -103,6 +104,27 @@ func (p *Plan) agreement() guard.Agreement {
 	}
 	return a
 }
+
+// Production reports whether any target needs both factors.
+func (p *Plan) Production() bool {
+	return slices.ContainsFunc(p.sections, func(s Section) bool { return s.Class == guard.Production })
+}
+
+// TargetName is what a person types to say that they mean this target: the
+// collection or file when there is one, else the word "everything".
+func (p *Plan) TargetName() string {
+	if len(p.sections) != 1 {
+		return "everything"
+	}
+	l := p.sections[0].Survey.Locator
+	if l.Collection != "" {
+		return l.Collection
+	}
+	return filepath.Base(l.Path)
+}
+
+// Confirm hands in the token that was issued for the plan's Agreement.
+func (p *Plan) Confirm(token guard.Token) { p.opts.Replace.Token = token }
 
 // request asks to destroy the target of a section.
 func (p *Plan) request(s Section) guard.Request {

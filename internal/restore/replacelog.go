@@ -167,7 +167,14 @@ func readUnfinished(dir string) (*Unfinished, error) {
 	if err := json.Unmarshal(plan, &p); err != nil {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, planFile), err)
 	}
-	u.Plan, u.Bundle, u.Seal, u.Undo, u.StartedAt, u.Request = p.ID, p.BundlePath, p.Seal, p.Undo, p.StartedAt, p.Request
+	u.Plan, u.Bundle, u.Seal, u.Undo, u.StartedAt = p.ID, p.BundlePath, p.Seal, p.Undo, p.StartedAt
+	var request bytes.Buffer // as it was given: the plan's file is indented
+	if len(p.Request) > 0 {
+		if err := json.Compact(&request, p.Request); err != nil {
+			return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, planFile), err)
+		}
+	}
+	u.Request = request.Bytes()
 	return u, nil
 }
 

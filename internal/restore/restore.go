@@ -4,6 +4,7 @@ package restore
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"time"
 
@@ -42,6 +43,8 @@ type Options struct {
 	ForceMemory   bool
 	AllowEmpty    bool
 
+	// Request is kept with the plan: what it takes to make the same Options again.
+	Request json.RawMessage
 	// Replace makes the target become the bundle; nil merges.
 	Replace *Replace
 

@@ -99,3 +99,19 @@ func kindOf(l memory.Locator) memory.Kind {
 	}
 	return memory.Vectors
 }
+
+// PlannedRequest returns what the plan in the folder of a restore was asked for:
+// Options.Request as it was given, but for its white space.
+func PlannedRequest(dir string) (json.RawMessage, error) {
+	text, err := os.ReadFile(filepath.Join(dir, planFile))
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	var p struct {
+		Request json.RawMessage `json:"request"`
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return nil, fmt.Errorf("read plan in %s: %w", dir, err)
+	}
+	return p.Request, nil
+}

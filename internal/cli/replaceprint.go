@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/restore"
+	"keepsake/internal/store"
+)
+
+// printReplacePlan shows what a replace would do to each target.
+func (a *app) printReplacePlan(plan *restore.Plan) error {
+	if a.flags.quiet {
+		return nil
+	}
+	a.say("A replace now, by %s:\n\n", plan.Bundle().Name())
+	var sections []placed
+	for _, s := range plan.Sections() {
+		d := s.Difference
+		sections = append(sections, placed{s.Spec.Name, []string{
+			count(d.Live), count(d.Lost), count(d.Changed), count(d.New), count(d.Same), newest(d.Newest),
+		}, s.Survey.Locator})
+	}
+	if err := a.printPlaced([]string{"live", "lost", "changed", "new", "same", "newest"}, sections); err != nil {
+		return err
+	}
+	a.say("\n")
+	for _, s := range plan.Sections() {
+		a.say("%s is %s: %s\n", s.Spec.Name, s.Class, s.Why)
+		if id := s.Survey.Locator.CollectionID; id != "" {
+			a.say("  id %s\n", id)
+		}
+	}
+	e := plan.Estimate
+	a.say("\nIt takes about %s for the safety bundle, %s beside the live ones, and %s.\n",
+		size(e.SafetyBytes), size(e.StagedBytes), seconds(e.Seconds))
+	return nil
+}
+
+func newest(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+func seconds(s float64) string {
+	if s < 90 {
+		return fmt.Sprintf("%.0f s", max(s, 1))
+	}
+	return fmt.Sprintf("%.0f min", s/60)
+}
+
+// endReplace prints what a replace or the undo of one did.
+func (a *app) endReplace(r *restore.Receipt, err error) error {
+	if r != nil {
+		if perr := a.printReplaced(r); perr != nil {
+			return errors.Join(err, perr)
+		}
+	}
+	switch {
+	case errors.Is(err, bundle.ErrChanged):
+		return fail(exitNotVerified, err, "the bundle changed while it was read: check the disk, then verify it")
+	case errors.Is(err, store.ErrMoved):
+		return fail(exitFailed, err, "agents keep writing to it: stop them, and type the same command again")
+	case err != nil && hintOf(err) != "":
+		return err
+	case err != nil:
+		return fail(0, err, "the same command goes on from here, or keepsake restore --resume")
+	case !r.Complete:
+		return fail(exitIncomplete, errors.New("restore incomplete: some rows are not in"), "each is named in "+r.Dir)
+	}
+	return nil
+}
+
+func (a *app) printReplaced(r *restore.Receipt) error {
+	if a.flags.asJSON {
+		return a.printJSON(r)
+	}
+	if a.flags.quiet {
+		return nil
+	}
+	verb := "replaced the memory"
+	if r.Undo {
+		verb = "is what the memory is again"
+	}
+	if !r.Complete {
+		verb = "did not go in whole"
+	}
+	a.say("%s %s\n\n", r.Bundle, verb)
+	t := &table{
+		header: []string{"section", "rows", "before", "lost", "changed", "new", "state"},
+		right:  map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true},
+	}
+	for _, s := range r.Sections {
+		d := s.Replaced
+		if d == nil {
+			d = &restore.Replaced{}
+		}
+		t.add(string(s.Section), count(s.After), count(d.Live), count(d.Lost), count(d.Changed), count(d.New), string(s.State))
+	}
+	if err := t.write(a.Stdout); err != nil {
+		return err
+	}
+	a.printAsides(r)
+	if r.Safety != "" {
+		a.say("\nWhat was there is in %s: keepsake undo puts it back.\n", a.relative(r.Safety))
+	}
+	a.say("Receipt: %s\n", a.relative(r.Dir))
+	return nil
+}
+
+// printAsides says what was kept, and who has to be restarted: clients keep the
+// id of a collection, and go on writing into the old one.
+func (a *app) printAsides(r *restore.Receipt) {
+	kept := false
+	for _, s := range r.Sections {
+		if s.Replaced == nil || s.Replaced.Aside == nil {
+			continue
+		}
+		if !kept {
+			a.say("\nKept aside:\n")
+			kept = true
+		}
+		a.say("  %s\n", s.Replaced.Aside.Collection)
+	}
+	if kept {
+		a.say("Restart every agent and server that has one of these open: they know it by\nits id, and would go on writing into the old one.\n")
+	}
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"keepsake/internal/backup"
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+	"keepsake/internal/restore"
+	"keepsake/internal/store"
+)
+
+// safety returns what bundles sections of the targets of a restore, before they
+// are replaced.
+func (m *memoryAt) safety(targets []restore.Target) func(context.Context, []memory.Section, bool) (*bundle.Bundle, error) {
+	return func(ctx context.Context, sections []memory.Section, degraded bool) (*bundle.Bundle, error) {
+		opts, err := m.backupOptions(backupFlags{allowDegraded: degraded})
+		if err != nil {
+			return nil, err
+		}
+		opts.Reason, opts.Sources = bundle.ReasonPreRestore, targetsAsSources(targets, sections)
+		if opts, err = m.identify(ctx, opts); err != nil {
+			return nil, err
+		}
+		receipt, err := backup.Run(ctx, opts)
+		if err != nil {
+			return nil, m.explainStores(err)
+		}
+		return bundle.Open(receipt.Path, bundle.Limits{})
+	}
+}
+
+// targetsAsSources reads the sections from where they are about to be replaced.
+func targetsAsSources(targets []restore.Target, sections []memory.Section) []backup.Source {
+	var out []backup.Source
+	taken := map[memory.Section]bool{}
+	for _, t := range targets {
+		source, ok := t.Store.(store.Store)
+		if !ok {
+			continue
+		}
+		var mine []memory.Section
+		for _, s := range sections {
+			if !taken[s] && slices.ContainsFunc(t.Sections, s.Matches) {
+				taken[s] = true
+				mine = append(mine, s)
+			}
+		}
+		if len(mine) > 0 {
+			out = append(out, backup.Source{Name: "target of " + string(mine[0]), Kind: kindOf(mine[0]), Store: source, Sections: mine})
+		}
+	}
+	return out
+}
+
+func kindOf(s memory.Section) memory.Kind {
+	switch s.Subsystem() {
+	case memory.KB, memory.MC:
+		return memory.Vectors
+	case memory.GraphSystem:
+		return memory.Elements
+	}
+	return memory.Lines
+}
