@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"keepsake/internal/guard"
@@ -88,6 +90,21 @@ type StageOptions struct {
 	InPlace bool
 	// Now dates what is kept aside.
 	Now time.Time
+}
+
+// Validate refuses options without an operation, or whose plan is no name: it
+// becomes part of the names of files and collections.
+func (o StageOptions) Validate() error {
+	if o.Operation == "" {
+		return errors.New("stage: no operation is given")
+	}
+	unfit := func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}
+	if o.Plan == "" || strings.ContainsFunc(o.Plan, unfit) {
+		return fmt.Errorf("stage: %q is no id of a plan", o.Plan)
+	}
+	return nil
 }
 
 // Committed says what a commit did.

@@ -71,7 +71,7 @@ func (m *merger) write(ctx context.Context, file *os.File, records iter.Seq2[mem
 
 // reportAll reports every line of the new file as added, now that it is there.
 func (m *merger) reportAll(file *os.File) error {
-	if m.opts.Report == nil {
+	if m.to == nil {
 		return nil
 	}
 	info, err := file.Stat()

@@ -131,7 +131,7 @@ func (a *appender) isTorn() (bool, error) {
 // added counts and reports whole lines that were appended.
 func (a *appender) added(whole []byte) error {
 	a.result.Added += int64(bytes.Count(whole, []byte{'\n'}))
-	if a.opts.Report == nil {
+	if a.to == nil {
 		return nil
 	}
 	for line := range bytes.Lines(whole) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"keepsake/internal/atomicfile"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -34,21 +35,26 @@ type Config struct {
 	Sources []Source
 	// Now stamps captures. Without it they carry no times.
 	Now func() time.Time
+	// FS takes the steps by which files are replaced; nil is the real one.
+	FS atomicfile.FS
 }
 
-// Files are the files of a Config, as a store.Store and a store.Target. They
+// Files are the files of a Config, as a store.Store and a store.Replacer. They
 // keep nothing open between calls.
 type Files struct{ config Config }
 
 var (
-	_ store.Store  = (*Files)(nil)
-	_ store.Target = (*Files)(nil)
+	_ store.Store    = (*Files)(nil)
+	_ store.Replacer = (*Files)(nil)
 )
 
 // New returns the files that config names, without looking at them.
 func New(config Config) *Files {
 	if config.Now == nil {
 		config.Now = func() time.Time { return time.Time{} }
+	}
+	if config.FS == nil {
+		config.FS = atomicfile.System{}
 	}
 	return &Files{config}
 }

@@ -3,8 +3,6 @@ package flat
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"io"
 
 	"keepsake/internal/record"
 )
@@ -15,6 +13,8 @@ import (
 type index struct {
 	keyed bool
 	rows  int64 // whole lines
+	bytes int64 // of them, with their newlines
+	sum   uint32
 	lines map[hash]uint32
 	keys  map[hash]struct{}
 	// torn is what identifies the last line when it has no newline yet.
@@ -83,8 +83,16 @@ func (x *index) add(id identity) {
 // has reports whether the file holds the line itself. Each line of a log can be
 // found as often as it is there.
 func (x *index) has(id identity) bool {
+	if !x.keyed {
+		return x.take(id)
+	}
+	return x.lines[id.line] > 0
+}
+
+// take takes a line out of the index, and reports whether it was there.
+func (x *index) take(id identity) bool {
 	n := x.lines[id.line]
-	if n > 0 && !x.keyed {
+	if n > 0 {
 		x.lines[id.line] = n - 1
 	}
 	return n > 0
@@ -96,33 +104,35 @@ func (x *index) hasKey(id identity) bool {
 	return found && id.key != (hash{})
 }
 
+func newIndex(keyed bool) *index {
+	return &index{keyed: keyed, lines: map[hash]uint32{}, keys: map[hash]struct{}{}}
+}
+
 // indexFile reads a file as long as it is now. The torn line behind the last
 // newline, if there is one, counts only withTorn: it is as good as there for
 // who is going to end it.
 func indexFile(ctx context.Context, f readerAt, keyed, withTorn bool) (*index, error) {
-	x := &index{keyed: keyed, lines: map[hash]uint32{}, keys: map[hash]struct{}{}}
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	lines := newLines(f, info.Size())
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		line, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		x.add(x.identify(line))
-	}
-	x.rows = lines.n
-	if withTorn && len(lines.tail) > 0 {
+	x, err := indexLines(ctx, lines, keyed)
+	if err == nil && withTorn && len(lines.tail) > 0 {
 		x.torn, x.isTorn = x.identify(lines.tail), true
 		x.add(x.torn)
 	}
-	return x, nil
+	return x, err
+}
+
+func indexLines(ctx context.Context, lines *lines, keyed bool) (*index, error) {
+	x := newIndex(keyed)
+	err := lines.each(ctx, func(line []byte) error {
+		x.add(x.identify(line))
+		x.bytes += int64(len(line)) + 1
+		x.sum = lines.sum
+		return nil
+	})
+	x.rows = lines.n
+	return x, err
 }

@@ -3,6 +3,7 @@ package flat
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -102,6 +103,25 @@ func (l *lines) next() ([]byte, error) {
 			return nil, io.EOF
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
+		}
+	}
+}
+
+// each passes every line on, valid during the call.
+func (l *lines) each(ctx context.Context, do func(line []byte) error) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		line, err := l.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = do(line)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

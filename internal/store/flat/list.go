@@ -1,7 +1,6 @@
 package flat
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -120,10 +119,10 @@ func unreachable(path string, err error) error {
 	return fmt.Errorf("open %s: %w: %w", path, store.ErrUnreachable, bare(err))
 }
 
-// bare takes the path off an error that will name it anyway.
+// bare takes the path off an error that will name it anyway. What wraps such an
+// error stays: it says more.
 func bare(err error) error {
-	var failure *fs.PathError
-	if errors.As(err, &failure) {
+	if failure, ok := err.(*fs.PathError); ok { //nolint:errorlint // a wrapped one is not all of err
 		return failure.Err
 	}
 	return err

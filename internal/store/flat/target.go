@@ -3,8 +3,6 @@ package flat
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -12,8 +10,8 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
-	"keepsake/internal/record"
 	"keepsake/internal/store"
 )
 
@@ -42,17 +40,22 @@ func (s Source) place(section memory.Section) (path string, info fs.FileInfo, er
 	return resolved, info, nil
 }
 
+// where finds the source that holds a section, and the section's file, as place does.
+func (f *Files) where(section memory.Section) (source Source, path string, info fs.FileInfo, err error) {
+	if source, err = f.source(section); err != nil {
+		return source, "", nil, err
+	}
+	path, info, err = source.place(section)
+	return source, path, info, err
+}
+
 // Survey counts the whole lines of a section's file.
-func (f *Files) Survey(_ context.Context, section memory.Section) (store.Survey, error) {
-	source, err := f.source(section)
+func (f *Files) Survey(ctx context.Context, section memory.Section) (store.Survey, error) {
+	_, path, info, err := f.where(section)
 	if err != nil {
 		return store.Survey{}, err
 	}
-	path, info, err := source.place(section)
-	if err != nil {
-		return store.Survey{}, err
-	}
-	survey := store.Survey{Locator: locator(path), Exists: info != nil}
+	survey := store.Survey{Locator: locator(path), Exists: info != nil, Target: guard.NewTarget(ctx, locator(path), nil)}
 	if info == nil {
 		return survey, nil
 	}
@@ -79,12 +82,8 @@ func (f *Files) Merge(ctx context.Context, spec memory.SectionSpec, records iter
 	if opts.Proof == "" {
 		opts.Proof = store.ProofFull
 	}
-	m := &merger{opts: opts, result: store.Result{Proof: opts.Proof}}
-	source, err := f.source(spec.Name)
-	if err != nil {
-		return m.result, err
-	}
-	path, info, err := source.place(spec.Name)
+	m := &merger{opts: opts, teller: teller{to: opts.Report}, result: store.Result{Proof: opts.Proof}}
+	source, path, info, err := f.where(spec.Name)
 	if err != nil {
 		return m.result, err
 	}
@@ -94,11 +93,9 @@ func (f *Files) Merge(ctx context.Context, spec memory.SectionSpec, records iter
 
 // merger is one merge under way.
 type merger struct {
-	opts    store.MergeOptions
-	path    string
-	keyed   bool
-	result  store.Result
-	scanner record.Scanner
+	teller
+	opts   store.MergeOptions
+	result store.Result
 }
 
 func (m *merger) run(ctx context.Context, exists bool, records iter.Seq2[memory.Record, error]) error {
@@ -154,39 +151,4 @@ func (m *merger) each(ctx context.Context, records iter.Seq2[memory.Record, erro
 		}
 	}
 	return nil
-}
-
-// report tells of a line.
-func (m *merger) report(outcome store.Outcome, rec memory.Record, reason string) error {
-	if m.opts.Report == nil {
-		return nil
-	}
-	digest := m.scanner.LineDigest(rec)
-	event := store.Event{Outcome: outcome, ID: m.id(rec, digest), Reason: reason}
-	switch outcome {
-	case store.Added:
-		event.Digest = digest
-	case store.Rejected:
-		event.Record = rec
-	}
-	return m.opts.Report(event)
-}
-
-// id is what a person knows a line by: its id when it has one, else its digest.
-func (m *merger) id(line []byte, digest record.Digest) string {
-	if isJSON, err := m.scanner.Line(line); m.keyed && err == nil && isJSON {
-		if span, found := record.Lookup(line, "id"); found {
-			if id, err := record.AppendUnquoted(nil, span.Of(line)); err == nil && len(id) > 0 {
-				return string(id)
-			}
-		}
-	}
-	return hex.EncodeToString(digest[:])
-}
-
-func (m *merger) failed(verb string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return fmt.Errorf("%s %s: %w", verb, m.path, bare(err))
 }

@@ -1,0 +1,27 @@
+//go:build unix
+
+package flat
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// renamesOverOpen: a name can be given to another file while the one that had it
+// is open.
+const renamesOverOpen = true
+
+// adoptOwner gives path the owner and the group of live, where they differ.
+func adoptOwner(path string, live fs.FileInfo) error {
+	now, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	is, ok := now.Sys().(*syscall.Stat_t)
+	want, wanted := live.Sys().(*syscall.Stat_t)
+	if !ok || !wanted || is.Uid == want.Uid && is.Gid == want.Gid {
+		return nil
+	}
+	return os.Lchown(path, int(want.Uid), int(want.Gid))
+}
