@@ -5,35 +5,30 @@ import "strconv"
 // expire decides about the backups: those that no rule keeps go when they are
 // too old.
 func (r *run) expire() {
-	limit := r.policy.MaxAge
-	for i := range r.items {
-		it := &r.items[i]
+	young := Ground{Young, "is not older than " + days(r.policy.MaxAge)}
+	old := Ground{Expired, "is older than " + days(r.policy.MaxAge)}
+	for _, it := range r.items {
 		if !it.judged {
 			continue
 		}
-		for by, subsystems := range it.held {
-			if len(subsystems) == 0 {
-				continue
-			}
-			it.decide(Keep, r.ground(rule(by), subsystems))
-			it.firm = it.firm || rule(by) < byDay
-		}
+		r.keepHeld(it)
 		switch {
-		case r.now.Sub(it.stamp) <= limit:
-			it.decide(Keep, Ground{Young, "is not older than " + days(limit)})
+		case r.now.Sub(it.stamp) <= r.policy.MaxAge:
+			it.decide(Keep, young)
 		case it.Action != Keep:
-			it.decide(Remove, Ground{Expired, "is older than " + days(limit)})
+			it.decide(Remove, old)
 		}
 		it.explain()
 	}
 }
 
-// explain adds why a backup takes no place of a good one: that it is there looks
-// like one more otherwise.
-func (it *item) explain() {
-	if why := it.Candidate.noPlace(); why != "" {
-		it.Grounds = append(it.Grounds, Ground{NoPlace, "takes no place of a good one: " + why})
+func (r *run) keepHeld(it *item) {
+	if len(it.holds) == 0 {
+		return
 	}
+	it.Action = Keep
+	it.Grounds = append(it.Grounds, r.grounds(it.holds)...)
+	it.firm = it.firm || it.holds[0].by < byDay
 }
 
 // shrink lets the oldest go of what only age and calendar keep, until the rest
@@ -43,8 +38,8 @@ func (r *run) shrink() {
 		return
 	}
 	left, fits := r.room()
-	for i := range r.items {
-		it := &r.items[i]
+	full := Ground{OverBytes, "what has to stay and what is newer take up the " + bytes(r.policy.MaxBytes)}
+	for _, it := range r.items {
 		if it.Action != Keep || it.firm {
 			continue
 		}
@@ -53,7 +48,7 @@ func (r *run) shrink() {
 			continue
 		}
 		it.Action = Remove
-		it.Grounds = []Ground{{OverBytes, "what has to stay and what is newer take up the " + bytes(r.policy.MaxBytes)}}
+		it.Grounds = []Ground{full}
 		it.explain()
 	}
 }
@@ -62,8 +57,7 @@ func (r *run) shrink() {
 // said, when that is too much by itself.
 func (r *run) room() (left int64, ok bool) {
 	left = r.policy.MaxBytes
-	for i := range r.items {
-		it := &r.items[i]
+	for _, it := range r.items {
 		if it.Action != Keep || !it.firm {
 			continue
 		}

@@ -3,8 +3,7 @@ package retention
 import (
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
+	"time"
 )
 
 // rule is a rule by which a good bundle stays.
@@ -17,17 +16,19 @@ const (
 	byDay // this and all after it only while there is room
 	byWeek
 	byMonth
-	rules // how many there are
 )
 
 // everything is the ladder of the memory as a whole: bundles that are good in
 // all that they hold, be it nothing.
 const everything = ""
 
-// held are, by rule, the subsystems for which a bundle stays.
-type held [rules][]string
+// hold keeps a bundle, by a rule and for a subsystem.
+type hold struct {
+	by        rule
+	subsystem string
+}
 
-func (h *held) add(r rule, subsystem string) { h[r] = append(h[r], subsystem) }
+func (it *item) hold(by rule, subsystem string) { it.holds = append(it.holds, hold{by, subsystem}) }
 
 // ladder counts the places of one subsystem, from the newest bundle down.
 type ladder struct {
@@ -40,10 +41,12 @@ type ladder struct {
 // rungs are calendar spans of which one bundle each is kept.
 type rungs map[int]struct{}
 
-// take reports whether a bundle is the newest of a span, and one of the most
-// newest spans.
-func (r *rungs) take(most, span int) bool {
-	if _, taken := (*r)[span]; taken || len(*r) >= most {
+// open reports whether there are spans left; a calendar isn't free.
+func (r rungs) open(most int) bool { return len(r) < most }
+
+// take reports whether a bundle is the newest of its span.
+func (r *rungs) take(span int) bool {
+	if _, taken := (*r)[span]; taken {
 		return false
 	}
 	if *r == nil {
@@ -65,8 +68,7 @@ func (r *run) ladder(subsystem string) *ladder {
 // place gives the places of good bundles to the newest, for the memory and for
 // each subsystem.
 func (r *run) place() {
-	for i := range r.items {
-		it := &r.items[i]
+	for _, it := range r.items {
 		c := &it.Candidate
 		if !it.judged || c.fault() != "" {
 			continue
@@ -89,7 +91,7 @@ func (r *run) place() {
 func (r *run) placeIn(it *item, subsystem string, complete bool) {
 	l := r.ladder(subsystem)
 	if !complete && !l.newest {
-		it.held.add(byNewest, subsystem)
+		it.hold(byNewest, subsystem)
 	}
 	l.newest = true
 	if complete {
@@ -101,25 +103,29 @@ func (r *run) climb(it *item, subsystem string) {
 	l, p := r.ladder(subsystem), r.policy
 	if l.last < p.KeepLast {
 		l.last++
-		it.held.add(byLast, subsystem)
+		it.hold(byLast, subsystem)
 	}
-	if l.days.take(p.KeepDaily, it.stamp.Year()*1000+it.stamp.YearDay()) {
-		it.held.add(byDay, subsystem)
+	if l.days.open(p.KeepDaily) && l.days.take(it.stamp.Year()*1000+it.stamp.YearDay()) {
+		it.hold(byDay, subsystem)
 	}
-	if year, week := it.stamp.ISOWeek(); l.weeks.take(p.KeepWeekly, year*100+week) {
-		it.held.add(byWeek, subsystem)
+	if l.weeks.open(p.KeepWeekly) && l.weeks.take(week(it.stamp)) {
+		it.hold(byWeek, subsystem)
 	}
-	if l.months.take(p.KeepMonthly, it.stamp.Year()*100+int(it.stamp.Month())) {
-		it.held.add(byMonth, subsystem)
+	if l.months.open(p.KeepMonthly) && l.months.take(it.stamp.Year()*100+int(it.stamp.Month())) {
+		it.hold(byMonth, subsystem)
 	}
+}
+
+func week(t time.Time) int {
+	year, week := t.ISOWeek()
+	return year*100 + week
 }
 
 // lastResort keeps the newest bundles that hold a subsystem of which none is
 // good: they are all that there is of it.
 func (r *run) lastResort() {
 	bad := map[string]struct{}{}
-	for i := range r.items {
-		it := &r.items[i]
+	for _, it := range r.items {
 		if !it.judged {
 			continue
 		}
@@ -129,37 +135,12 @@ func (r *run) lastResort() {
 				continue
 			}
 			l.others++
-			it.held.add(byLastResort, name)
+			it.hold(byLastResort, name)
 			bad[name] = struct{}{}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		text := "no bundle is good in " + name + ": the newest that hold it stay, whatever is wrong with them"
 		r.warnings = append(r.warnings, Warning{"", Ground{NoneGood, text}})
-	}
-}
-
-// ground says that a bundle stays by a rule, and for which subsystems. That it
-// does for the memory as a whole says more than any of them.
-func (r *run) ground(by rule, subsystems []string) Ground {
-	of := ""
-	if !slices.Contains(subsystems, everything) {
-		slices.Sort(subsystems)
-		of = " in " + strings.Join(subsystems, ", ")
-	}
-	p := r.policy
-	switch by {
-	case byLast:
-		return Ground{KeepLast, "is one of the newest " + strconv.Itoa(p.KeepLast) + " that are good" + of}
-	case byNewest:
-		return Ground{Newest, "is the newest that is good" + of}
-	case byLastResort:
-		return Ground{LastResort, "is one of the newest, and none is good" + of}
-	case byDay:
-		return Ground{KeepDaily, "is the newest good one of its day" + of + ", of " + strconv.Itoa(p.KeepDaily)}
-	case byWeek:
-		return Ground{KeepWeekly, "is the newest good one of its week" + of + ", of " + strconv.Itoa(p.KeepWeekly)}
-	default:
-		return Ground{KeepMonthly, "is the newest good one of its month" + of + ", of " + strconv.Itoa(p.KeepMonthly)}
 	}
 }

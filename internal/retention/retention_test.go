@@ -186,8 +186,12 @@ func TestOrderOfCandidates(t *testing.T) {
 func TestTakesNoPlace(t *testing.T) {
 	for name, change := range map[string]func(*retention.Candidate){
 		"Degraded": degraded, "Truncated": truncated, "Failed": failed, "Safety": safety, "Rescue": rescued, "Unreadable": unreadable,
-		"Empty":       func(c *retention.Candidate) { c.Subsystems = nil },
-		"NoRows":      func(c *retention.Candidate) { holding("kb", true, 0)(c); holding("mc", true, 0)(c); holding("graph", true, 0)(c) },
+		"Empty": func(c *retention.Candidate) { c.Subsystems = nil },
+		"NoRows": func(c *retention.Candidate) {
+			holding("kb", true, 0)(c)
+			holding("mc", true, 0)(c)
+			holding("graph", true, 0)(c)
+		},
 		"OtherMemory": func(c *retention.Candidate) { c.MemoryID = "another" },
 		"Future":      func(c *retention.Candidate) { *c = at(noon().Add(time.Duration(c.Sequence)*time.Hour), c.Sequence) },
 	} {
@@ -396,7 +400,8 @@ func TestGolden(t *testing.T) {
 		daily(6, safety), daily(8), daily(9, truncated), daily(10), daily(11, safety), daily(12, rescued), daily(15), daily(16, pinned),
 		daily(22), daily(23), daily(29), daily(36), daily(37, unreadable),
 		daily(38, func(c *retention.Candidate) { c.MemoryID = "another" }),
-		{Name: "backup-1"}, {Name: "backup-before-migration-3"},
+		{Name: "backup-1"},
+		{Name: "backup-before-migration-3"},
 	}
 	got := print(apply(t, p, all...))
 	golden := filepath.Join("testdata", "golden.txt")

@@ -11,7 +11,7 @@ import (
 type run struct {
 	policy   Policy
 	now      time.Time
-	items    []item // newest first
+	items    []*item // newest first
 	ladders  map[string]*ladder
 	warnings []Warning
 }
@@ -23,13 +23,15 @@ type item struct {
 	named  bool // the name is that of a bundle
 	judged bool // a backup of this memory, not from the future: the rules are for it
 	firm   bool // stays whatever its age and the room
-	held   held
+	holds  []hold
 }
 
 func newRun(p Policy, candidates []Candidate, now time.Time) *run {
-	r := &run{policy: p, now: now, items: make([]item, len(candidates)), ladders: map[string]*ladder{}}
+	r := &run{policy: p, now: now, items: make([]*item, len(candidates)), ladders: map[string]*ladder{}}
+	all := make([]item, len(candidates)) // sorted by pointer: they are large
 	for i := range candidates {
-		it := &r.items[i]
+		it := &all[i]
+		r.items[i] = it
 		it.Candidate = candidates[i]
 		it.stamp, it.named = parseName(it.Candidate.Name)
 	}
@@ -38,7 +40,7 @@ func newRun(p Policy, candidates []Candidate, now time.Time) *run {
 }
 
 // newestFirst goes by the sequence: clocks go wrong.
-func newestFirst(a, b item) int {
+func newestFirst(a, b *item) int {
 	return cmp.Or(
 		cmp.Compare(b.Candidate.Sequence, a.Candidate.Sequence),
 		b.stamp.Compare(a.stamp),
@@ -47,19 +49,18 @@ func newestFirst(a, b item) int {
 }
 
 func (r *run) keepAll() {
-	for i := range r.items {
-		r.items[i].decide(Keep, Ground{NoPolicy, "there is no policy"})
+	for _, it := range r.items {
+		it.decide(Keep, Ground{NoPolicy, "there is no policy"})
 	}
 }
 
 // screen sets aside what the rules of age and number are not for.
 func (r *run) screen() {
 	times := make(map[string]int, len(r.items))
-	for i := range r.items {
-		times[r.items[i].Candidate.Name]++
+	for _, it := range r.items {
+		times[it.Candidate.Name]++
 	}
-	for i := range r.items {
-		it := &r.items[i]
+	for _, it := range r.items {
 		ground := r.foreign(it)
 		if times[it.Candidate.Name] > 1 {
 			ground = Ground{NameTwice, "comes twice, and would be counted twice"}
@@ -154,8 +155,8 @@ func (it *item) keepFirmly(ground Ground) {
 
 func (r *run) decisions() Decisions {
 	d := Decisions{All: make([]Decision, len(r.items)), Warnings: r.warnings}
-	for i := range r.items {
-		d.All[i] = r.items[i].Decision
+	for i, it := range r.items {
+		d.All[i] = it.Decision
 	}
 	return d
 }
