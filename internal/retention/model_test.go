@@ -9,29 +9,80 @@ import (
 )
 
 // model is retention read off its specification a second time, as questions
-// about one bundle among the others. It asks them again for every bundle, shares
-// nothing with the package, and gives no reasons.
+// about one bundle among all the others. It shares nothing with the package,
+// keeps no count on the way, and gives no reasons.
 type model struct {
 	policy retention.Policy
 	now    time.Time
 	all    []retention.Candidate
+	facts  []fact
+}
+
+// subsystems that histories have. The first is all that a bundle holds.
+func subsystems() [4]string { return [4]string{"", "kb", "mc", "graph"} }
+
+// fact is what can be said of a bundle by itself, of each subsystem.
+type fact struct {
+	retention.Candidate
+	stamp               time.Time
+	ours, future        bool
+	backup              bool    // the rules of number are for it
+	sound, good, filled [4]bool // sound: this part is good; good: takes a place
+}
+
+func (m *model) look() {
+	m.facts = make([]fact, len(m.all))
+	for i, c := range m.all {
+		f := fact{Candidate: c}
+		named := false
+		if len(c.Name) == len("backup-2006-01-02T15-04-05.000Z") && c.Name[:7] == "backup-" {
+			t, err := time.Parse("2006-01-02T15-04-05.000Z", c.Name[7:])
+			f.stamp, named = t, err == nil
+		}
+		f.ours = named && c.Unreadable == "" && c.Sealed && c.MemoryID == m.policy.Memory && c.Timestamp == c.Name[7:] &&
+			slices.Contains([]string{retention.Complete, retention.Degraded}, c.Status) &&
+			slices.Contains([]string{retention.Backup, retention.PreRestore, retention.Rescue}, c.Reason)
+		f.future = f.stamp.After(m.now)
+		f.backup = f.ours && !f.future && c.Reason == retention.Backup
+		f.parts()
+		m.facts[i] = f
+	}
+}
+
+func (f *fact) parts() {
+	whole := f.backup && f.SizesRight && (f.Verified == "" || f.Verified == "ok")
+	f.good[0] = whole && f.Status == retention.Complete
+	for i, name := range subsystems() {
+		s, has := f.Subsystems[name]
+		if !has {
+			continue
+		}
+		f.filled[i] = f.backup && s.Rows > 0
+		f.sound[i] = whole && s.Good && s.Rows > 0
+		f.good[i] = f.sound[i] && f.Status == retention.Complete
+		f.good[0] = f.good[0] && s.Good
+	}
 }
 
 func (m *model) removed() map[string]bool {
-	gone := map[string]bool{}
-	for _, c := range m.all {
-		if m.ours(c) && !m.mayNotGo(c) && !m.calendar(c) && m.tooOld(c) {
-			gone[c.Name] = true
+	m.look()
+	gone, firm := map[string]bool{}, map[string]bool{}
+	for i := range m.facts {
+		f := &m.facts[i]
+		firm[f.Name] = m.mayNotGo(f)
+		if f.ours && !firm[f.Name] && m.tooOld(f) && !m.calendar(f) {
+			gone[f.Name] = true
 		}
 	}
 	for m.policy.MaxBytes > 0 && m.total(gone) > m.policy.MaxBytes {
-		oldest, found := retention.Candidate{}, false
-		for _, c := range m.all {
-			if m.ours(c) && !gone[c.Name] && !m.mayNotGo(c) && c.Reason == retention.Backup && (!found || newer(oldest, c)) {
-				oldest, found = c, true
+		oldest := (*fact)(nil)
+		for i := range m.facts {
+			f := &m.facts[i]
+			if f.backup && !gone[f.Name] && !firm[f.Name] && (oldest == nil || newer(oldest, f)) {
+				oldest = f
 			}
 		}
-		if !found {
+		if oldest == nil {
 			break
 		}
 		gone[oldest.Name] = true
@@ -40,106 +91,54 @@ func (m *model) removed() map[string]bool {
 }
 
 func (m *model) total(gone map[string]bool) (n int64) {
-	for _, c := range m.all {
-		if m.ours(c) && !gone[c.Name] {
-			n += c.Bytes
+	for i := range m.facts {
+		if f := &m.facts[i]; f.ours && !gone[f.Name] {
+			n += f.Bytes
 		}
 	}
 	return n
 }
 
-func stampOf(c retention.Candidate) (time.Time, bool) {
-	if len(c.Name) != len("backup-2006-01-02T15-04-05.000Z") || c.Name[:7] != "backup-" {
-		return time.Time{}, false
+func (m *model) tooOld(f *fact) bool {
+	age := m.now.Sub(f.stamp)
+	if f.Reason == retention.PreRestore {
+		return m.policy.SafetyAge > 0 && age > m.policy.SafetyAge
 	}
-	t, err := time.Parse("2006-01-02T15-04-05.000Z", c.Name[7:])
-	return t, err == nil
+	return age > m.policy.MaxAge
 }
 
-func (m *model) ours(c retention.Candidate) bool {
-	_, ok := stampOf(c)
-	return ok && c.Unreadable == "" && c.Sealed && c.MemoryID == m.policy.Memory && c.Timestamp == c.Name[7:] &&
-		slices.Contains([]string{retention.Complete, retention.Degraded}, c.Status) &&
-		slices.Contains([]string{retention.Backup, retention.PreRestore, retention.Rescue}, c.Reason)
-}
-
-func (m *model) future(c retention.Candidate) bool {
-	t, _ := stampOf(c)
-	return t.After(m.now)
-}
-
-func (m *model) tooOld(c retention.Candidate) bool {
-	t, _ := stampOf(c)
-	if c.Reason == retention.PreRestore {
-		return m.policy.SafetyAge > 0 && m.now.Sub(t) > m.policy.SafetyAge
-	}
-	return m.now.Sub(t) > m.policy.MaxAge
-}
-
-func newer(a, b retention.Candidate) bool {
-	x, _ := stampOf(a)
-	y, _ := stampOf(b)
-	return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), x.Compare(y), cmp.Compare(b.Name, a.Name)) > 0
-}
-
-// backup: one that the rules of number are for.
-func (m *model) backup(c retention.Candidate) bool {
-	return m.ours(c) && !m.future(c) && c.Reason == retention.Backup
-}
-
-// sound: good in a subsystem, whatever became of the others.
-func (m *model) sound(c retention.Candidate, subsystem string) bool {
-	s := c.Subsystems[subsystem]
-	return m.backup(c) && c.SizesRight && (c.Verified == "" || c.Verified == "ok") && s.Good && s.Rows > 0
-}
-
-// good: takes a place. The subsystem "" is all that it holds.
-func (m *model) good(c retention.Candidate, subsystem string) bool {
-	if c.Status != retention.Complete {
-		return false
-	}
-	if subsystem != "" {
-		return m.sound(c, subsystem)
-	}
-	for _, s := range c.Subsystems {
-		if !s.Good {
-			return false
-		}
-	}
-	return m.backup(c) && c.SizesRight && (c.Verified == "" || c.Verified == "ok")
+func newer(a, b *fact) bool {
+	return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), a.stamp.Compare(b.stamp), cmp.Compare(b.Name, a.Name)) > 0
 }
 
 // newerThan counts those that are newer and fit.
-func (m *model) newerThan(c retention.Candidate, fits func(retention.Candidate) bool) (n int) {
-	for _, other := range m.all {
-		if newer(other, c) && fits(other) {
+func (m *model) newerThan(f *fact, fits func(*fact) bool) (n int) {
+	for i := range m.facts {
+		if other := &m.facts[i]; fits(other) && newer(other, f) {
 			n++
 		}
 	}
 	return n
 }
 
-func (m *model) subsystems() []string { return []string{"", "kb", "mc", "graph"} }
-
 // mayNotGo: neither for age nor for room.
-func (m *model) mayNotGo(c retention.Candidate) bool {
-	if m.future(c) || c.Pinned || c.Needed != "" || c.Reason == retention.Rescue {
+func (m *model) mayNotGo(f *fact) bool {
+	switch {
+	case f.future, f.Pinned, f.Needed != "", f.Reason == retention.Rescue:
 		return true
+	case f.Reason == retention.PreRestore:
+		return !m.tooOld(f)
 	}
-	if c.Reason == retention.PreRestore {
-		return !m.tooOld(c)
-	}
-	for _, sub := range m.subsystems() {
-		good := func(o retention.Candidate) bool { return m.good(o, sub) }
-		if good(c) && m.newerThan(c, good) < m.policy.KeepLast {
+	for s := range subsystems() {
+		if f.good[s] && m.newerThan(f, func(o *fact) bool { return o.good[s] }) < m.policy.KeepLast {
 			return true
 		}
-		sound := func(o retention.Candidate) bool { return m.sound(o, sub) }
-		if sub != "" && sound(c) && m.newerThan(c, sound) == 0 {
+		sound := m.newerThan(f, func(o *fact) bool { return o.sound[s] })
+		if f.sound[s] && sound == 0 {
 			return true
 		}
-		holds := func(o retention.Candidate) bool { return m.backup(o) && o.Subsystems[sub].Rows > 0 }
-		if sub != "" && !slices.ContainsFunc(m.all, sound) && holds(c) && m.newerThan(c, holds) < m.policy.KeepLast {
+		none := !slices.ContainsFunc(m.facts, func(o fact) bool { return o.sound[s] })
+		if f.filled[s] && none && m.newerThan(f, func(o *fact) bool { return o.filled[s] }) < m.policy.KeepLast {
 			return true
 		}
 	}
@@ -147,38 +146,32 @@ func (m *model) mayNotGo(c retention.Candidate) bool {
 }
 
 // calendar: the newest of a day, week or month that is among the newest so many.
-func (m *model) calendar(c retention.Candidate) bool {
-	for _, sub := range m.subsystems() {
-		for span, most := range map[string]int{"2006-01-02": m.policy.KeepDaily, "week": m.policy.KeepWeekly, "2006-01": m.policy.KeepMonthly} {
-			if m.good(c, sub) && m.spanIsNew(c, sub, span) < most {
-				return true
-			}
+func (m *model) calendar(f *fact) bool {
+	for s := range subsystems() {
+		if f.good[s] && (m.newestOf(f, s, day, m.policy.KeepDaily) || m.newestOf(f, s, 7*day, m.policy.KeepWeekly) || m.newestOf(f, s, 0, m.policy.KeepMonthly)) {
+			return true
 		}
 	}
 	return false
 }
 
-// spanIsNew counts the spans of newer good ones; it is huge when the bundle's own
-// is among them.
-func (m *model) spanIsNew(c retention.Candidate, sub, span string) int {
-	spans := map[string]bool{}
-	for _, other := range m.all {
-		if newer(other, c) && m.good(other, sub) {
-			spans[spanOf(other, span)] = true
+func (m *model) newestOf(f *fact, s int, span time.Duration, most int) bool {
+	spans := map[int64]bool{}
+	for i := range m.facts {
+		if other := &m.facts[i]; most > 0 && other.good[s] && newer(other, f) {
+			spans[spanOf(other.stamp, span)] = true
 		}
 	}
-	if spans[spanOf(c, span)] {
-		return 1 << 30
-	}
-	return len(spans)
+	return !spans[spanOf(f.stamp, span)] && len(spans) < most
 }
 
-// spanOf names a week by its Monday.
-func spanOf(c retention.Candidate, span string) string {
-	t, _ := stampOf(c)
-	if span == "week" {
-		t = t.AddDate(0, 0, -(int(t.Weekday())+6)%7)
-		span = "2006-01-02"
+// spanOf numbers days, weeks (the epoch was a Thursday) and, for 0, months.
+func spanOf(t time.Time, span time.Duration) int64 {
+	switch span {
+	case day:
+		return t.Unix() / 86400
+	case 7 * day:
+		return (t.Unix()/86400 + 3) / 7
 	}
-	return t.Format(span)
+	return int64(t.Year()*12 + int(t.Month()))
 }
