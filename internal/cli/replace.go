@@ -24,13 +24,12 @@ type replacing struct {
 	flags  restoreFlags
 	opts   restore.Options
 	dir    string // where the plan lies
-	again  string // the command, for the operator to type
 }
 
 // replace makes the memory become b, or goes on with the same replace that was
 // cut short.
 func (a *app) replace(ctx context.Context, m *memoryAt, b *bundle.Bundle, f restoreFlags) error {
-	r := &replacing{app: a, memory: m, flags: f, dir: m.restoreDir(b), again: "keepsake restore " + b.Name() + " --mode replace"}
+	r := &replacing{app: a, memory: m, flags: f, dir: m.restoreDir(b)}
 	opts, done, err := m.replaceOptions(b, f)
 	if err != nil {
 		return err
@@ -211,12 +210,32 @@ func (r *replacing) showPlan(plan *restore.Plan) error {
 	if err := r.printReplacePlan(plan); err != nil {
 		return err
 	}
-	r.say("\nToken: %s  (until %s, for one run)\n", token.Reveal(), until.Local().Format("15:04:05"))
-	r.say("  %s --confirm TOKEN, with the same flags\n", r.again)
-	if plan.Production() && !r.opts.Replace.Rules.Environment.Allows() {
-		r.say("  and %s=true in its environment\n", guard.EnvAllow)
-	}
+	r.sayToken(token, until, plan.Production())
 	return nil
+}
+
+// sayToken prints a token, and the command that takes it.
+func (a *app) sayToken(token guard.Token, until time.Time, production bool) {
+	a.say("\nUntil %s, for one run:\n\n  ", until.Local().Format("15:04:05"))
+	if production {
+		a.say("%s=true \\\n  ", guard.EnvAllow)
+	}
+	a.say("%s --confirm %s\n", a.command("--plan"), token.Reveal())
+}
+
+// command is how this run was typed, but for one flag.
+func (a *app) command(without string) string {
+	words := []string{"keepsake"}
+	for _, arg := range a.Args {
+		switch {
+		case arg == without:
+		case strings.ContainsAny(arg, " \t\"'$&;|<>*?()#~\\") || arg == "":
+			words = append(words, "'"+strings.ReplaceAll(arg, "'", `'\''`)+"'")
+		default:
+			words = append(words, arg)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // tokenPlan is a plan with the token for it.

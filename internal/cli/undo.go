@@ -107,7 +107,7 @@ func (a *app) undoReplace(ctx context.Context, m *memoryAt, dir string, f undoFl
 	if err != nil {
 		return fail(exitNotFound, fmt.Errorf("open safety bundle: %w", err), "retention removes it after safety_days, unless it is pinned")
 	}
-	r := &replacing{app: a, memory: m, dir: m.restoreDir(safety), again: "keepsake undo " + filepath.Base(dir)}
+	r := &replacing{app: a, memory: m, dir: m.restoreDir(safety)}
 	opts, done, err := m.undoOptions(receipt, safety, f)
 	if err != nil {
 		return err
@@ -221,11 +221,7 @@ func (a *app) showTakeback(plan *restore.Plan, rules guard.Rules) error {
 	if err := a.printPlaced([]string{"live", "lost"}, sections); err != nil {
 		return err
 	}
-	a.say("\nToken: %s  (until %s, for one run)\n", token.Reveal(), until.Local().Format("15:04:05"))
-	a.say("  keepsake undo --confirm TOKEN\n")
-	if plan.Production() && !rules.Environment.Allows() {
-		a.say("  and %s=true in its environment\n", guard.EnvAllow)
-	}
+	a.sayToken(token, until, plan.Production())
 	return nil
 }
 

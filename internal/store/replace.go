@@ -110,12 +110,12 @@ func (o StageOptions) Validate() error {
 // Committed says what a commit did.
 type Committed struct {
 	// Rows are the section's rows now.
-	Rows int64
+	Rows int64 `json:"rows"`
 	// Aside is where the old section is kept whole, nil when it isn't.
-	Aside *memory.Locator
+	Aside *memory.Locator `json:"aside,omitempty"`
 	// Findings are what the operator must know: rows that an agent wrote into
 	// the old section meanwhile, an empty one that it made in its place.
-	Findings []memory.Finding
+	Findings []memory.Finding `json:"findings,omitempty"`
 }
 
 // CompareOptions tune Compare. The zero value reports nothing.
