@@ -25,7 +25,7 @@ func (p *Plan) estimate() {
 
 func (p *Plan) checkRoom() {
 	r := p.opts.Replace
-	if r.Room == nil || r.resumed != nil {
+	if r.Room == nil || r.resumed != nil && r.resumed.begun {
 		return
 	}
 	free, err := r.Room()

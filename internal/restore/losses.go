@@ -24,7 +24,7 @@ func (p *Plan) checkReplace(ctx context.Context) error {
 		if err := p.compare(ctx, s); err != nil {
 			return err
 		}
-		if p.opts.Replace.resumed == nil {
+		if u := p.opts.Replace.resumed; u == nil || !u.begun {
 			p.checkLosses(*s)
 		}
 	}

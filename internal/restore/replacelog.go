@@ -87,7 +87,7 @@ func (s *steps) note(st step) error {
 
 func (s *steps) close() { _ = s.file.Close() } // each line was synced
 
-// Unfinished is a replace that was begun and has not ended.
+// Unfinished is a replace that has not ended.
 type Unfinished struct {
 	// Dir is where its plan lies, Plan its id.
 	Dir, Plan string
@@ -120,7 +120,8 @@ type plannedReplace struct {
 }
 
 // FindUnfinished lists the replaces in the folder of a memory's restores that
-// were begun and have not ended, oldest first. A plan that can't be read is an
+// have not ended, oldest first: one that was killed as it asked the guard may have
+// used its token up. A plan that can't be read is an
 // error: it may be one of them.
 func FindUnfinished(restores string) ([]*Unfinished, error) {
 	entries, err := os.ReadDir(restores)
@@ -156,7 +157,7 @@ func readUnfinished(dir string) (*Unfinished, error) {
 		return nil, err
 	}
 	u := &Unfinished{Dir: dir, committing: map[memory.Section]bool{}, committed: map[memory.Section]*committed{}}
-	if over := u.take(text); over || !u.begun {
+	if over := u.take(text); over {
 		return nil, nil
 	}
 	var p plannedReplace

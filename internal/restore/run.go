@@ -2,6 +2,7 @@ package restore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"keepsake/internal/store"
@@ -29,7 +30,10 @@ func Run(ctx context.Context, p *Plan, dir string) (*Receipt, error) {
 	}
 	r.finish(p.opts.Clock(), err)
 	if werr := j.seal(r); werr != nil {
-		return r, werr
+		return r, errors.Join(err, werr)
+	}
+	if err == nil && p.opts.Replace != nil {
+		err = p.over(dir)
 	}
 	return r, err
 }

@@ -86,10 +86,18 @@ func (r *replacement) all(ctx context.Context, j *journal) error {
 	if err := r.commit(ctx); err != nil {
 		return err
 	}
-	if err := r.opts.Replace.Rules.Finish(r.id); err != nil {
+	return r.opts.Replace.Rules.Finish(r.id)
+}
+
+// over notes that the plan has ended, once its receipt is on disk: it is what an
+// undo begins with.
+func (p *Plan) over(dir string) error {
+	log, err := openSteps(dir, p.opts.Clock)
+	if err != nil {
 		return err
 	}
-	return r.steps.note(step{Step: stepFinished})
+	defer log.close()
+	return log.note(step{Step: stepFinished})
 }
 
 func (r *replacement) close() {
@@ -103,8 +111,12 @@ func (r *replacement) close() {
 // permit asks the guard for every target. The plan is on disk by now: it is what
 // a crash leaves to be finished.
 func (r *replacement) permit(ctx context.Context) (err error) {
-	for _, p := range r.parts {
-		if p.permit, err = r.opts.Replace.Rules.AssertDestructiveTargetAllowed(ctx, r.request(p.Section)); err != nil {
+	for i, p := range r.parts {
+		p.permit, err = r.opts.Replace.Rules.AssertDestructiveTargetAllowed(ctx, r.request(p.Section))
+		switch {
+		case err != nil && i == 0 && r.opts.Replace.resumed == nil: // no token was used
+			return errors.Join(err, r.steps.note(step{Step: stepAbandoned}))
+		case err != nil:
 			return err
 		}
 	}
