@@ -216,6 +216,9 @@ func (s *suite) wantAbsent(t *testing.T, f Fixture) {
 func (s *suite) surveyTarget(t *testing.T) {
 	f := s.New(t)
 	for _, state := range []string{"Absent", "Filled"} {
+		if state == "Filled" {
+			s.fill(t, f, s.rows("a", 3))
+		}
 		survey := s.see(t, f)
 		class, why := guard.Rules{}.Classify(survey.Target)
 		if class == guard.Unknown {
@@ -227,7 +230,6 @@ func (s *suite) surveyTarget(t *testing.T) {
 		if survey.Unfinished != "" {
 			t.Errorf("%s: got plan %q unfinished, want none", state, survey.Unfinished)
 		}
-		s.fill(t, f, s.rows("a", 3))
 	}
 }
 
