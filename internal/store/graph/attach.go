@@ -23,12 +23,44 @@ func (s *stager) attach(ctx context.Context, mode string) error {
 	if _, err := s.conn.ExecContext(ctx, "ATTACH ? AS live", fileURI(s.path, mode)); err != nil {
 		return err
 	}
+	s.joined = true
 	if _, err := s.conn.ExecContext(ctx, "PRAGMA live.cache_size = -16384"); err != nil {
 		return err
 	}
 	var err error
 	s.tables, err = findTables(ctx, s.conn, "live")
 	return err
+}
+
+// attachToDelete attaches the target for writing, and lets the look rest: it goes
+// on holding the database open, so that closing a connection that could write,
+// and did not, is no checkpoint.
+func (s *stager) attachToDelete(ctx context.Context, look *look) error {
+	if err := look.rest(ctx); err != nil {
+		return err
+	}
+	if err := s.attach(ctx, "rw"); err != nil {
+		return err
+	}
+	// What is deleted must take nothing else with it: references are checked.
+	if _, err := s.conn.ExecContext(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
+		return err
+	}
+	return s.leaveLog(ctx)
+}
+
+// release lets go of the target. When nothing was written, the look goes last.
+func (s *stager) release(ctx context.Context, look *look, wrote bool) error {
+	var err error
+	if wrote {
+		err = look.close()
+	}
+	if s.joined {
+		s.joined = false
+		_, detached := s.conn.ExecContext(context.WithoutCancel(ctx), "DETACH live")
+		err = errors.Join(err, detached)
+	}
+	return errors.Join(err, look.close())
 }
 
 // leaveLog leaves the log of a database that others may have open for them to

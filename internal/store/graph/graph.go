@@ -1,7 +1,7 @@
 // Package graph reads and writes the knowledge graph: the tables Nodes and
 // Edges of a SQLite database that a live agent may have open. It reads in one
-// transaction, never changes what it only looks at, and merges in transactions
-// that are short enough for a writer that waits five seconds.
+// transaction, never changes what it only looks at, merges in transactions that
+// are short enough for a writer that waits five seconds, and replaces in one.
 package graph
 
 import (
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -27,13 +28,18 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Graph is one SQLite graph, as a store.Store and a store.Target. It keeps
+// Graph is one SQLite graph, as a store.Store and a store.Replacer. It keeps
 // nothing open between calls.
-type Graph struct{ config Config }
+type Graph struct {
+	config Config
+	// step is called before each step of what changes the graph. It does nothing
+	// but in tests, which end the process there.
+	step func(name string)
+}
 
 var (
-	_ store.Store  = (*Graph)(nil)
-	_ store.Target = (*Graph)(nil)
+	_ store.Store    = (*Graph)(nil)
+	_ store.Replacer = (*Graph)(nil)
 )
 
 // New returns the graph that config names, without looking at it.
@@ -47,7 +53,7 @@ func New(config Config) *Graph {
 	if config.Now == nil {
 		config.Now = func() time.Time { return time.Time{} }
 	}
-	return &Graph{config}
+	return &Graph{config: config, step: func(string) {}}
 }
 
 // Open starts the read transaction that every reading of the session sees. A
@@ -76,6 +82,7 @@ func (g *Graph) Survey(ctx context.Context, section memory.Section) (store.Surve
 		return store.Survey{}, err
 	}
 	survey := store.Survey{Locator: look.locator(), Exists: look.tables.exist(), Rows: look.rows}
+	survey.Target = guard.NewTarget(ctx, survey.Locator, nil)
 	return survey, look.close()
 }
 

@@ -22,6 +22,8 @@ type look struct {
 	rows   int64
 	// alone says that neither -wal nor -shm was there when the look began.
 	alone bool
+	// resting says that the transaction has ended.
+	resting bool
 }
 
 // look opens the database read-only and counts its rows. Who calls it closes
@@ -57,6 +59,16 @@ func (l *look) begin(ctx context.Context) (err error) {
 		return err
 	}
 	l.rows, err = countRows(ctx, l.conn, "main")
+	return err
+}
+
+// rest ends the transaction and keeps the database open.
+func (l *look) rest(ctx context.Context) error {
+	if l.conn == nil || l.resting {
+		return nil
+	}
+	l.resting = true
+	_, err := l.conn.ExecContext(ctx, "COMMIT")
 	return err
 }
 

@@ -26,6 +26,7 @@ type stager struct {
 	tables  tables // of the target
 	db      *sql.DB
 	conn    *sql.Conn // main is the stage, live the target
+	joined  bool      // the target is attached
 	nodes   stage
 	edges   stage
 	records int64 // of the sequence so far
@@ -43,6 +44,7 @@ type stager struct {
 type stage struct {
 	edge bool
 	rows int64
+	last int64 // number of the last row
 	// cuts are the last rows of the chunks, but for the last chunk.
 	cuts  []int64
 	bytes int // in the chunk that is being filled
@@ -192,13 +194,14 @@ func (s *stager) data(rec memory.Record, e *record.Element) (data []byte, err er
 // count notes a row of so many bytes, and cuts a chunk when it is full.
 func (s *stage) count(bytes int) {
 	s.rows++
+	s.last++
 	s.bytes += bytes
-	last := int64(0)
+	cut := int64(0)
 	if len(s.cuts) > 0 {
-		last = s.cuts[len(s.cuts)-1]
+		cut = s.cuts[len(s.cuts)-1]
 	}
-	if s.rows-last >= chunkRows || s.bytes >= chunkBytes {
-		s.cuts, s.bytes = append(s.cuts, s.rows), 0
+	if s.last-cut >= chunkRows || s.bytes >= chunkBytes {
+		s.cuts, s.bytes = append(s.cuts, s.last), 0
 	}
 }
 
@@ -206,7 +209,7 @@ func (s *stage) count(bytes int) {
 func (s *stage) chunks() iter.Seq2[int64, int64] {
 	return func(yield func(int64, int64) bool) {
 		first := int64(1)
-		for _, last := range append(s.cuts, s.rows) {
+		for _, last := range append(s.cuts, s.last) {
 			if first <= last && !yield(first, last) {
 				return
 			}
@@ -247,4 +250,15 @@ func (s *stager) record(ctx context.Context, edge bool, n int64) (memory.Record,
 	}
 	s.line, err = row.appendTo(s.line[:0], &s.scanner, edge, true)
 	return s.line, string(row.id), err
+}
+
+// prepareStage stages all records so that they are found by their ids.
+func (s *stager) prepareStage(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
+	if err := s.openStage(ctx); err != nil {
+		return staging(err)
+	}
+	if err := s.fill(ctx, records); err != nil {
+		return err
+	}
+	return s.index(ctx)
 }
