@@ -108,7 +108,7 @@ func (a *adder) missing(ctx context.Context, rec memory.Record) error {
 		return err
 	}
 	a.set.marks[i] |= bundled
-	if reason := a.unfit(v); reason != "" {
+	if reason := a.unfit(v.Dimension); reason != "" {
 		a.refuse(uint32(i), reason)
 		return nil
 	}
@@ -126,20 +126,20 @@ func (a *adder) missing(ctx context.Context, rec memory.Record) error {
 	return a.filling.add(uint32(i), rec, v, digest, a.can.Base64)
 }
 
-// unfit says why a row can't be put in, if so.
-func (a *adder) unfit(v *record.Vector) string {
+// unfit says why a row whose vector has so many numbers can't be put in, if so.
+func (m *merger) unfit(dimension int) string {
 	switch {
-	case v.Dimension < 0:
+	case dimension < 0:
 		return "vector was not readable when it was backed up"
-	case a.fixed > 0 && v.Dimension != a.fixed:
-		return fmt.Sprintf("vector has %d numbers, not %d", v.Dimension, a.fixed)
+	case m.fixed > 0 && dimension != m.fixed:
+		return fmt.Sprintf("vector has %d numbers, not %d", dimension, m.fixed)
 	}
 	return ""
 }
 
-func (a *adder) batchRows() int {
-	rows := a.server.config.BatchRows
-	if most := a.can.MaxBatchSize; most > 0 {
+func (m *merger) batchRows() int {
+	rows := m.server.config.BatchRows
+	if most := m.can.MaxBatchSize; most > 0 {
 		rows = min(rows, most)
 	}
 	return rows

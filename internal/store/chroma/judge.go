@@ -14,12 +14,15 @@ func (p *prover) compare(pg *page) error {
 		tolerance = cosineTolerance
 	}
 	proof := &pg.proof
-	proof.verdicts = proof.verdicts[:0]
+	proof.verdicts, proof.weight = proof.verdicts[:0], weight{}
 	for n, i := range pg.rows {
 		var err error
 		proof.row, err = pg.scanner.AppendLine(proof.row[:0], pg.body, &pg.columns, n)
 		if err != nil {
 			return fmt.Errorf("row %q: %w", p.set.at(int(i)), err)
+		}
+		if p.weight != nil {
+			proof.weight.add(pg, n)
 		}
 		c := comparison{&pg.scanner, &proof.other, tolerance}
 		proof.verdicts = append(proof.verdicts, c.of(proof.row, proof.line(proof.place(i))))
@@ -29,8 +32,11 @@ func (p *prover) compare(pg *page) error {
 
 // told counts and reports what the comparison of a page said.
 func (p *prover) told(pg *page) error {
+	if p.weight != nil {
+		p.weight.join(pg.proof.weight)
+	}
 	for n, i := range pg.rows {
-		if err := p.judge(i, pg.proof.verdicts[n]); err != nil {
+		if err := p.ruler.judge(i, pg.proof.verdicts[n]); err != nil {
 			return err
 		}
 	}
@@ -68,9 +74,9 @@ func (p *prover) judgeAbsent(ctx context.Context) error {
 		return err
 	}
 	for _, i := range rows {
-		tell := p.removed
+		tell := p.ruler.removed
 		if p.set.marks[i]&present != 0 {
-			tell = func(i uint32) error { return p.lacks(i, "listed, but the server does not give it") }
+			tell = func(i uint32) error { return p.ruler.lacks(i, "listed, but the server does not give it") }
 		}
 		if err := tell(i); err != nil {
 			return err
@@ -82,7 +88,7 @@ func (p *prover) judgeAbsent(ctx context.Context) error {
 // unread is told of a row that the server can't give.
 func (p *prover) unread(i uint32, why error) error {
 	p.set.marks[i] |= unreadable
-	return p.lacks(i, "cannot be read back: "+why.Error())
+	return p.ruler.lacks(i, "cannot be read back: "+why.Error())
 }
 
 func (p *prover) removed(i uint32) error {

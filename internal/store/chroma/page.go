@@ -18,6 +18,7 @@ const (
 	asked      mark = 1 << iota // a page that is being fetched asks for it
 	answered                    // it came
 	unreadable                  // the server can't give it
+	differing                   // it came, and was another
 )
 
 // page is one get: the numbers of the ids that are asked for, and the answer.
@@ -53,7 +54,8 @@ type fetcher struct {
 	client *client
 	id     string // of the collection
 	set    *idSet
-	limit  int64 // of an answer's bytes
+	limit  int64   // of an answer's bytes
+	what   include // what settle asks for, "" for everything
 	// futile counts the rows that could not be given since the last single one
 	// that could.
 	futile atomic.Int32

@@ -124,7 +124,7 @@ func (f *fetcher) settle(ctx context.Context, p *page, err error, r rescue) erro
 	half := len(ask) / 2
 	for _, part := range [][]uint32{ask[:half], ask[half:]} {
 		p.ask = part
-		if err := f.settle(ctx, p, f.get(ctx, p, everything, f.limit), r); err != nil {
+		if err := f.settle(ctx, p, f.get(ctx, p, or(f.what, everything), f.limit), r); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func (f *fetcher) settleOne(ctx context.Context, p *page, err error, r rescue) e
 	// An answer spells a row with a little around it, and may escape more.
 	const largest = 2 * record.MaxLine
 	if errors.Is(err, errTooLarge) {
-		err = f.get(ctx, p, everything, largest)
+		err = f.get(ctx, p, or(f.what, everything), largest)
 	}
 	if brokenRows(err) {
 		f.futile.Add(1)

@@ -22,6 +22,7 @@ type proofPage struct {
 	order    []uint32 // places in ask, by the number of their id
 	row      []byte   // a row that came, as a line
 	verdicts []verdict
+	weight   weight // of the rows that came
 	other    record.Scanner
 }
 
@@ -39,9 +40,22 @@ func (p *proofPage) line(place int) []byte {
 	return p.lines[start:p.ends[place]]
 }
 
-// prover compares the records with what the collection gives back.
+// ruler decides about the rows that a prover asked for.
+type ruler interface {
+	// judge decides about a row that came.
+	judge(i uint32, v verdict) error
+	// lacks decides about a row that is there and can't be had.
+	lacks(i uint32, reason string) error
+	// removed decides about a row that is not there any more.
+	removed(i uint32) error
+}
+
+// prover compares the records with what the collection gives back. It is the
+// ruler of a merge.
 type prover struct {
 	*merger
+	ruler   ruler
+	weight  *weight // of the rows that came, nil when nobody asks
 	sizer   sizer
 	pipe    *pipe
 	page    *page
@@ -57,11 +71,22 @@ func (m *merger) prove(ctx context.Context, records iter.Seq2[memory.Record, err
 	if m.result.After, err = m.relist(ctx); err != nil {
 		return err
 	}
-	p := &prover{merger: m, sizer: sizer{rows: m.server.config.PageRows, bytes: m.limit}}
+	p := m.newProver()
+	p.ruler = p
+	return p.each(ctx, records, p.one)
+}
+
+func (m *merger) newProver() *prover {
+	return &prover{merger: m, sizer: sizer{rows: m.server.config.PageRows, bytes: m.limit}}
+}
+
+// each hands every record to one, which may ask for its row, and has the ruler
+// decide about the rows that were asked for.
+func (p *prover) each(ctx context.Context, records iter.Seq2[memory.Record, error], one func(context.Context, memory.Record) error) error {
 	var fetching context.Context
 	p.pipe, fetching = newPipe(ctx, p.fetch, p.use)
 	defer p.pipe.close()
-	if err := p.all(ctx, fetching, records); err != nil {
+	if err := p.all(ctx, records, func(rec memory.Record) error { return one(fetching, rec) }); err != nil {
 		return err
 	}
 	if p.page != nil {
@@ -86,7 +111,7 @@ func (m *merger) relist(ctx context.Context) (int64, error) {
 		})
 }
 
-func (p *prover) all(ctx, fetching context.Context, records iter.Seq2[memory.Record, error]) error {
+func (p *prover) all(ctx context.Context, records iter.Seq2[memory.Record, error], one func(memory.Record) error) error {
 	for rec, err := range records {
 		if err != nil {
 			p.callers = err
@@ -95,7 +120,7 @@ func (p *prover) all(ctx, fetching context.Context, records iter.Seq2[memory.Rec
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if err := p.one(fetching, rec); err != nil {
+		if err := one(rec); err != nil {
 			return err
 		}
 	}
@@ -105,30 +130,40 @@ func (p *prover) all(ctx, fetching context.Context, records iter.Seq2[memory.Rec
 	return nil
 }
 
-// one takes in a record: what is known of it is told, the rest is asked for.
-func (p *prover) one(ctx context.Context, rec memory.Record) error {
+// number returns the number of a record's id in the set, where the first pass
+// over the records has put it.
+func (p *prover) number(rec memory.Record) (uint32, error) {
 	p.rows++
 	var err error
 	if p.key, err = idOf(p.key[:0], rec, &p.scanner); err != nil {
-		return fmt.Errorf("record %d: %w", p.rows, err)
+		return 0, fmt.Errorf("record %d: %w", p.rows, err)
 	}
 	i := p.set.find(p.key)
 	if i < 0 || p.set.marks[i]&bundled == 0 {
-		return fmt.Errorf("record %d: row %q was not among the records at first", p.rows, p.key)
+		return 0, fmt.Errorf("record %d: row %q was not among the records at first", p.rows, p.key)
+	}
+	return uint32(i), nil
+}
+
+// one takes in a record: what is known of it is told, the rest is asked for.
+func (p *prover) one(ctx context.Context, rec memory.Record) error {
+	i, err := p.number(rec)
+	if err != nil {
+		return err
 	}
 	switch m := p.set.marks[i]; {
 	case m&refused != 0:
 		p.result.Rejected++
-		return p.tell(store.Event{Outcome: store.Rejected, ID: string(p.key), Reason: p.reasons[uint32(i)], Record: rec})
+		return p.tell(store.Event{Outcome: store.Rejected, ID: string(p.key), Reason: p.reasons[i], Record: rec})
 	case m&present == 0 && m&live != 0:
-		return p.removed(uint32(i))
+		return p.removed(i)
 	case m&present == 0:
-		return p.lacks(uint32(i), "acknowledged, but not listed afterwards")
+		return p.lacks(i, "acknowledged, but not listed afterwards")
 	case p.result.Proof == store.ProofIDs:
 		p.result.Same++
 		return nil
 	}
-	return p.ask(ctx, uint32(i), rec)
+	return p.ask(ctx, i, rec)
 }
 
 // ask puts a record onto a page, and sends the page when it is full.

@@ -9,13 +9,13 @@ import (
 
 // send adds the rows lo to hi of a batch. A batch that is too large, or that
 // holds rows that the server refuses, is sent in halves, down to single rows.
-func (a *adder) send(ctx context.Context, b *batch, lo, hi int) error {
+func (m *merger) send(ctx context.Context, b *batch, lo, hi int) error {
 	r := request{
-		what: "add rows", method: http.MethodPost, path: a.server.client.rows(a.id, "add"),
+		what: "add rows", method: http.MethodPost, path: m.server.client.rows(m.id, "add"),
 		body:    func() (io.Reader, int64) { return b.body(lo, hi) },
-		silence: a.server.config.WriteTimeout,
+		silence: m.server.config.WriteTimeout,
 	}
-	err := a.server.client.do(ctx, r, discard)
+	err := m.server.client.do(ctx, r, discard)
 	switch {
 	case err == nil:
 		for n := lo; n < hi; n++ {
@@ -29,10 +29,10 @@ func (a *adder) send(ctx context.Context, b *batch, lo, hi int) error {
 		return nil
 	}
 	half := lo + (hi-lo)/2
-	if err := a.send(ctx, b, lo, half); err != nil {
+	if err := m.send(ctx, b, lo, half); err != nil {
 		return err
 	}
-	return a.send(ctx, b, half, hi)
+	return m.send(ctx, b, half, hi)
 }
 
 func discard(body io.Reader, _ int64) error {

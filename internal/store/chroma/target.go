@@ -103,10 +103,7 @@ func (m *merger) merge(ctx context.Context, name string, records iter.Seq2[memor
 	if err != nil {
 		return err
 	}
-	m.cosine = found.distance() == "cosine"
-	m.fixed = or(found.Dimension, m.spec.Dimension)
-	m.reasons = map[uint32]string{}
-	m.fetcher = fetcher{client: m.server.client, id: found.ID, limit: m.server.config.PageBytes}
+	m.attach(found)
 	if m.result.Before, err = m.listLive(ctx); err != nil {
 		return err
 	}
@@ -114,6 +111,15 @@ func (m *merger) merge(ctx context.Context, name string, records iter.Seq2[memor
 		return err
 	}
 	return m.prove(ctx, records)
+}
+
+// attach has the merge work on a collection.
+func (m *merger) attach(found *collection) {
+	m.cosine = found.distance() == "cosine"
+	m.fixed = or(found.Dimension, m.spec.Dimension)
+	m.reasons = map[uint32]string{}
+	m.id, m.limit = found.ID, m.server.config.PageBytes
+	m.client = m.server.client
 }
 
 // open looks the collection up, makes it when it is absent, and refuses one of
@@ -130,14 +136,24 @@ func (m *merger) open(ctx context.Context, name string) (*collection, error) {
 	case err != nil:
 		return nil, err
 	case found == nil:
-		return nil, fmt.Errorf("create collection %s: the server says it did, and has none", name)
-	case found.Dimension > 0 && m.spec.Dimension > 0 && found.Dimension != m.spec.Dimension:
-		return nil, fmt.Errorf("its dimension is %d, the records' is %d", found.Dimension, m.spec.Dimension)
+		return nil, notCreated(name)
 	}
-	if is, want := found.distance(), m.spec.Distance; is != "" && want != "" && is != want {
-		return nil, fmt.Errorf("its distance is %s, the records' is %s", is, want)
+	return found, fits(found, m.spec)
+}
+
+func notCreated(name string) error {
+	return fmt.Errorf("create collection %s: the server says it did, and has none", name)
+}
+
+// fits refuses a collection of another dimension or distance than the records'.
+func fits(found *collection, spec memory.SectionSpec) error {
+	if found.Dimension > 0 && spec.Dimension > 0 && found.Dimension != spec.Dimension {
+		return fmt.Errorf("its dimension is %d, the records' is %d", found.Dimension, spec.Dimension)
 	}
-	return found, nil
+	if is, want := found.distance(), spec.Distance; is != "" && want != "" && is != want {
+		return fmt.Errorf("its distance is %s, the records' is %s", is, want)
+	}
+	return nil
 }
 
 // listLive lists the ids that live in the collection.
