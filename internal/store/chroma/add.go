@@ -109,8 +109,7 @@ func (a *adder) missing(ctx context.Context, rec memory.Record) error {
 	}
 	a.set.marks[i] |= bundled
 	if reason := a.unfit(v.Dimension); reason != "" {
-		a.refuse(uint32(i), reason)
-		return nil
+		return a.refuse(uint32(i), reason)
 	}
 	var digest record.Digest
 	if a.opts.Report != nil {
@@ -146,10 +145,14 @@ func (m *merger) batchRows() int {
 }
 
 // refuse notes a row that will not go in. It is reported in the second pass,
-// which has the record at hand.
-func (m *merger) refuse(i uint32, reason string) {
+// which has the record at hand. Where all rows or none go in it is an error.
+func (m *merger) refuse(i uint32, reason string) error {
 	m.set.marks[i] |= refused
 	m.reasons[i] = reason
+	if m.whole {
+		return fmt.Errorf("row %q cannot be put in: %s", m.set.at(int(i)), reason)
+	}
+	return nil
 }
 
 // flush sends the batch that is being filled.
@@ -185,15 +188,17 @@ func (a *adder) take() *batch {
 func (a *adder) land() error {
 	b := <-a.landed
 	a.flying--
+	err := b.err
 	for n, i := range b.rows {
 		switch {
 		case b.taken[n]:
 			a.result.Added++
 		case b.reasons[n] != "":
-			a.refuse(i, b.reasons[n])
+			if refused := a.refuse(i, b.reasons[n]); err == nil {
+				err = refused
+			}
 		}
 	}
-	err := b.err
 	for n, i := range b.rows {
 		if !b.taken[n] || a.opts.Report == nil || a.deaf {
 			continue

@@ -110,8 +110,9 @@ func (c *client) count(ctx context.Context, id string) (int64, error) {
 // create makes the collection of a bundle anew: from its schema and metadata,
 // exactly. A server takes a schema or a configuration, never both, and counts
 // old metadata keys ("hnsw:space") as configuration; one that does not know
-// schemas would ignore ours and measure other distances.
-func (c *client) create(ctx context.Context, name string, spec memory.SectionSpec) error {
+// schemas would ignore ours and measure other distances. The notes go into its
+// metadata.
+func (c *client) create(ctx context.Context, name string, spec memory.SectionSpec, n notes) error {
 	type payload struct {
 		Name          string         `json:"name"`
 		Metadata      memory.RawJSON `json:"metadata,omitempty"`
@@ -123,9 +124,11 @@ func (c *client) create(ctx context.Context, name string, spec memory.SectionSpe
 	if from == nil {
 		from = &memory.Collection{}
 	}
-	if metadata := nonNull(withoutNotes(from.Metadata)); string(metadata) != "{}" { // {} is refused
-		p.Metadata = metadata
+	metadata, err := n.with(from.Metadata)
+	if err != nil {
+		return err
 	}
+	p.Metadata = metadata
 	takesSchema, err := c.takesSchema(ctx, nonNull(from.Schema), p.Metadata)
 	switch {
 	case err != nil:

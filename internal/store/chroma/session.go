@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -17,8 +18,9 @@ const listed mark = 1 << 4
 
 // session is one look at a server: the ids of its collections as Open saw them.
 type session struct {
-	server *Server
-	looks  map[memory.Section]*look
+	server   *Server
+	looks    map[memory.Section]*look
+	findings []memory.Finding
 }
 
 // look is what was seen of one section.
@@ -35,7 +37,7 @@ func (s *Server) Open(ctx context.Context, sections []memory.Section) (store.Ses
 	if len(sections) == 0 {
 		sections = slices.Sorted(maps.Keys(s.config.Collections))
 	}
-	opened := &session{s, map[memory.Section]*look{}}
+	opened := &session{server: s, looks: map[memory.Section]*look{}}
 	err := opened.open(ctx, sections)
 	if err != nil {
 		s.client.close()
@@ -48,26 +50,60 @@ func (s *session) open(ctx context.Context, sections []memory.Section) error {
 	if _, err := s.server.reach(ctx); err != nil {
 		return err
 	}
+	all, err := s.server.client.census(ctx)
+	if err != nil {
+		return fmt.Errorf("open %s: %w: %w", s.server.config.BaseURL, store.ErrUnreadable, err)
+	}
 	for _, section := range sections {
-		name, ok := s.server.config.Collections[section]
-		if !ok {
+		if s.server.config.Collections[section] == "" {
 			continue
 		}
-		found, err := s.server.client.find(ctx, name)
-		if err != nil {
+		if err := s.look(ctx, section, all); err != nil {
 			return s.server.failed("open", section, err, store.ErrUnreadable)
 		}
-		if found == nil {
-			continue
-		}
-		l := &look{found: found}
-		if err := l.list(ctx, s.server); err != nil {
-			return s.server.failed("open", section, err, store.ErrUnreadable)
-		}
-		s.looks[section] = l
 	}
 	return nil
 }
+
+// look takes the first look at a section. A swap that has not ended is in its way:
+// what has the name may be neither the old nor the new one.
+func (s *session) look(ctx context.Context, section memory.Section, all census) error {
+	name := s.server.config.Collections[section]
+	if plan := all.unfinished(name); plan != "" {
+		return unfinishedError(plan)
+	}
+	if err := s.inspect(ctx, section, all); err != nil {
+		return err
+	}
+	found, err := s.server.client.find(ctx, name)
+	if err != nil || found == nil {
+		return err
+	}
+	if kind := found.mark().Kind; kind == guard.MarkShadow || kind == guard.MarkAside {
+		return fmt.Errorf("collection %s is no memory: keepsake made it or set it aside for a replace", name)
+	}
+	l := &look{found: found}
+	if err := l.list(ctx, s.server); err != nil {
+		return err
+	}
+	s.looks[section] = l
+	return nil
+}
+
+// inspect finds rows that were written into collections after they were set aside.
+func (s *session) inspect(ctx context.Context, section memory.Section, all census) error {
+	asides, err := s.server.asides(ctx, section, all)
+	for _, a := range asides {
+		if f, ok := a.finding(); ok {
+			s.findings = append(s.findings, f)
+		}
+	}
+	return err
+}
+
+// Findings tells of rows that were written into collections after these were set
+// aside by a replace.
+func (s *session) Findings() []memory.Finding { return s.findings }
 
 // list takes the first listing of a section.
 func (l *look) list(ctx context.Context, s *Server) error {
@@ -98,6 +134,8 @@ func (s *Server) failed(verb string, section memory.Section, err, otherwise erro
 		return fmt.Errorf("%s: %w", what, err)
 	case unanswered(err):
 		return fmt.Errorf("%s: %w: %w", what, store.ErrUnreachable, err)
+	case errors.Is(err, store.ErrUnfinished):
+		return fmt.Errorf("%s: %w", what, err)
 	case otherwise != nil:
 		return fmt.Errorf("%s: %w: %w", what, otherwise, err)
 	}

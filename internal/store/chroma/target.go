@@ -25,6 +25,11 @@ func (s *Server) Survey(ctx context.Context, section memory.Section) (store.Surv
 	if err != nil {
 		return store.Survey{}, s.failed("survey", section, err, store.ErrUnreadable)
 	}
+	all, err := s.client.census(ctx)
+	if err != nil {
+		return store.Survey{}, s.failed("survey", section, err, store.ErrUnreadable)
+	}
+	survey.Unfinished = all.unfinished(name)
 	survey.Target = guard.NewTarget(ctx, survey.Locator, s)
 	return survey, nil
 }
@@ -89,6 +94,7 @@ type merger struct {
 	cosine bool
 	// fixed is the length of embeddings, 0 when nothing has fixed it.
 	fixed int
+	whole bool // a row that is refused ends it
 
 	callers error             // what records or Report returned, which is not ours to name
 	deaf    bool              // Report has failed
@@ -103,14 +109,20 @@ func (m *merger) merge(ctx context.Context, name string, records iter.Seq2[memor
 	if err != nil {
 		return err
 	}
-	m.attach(found)
-	if m.result.Before, err = m.listLive(ctx); err != nil {
-		return err
-	}
-	if err := m.addMissing(ctx, records); err != nil {
+	if err := m.fill(ctx, found, records); err != nil {
 		return err
 	}
 	return m.prove(ctx, records)
+}
+
+// fill adds to a collection the records that it lacks.
+func (m *merger) fill(ctx context.Context, found *collection, records iter.Seq2[memory.Record, error]) error {
+	m.attach(found)
+	var err error
+	if m.result.Before, err = m.listLive(ctx); err != nil {
+		return err
+	}
+	return m.addMissing(ctx, records)
 }
 
 // attach has the merge work on a collection.
@@ -128,7 +140,7 @@ func (m *merger) open(ctx context.Context, name string) (*collection, error) {
 	found, err := m.server.client.find(ctx, name)
 	if err == nil && found == nil {
 		m.result.Created = true
-		if err = m.server.client.create(ctx, name, m.spec); err == nil {
+		if err = m.server.client.create(ctx, name, m.spec, notes{}); err == nil {
 			found, err = m.server.client.find(ctx, name)
 		}
 	}

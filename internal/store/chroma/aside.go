@@ -1,0 +1,241 @@
+package chroma
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+	"keepsake/internal/store"
+)
+
+// Aside is a collection that a finished swap kept.
+type Aside struct {
+	Section memory.Section
+	Locator memory.Locator
+	Plan    string
+	When    time.Time
+	// Parked says that an agent made it while the name was free; else it is the
+	// section's old one.
+	Parked bool
+	Rows   int64
+	// Late are rows that came after the swap, from clients that keep the old id;
+	// -1 when so much was deleted that nobody can say.
+	Late int64
+}
+
+// ErrHoldsMore says that a collection holds rows that came after it was set aside
+// and that the live one lacks.
+var ErrHoldsMore = errors.New("it holds rows that the live collection lacks")
+
+// Asides lists what finished swaps of the configured collections have kept, the
+// oldest first.
+func (s *Server) Asides(ctx context.Context) ([]Aside, error) {
+	defer s.client.close()
+	if _, err := s.reach(ctx); err != nil {
+		return nil, err
+	}
+	all, err := s.client.census(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list what is kept aside: %w", err)
+	}
+	var asides []Aside
+	for section := range s.config.Collections {
+		of, err := s.asides(ctx, section, all)
+		if err != nil {
+			return nil, s.failed("list what is kept aside of", section, err, store.ErrUnreadable)
+		}
+		asides = append(asides, of...)
+	}
+	slices.SortFunc(asides, func(a, b Aside) int {
+		return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.Locator.Collection, b.Locator.Collection))
+	})
+	return asides, nil
+}
+
+// kept reports whether a finished swap keeps the collection.
+func (n noted) kept() bool {
+	if n.collection == nil {
+		return false
+	}
+	m := n.mark()
+	return n.j.Role != roleNew && n.j.Phase == phaseDone && m.Kind == guard.MarkAside && m.Finished
+}
+
+// asides lists those of one section, sorted by name.
+func (s *Server) asides(ctx context.Context, section memory.Section, all census) ([]Aside, error) {
+	var asides []Aside
+	for _, n := range all.of(s.config.Collections[section]) {
+		if !n.kept() {
+			continue
+		}
+		a := Aside{
+			Section: section, Locator: s.locator(n.Name, n.ID), Plan: n.j.Plan, When: n.j.When,
+			Parked: n.j.Role == roleParked, Late: -1,
+		}
+		var err error
+		if a.Rows, err = s.client.count(ctx, n.ID); err != nil {
+			return nil, err
+		}
+		late, told, err := s.client.later(ctx, n.ID, n.j.Rows)
+		if err != nil {
+			return nil, err
+		}
+		if told {
+			a.Late = int64(late.len())
+		}
+		asides = append(asides, a)
+	}
+	slices.SortFunc(asides, func(a, b Aside) int { return cmp.Compare(a.Locator.Collection, b.Locator.Collection) })
+	return asides, nil
+}
+
+const restartHint = "restart the clients that were running at the replace: they hold the old collection and write into it"
+
+// finding tells of rows that came late; false when there are none.
+func (a Aside) finding() (memory.Finding, bool) {
+	f := memory.Finding{
+		Level: memory.Warning, Code: "late-rows", Section: a.Section, Hint: restartHint,
+		Message: fmt.Sprintf("%d rows were written into %s after it was set aside; they are in no backup", a.Late, a.Locator.Collection),
+	}
+	if a.Late < 0 {
+		f.Code, f.Hint = "late-rows-unknown", "see what is in it before it is dropped"
+		f.Message = fmt.Sprintf("nobody can say whether rows were written into %s after it was set aside: too many were deleted", a.Locator.Collection)
+	}
+	return f, a.Late != 0
+}
+
+// HoldsMore reports whether a collection that was set aside holds a row that came
+// after the swap and that the live one lacks. Where nobody can say which came
+// later, any row that the live one lacks is one. ErrAbsent when it is gone.
+func (s *Server) HoldsMore(ctx context.Context, aside memory.Locator) (bool, error) {
+	defer s.client.close()
+	all, n, err := s.aside(ctx, aside)
+	if err != nil {
+		return false, fmt.Errorf("compare %s with the live collection: %w", aside, err)
+	}
+	more, err := s.holdsMore(ctx, all, n)
+	if err != nil {
+		return false, fmt.Errorf("compare %s with the live collection: %w", aside, err)
+	}
+	return more, nil
+}
+
+func (s *Server) holdsMore(ctx context.Context, all census, n noted) (bool, error) {
+	late, told, err := s.client.later(ctx, n.ID, n.j.Rows)
+	if err == nil && !told {
+		late, _, err = s.client.later(ctx, n.ID, &extent{})
+	}
+	if err != nil || late.len() == 0 {
+		return false, err
+	}
+	at := all.named(n.j.Name)
+	if at == nil {
+		return true, nil
+	}
+	_, err = s.client.list(ctx, at.ID,
+		func(int64, int64) { late.clear(present) },
+		func(id []byte) error {
+			if i := late.find(id); i >= 0 {
+				late.marks[i] |= present
+			}
+			return nil
+		})
+	return late.count(0, present, 0) < int64(late.len()), err
+}
+
+// aside looks up what a finished swap kept, by its id and its name.
+func (s *Server) aside(ctx context.Context, l memory.Locator) (census, noted, error) {
+	if ours := s.locator(l.Collection, l.CollectionID); l != ours {
+		return nil, noted{}, fmt.Errorf("it is not of %s", s.config.BaseURL)
+	}
+	if _, err := s.reach(ctx); err != nil {
+		return nil, noted{}, err
+	}
+	all, err := s.client.census(ctx)
+	if err != nil {
+		return nil, noted{}, err
+	}
+	found := all.byID(l.CollectionID)
+	if found == nil || found.Name != l.Collection {
+		return all, noted{}, store.ErrAbsent
+	}
+	n, ok := found.noted()
+	if !ok || !n.kept() && n.j.Phase != phaseDropping {
+		return all, noted{}, errors.New("no finished replace has kept it")
+	}
+	return all, n, nil
+}
+
+// lateRows counts the rows of a collection that safety does not hold.
+func (w *swap) lateRows(ctx context.Context, id string, safety *replay) (int64, error) {
+	held := newIDSet(0, 0)
+	var scanner record.Scanner
+	var key []byte
+	for rec, err := range safety.all {
+		if err == nil {
+			key, err = idOf(key[:0], rec, &scanner)
+		}
+		if err == nil {
+			_, _, err = held.add(key)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	var late int64
+	_, err := w.server.client.list(ctx, id,
+		func(int64, int64) { late = 0 },
+		func(id []byte) error {
+			if held.find(id) < 0 {
+				late++
+			}
+			return nil
+		})
+	return late, err
+}
+
+// report says what has been done. It changes nothing.
+func (w *swap) report(ctx context.Context, safety *replay) (store.Committed, error) {
+	s, err := w.see(ctx)
+	if err != nil {
+		return store.Committed{}, err
+	}
+	done := store.Committed{Findings: slices.Clone(w.findings)}
+	for _, n := range s.parked {
+		done.Findings = append(done.Findings, memory.Finding{
+			Level: memory.Warning, Code: "parked", Section: w.spec.Name, Hint: restartHint,
+			Message: fmt.Sprintf("an agent made a collection while the name was free; its %d rows were added, and it is kept as %s", n.j.Rows.rows(), n.Name),
+		})
+	}
+	if s.aside != nil {
+		l := w.server.locator(s.aside.Name, s.aside.ID)
+		done.Aside = &l
+		if safety.records != nil {
+			late, err := w.lateRows(ctx, s.aside.ID, safety)
+			if err != nil {
+				return done, err
+			}
+			if late > 0 {
+				done.Findings = append(done.Findings, memory.Finding{
+					Level: memory.Warning, Code: "late-rows", Section: w.spec.Name, Hint: restartHint,
+					Message: fmt.Sprintf("%d rows of %s are not in the safety bundle: they were written meanwhile, and are there only", late, s.aside.Name),
+				})
+			}
+		}
+	}
+	done.Rows, err = w.server.client.count(ctx, w.fresh)
+	return done, err
+}
+
+func (e *extent) rows() int64 {
+	if e == nil {
+		return 0
+	}
+	return e.Rows
+}

@@ -1,0 +1,137 @@
+package chroma
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// census is all collections of a database, as one look saw them. An old server
+// can't be asked for a collection by its id.
+type census []*collection
+
+// censusPage is how many collections are asked for at once.
+const censusPage = 1000
+
+// census lists the collections. The server sorts them by id, so that a page is
+// not moved by what is renamed meanwhile.
+func (c *client) census(ctx context.Context) (census, error) {
+	var all census
+	for {
+		var page census
+		r := request{
+			what: "list collections", method: http.MethodGet,
+			path: fmt.Sprintf("%s/collections?limit=%d&offset=%d", c.scope, censusPage, len(all)),
+		}
+		if err := c.call(ctx, r, nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < censusPage {
+			return all, nil
+		}
+	}
+}
+
+func (c census) find(is func(*collection) bool) *collection {
+	for _, found := range c {
+		if is(found) {
+			return found
+		}
+	}
+	return nil
+}
+
+// named returns the collection of that name, nil when there is none.
+func (c census) named(name string) *collection {
+	return c.find(func(f *collection) bool { return f.Name == name })
+}
+
+// byID returns the collection of that id, nil when there is none.
+func (c census) byID(id string) *collection {
+	return c.find(func(f *collection) bool { return f.ID == id })
+}
+
+// of returns the collections that swaps of the section's collection have left
+// their journals in.
+func (c census) of(name string) []noted {
+	var all []noted
+	for _, found := range c {
+		if n, ok := found.noted(); ok && n.j.Name == name {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// unfinished returns the plan that began to swap the section's collection and has
+// not ended, "" when there is none.
+func (c census) unfinished(name string) string {
+	for _, n := range c.of(name) {
+		if n.j.Phase == phaseBegun {
+			return n.j.Plan
+		}
+	}
+	return ""
+}
+
+// unfinishedError says whose swap is in the way.
+func unfinishedError(plan string) error {
+	return &hinted{
+		err:  fmt.Errorf("%w: plan %s", store.ErrUnfinished, plan),
+		hint: "finish it with keepsake restore --resume",
+	}
+}
+
+// change is what is to be changed of a collection. The server does both at once,
+// or nothing.
+type change struct {
+	Name     string         `json:"new_name,omitempty"`
+	Metadata memory.RawJSON `json:"new_metadata,omitempty"`
+}
+
+// annotate gives a collection new metadata in place of what it has; none at all
+// takes away what there is.
+func (c *client) annotate(ctx context.Context, id string, metadata memory.RawJSON) error {
+	return c.put(ctx, "annotate collection", id, change{Metadata: orNothing(metadata)}, 0)
+}
+
+// orNothing is what leaves a collection without metadata: {} is refused, and null
+// changes nothing, but keys that are null are taken out.
+func orNothing(metadata memory.RawJSON) memory.RawJSON {
+	if len(metadata) == 0 {
+		return memory.RawJSON(`{"` + swapKey + `":null}`)
+	}
+	return metadata
+}
+
+// leave is leave to rename or delete what belongs to one target.
+type leave struct {
+	permit    guard.Permit
+	operation guard.Operation
+	locator   memory.Locator
+}
+
+func (l leave) check() error { return l.permit.Covers(l.operation, l.locator) }
+
+// rename renames the collection of that id. A name that is taken is a 500, and
+// then nothing has changed; tries500 is as of a request.
+func (c *client) rename(ctx context.Context, l leave, id string, to change, tries500 int) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	return c.put(ctx, "rename collection to "+to.Name, id, to, tries500)
+}
+
+func (c *client) put(ctx context.Context, what, id string, to change, tries500 int) error {
+	r := request{
+		what: what, method: http.MethodPut, tries500: tries500,
+		path: c.scope + "/collections/" + url.PathEscape(id),
+	}
+	return c.call(ctx, r, to, nil)
+}

@@ -1,0 +1,294 @@
+package chroma
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"time"
+
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// Commit changes names: the old collection's to a dated one, then the staged one's
+// to the section's. What agents put into the place between the two is parked, and
+// its rows are added to the new one. The old one is kept aside with all its rows,
+// so that it need not be what safety holds; those of its rows that safety lacks
+// are a finding.
+func (w *swap) Commit(ctx context.Context, permit guard.Permit, safety iter.Seq2[memory.Record, error]) (store.Committed, error) {
+	l := leave{permit, w.opts.Operation, w.locator}
+	copied := &replay{records: safety}
+	done, err := w.commit(ctx, l, copied)
+	if err != nil && copied.theirs(err) {
+		w.server.client.close()
+		return done, err
+	}
+	return done, w.end("commit", err)
+}
+
+func (w *swap) commit(ctx context.Context, l leave, safety *replay) (store.Committed, error) {
+	if err := l.check(); err != nil {
+		return store.Committed{}, err
+	}
+	if !w.ready {
+		if err := w.check(ctx); err != nil {
+			return store.Committed{}, err
+		}
+		w.ready = true
+	}
+	if !w.over {
+		if err := w.exchange(ctx, l); err != nil {
+			return store.Committed{}, err
+		}
+		w.over = true
+	}
+	return w.report(ctx, safety)
+}
+
+// exchange is what changes anything. Each step is done where it is not done yet.
+func (w *swap) exchange(ctx context.Context, l leave) error {
+	s, err := w.see(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.setAside(ctx, l, s); err != nil {
+		return err
+	}
+	if err := w.moveIn(ctx, l); err != nil {
+		return err
+	}
+	w.moved = true
+	if err := w.adoptRows(ctx); err != nil {
+		return err
+	}
+	return w.finish(ctx)
+}
+
+// scene is where the collections of a swap are.
+type scene struct {
+	all    census
+	at     *collection // what has the section's name, nil when nothing has
+	fresh  noted       // with no journal when it comes back, and nothing was begun
+	aside  *noted      // the old one, when it is kept aside already
+	parked []noted
+}
+
+func (w *swap) see(ctx context.Context) (*scene, error) {
+	all, err := w.server.client.census(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &scene{all: all, at: all.named(w.name)}
+	s.fresh.collection = all.byID(w.fresh)
+	if s.fresh.collection == nil {
+		return nil, fmt.Errorf("%w: the collection with id %s is gone", store.ErrStaged, w.fresh)
+	}
+	for _, n := range all.of(w.name) {
+		switch {
+		case n.j.Plan != w.opts.Plan || n.j.New != w.fresh && n.j.Phase != phaseBegun:
+		case n.j.Role == roleNew && n.ID == w.fresh:
+			s.fresh = n
+		case n.j.Role == roleNew:
+		case n.j.Role == roleOld:
+			s.aside = &n
+		case n.j.Role == roleParked:
+			s.parked = append(s.parked, n)
+		}
+	}
+	return s, nil
+}
+
+// old decides what is to be set aside: nothing when there was nothing, or when it
+// was done before. What came to stand there since the survey is no old one: the
+// permit is for another.
+func (w *swap) old(s *scene) (*collection, error) {
+	begun := s.fresh.j.Phase == phaseBegun
+	switch {
+	case s.aside != nil || begun && s.fresh.j.Old == "":
+		return nil, nil
+	case s.at == nil && (begun || w.locator.CollectionID == ""):
+		return nil, nil
+	case s.at != nil && (s.at.ID == w.fresh || w.locator.CollectionID == ""):
+		return nil, nil // what an agent made meanwhile is parked
+	case s.at != nil && s.at.ID == w.locator.CollectionID:
+		return s.at, nil
+	}
+	return nil, fmt.Errorf("%w: another collection is there than was surveyed", store.ErrMoved)
+}
+
+// setAside begins: it writes into the new one what is about to be done, and renames
+// the old one.
+func (w *swap) setAside(ctx context.Context, l leave, s *scene) error {
+	old, err := w.old(s)
+	if err != nil {
+		return err
+	}
+	j, err := w.begun(ctx, s, old)
+	if err != nil {
+		return err
+	}
+	if s.fresh.j.Phase != phaseBegun || s.fresh.j.Old != j.Old {
+		s.fresh.j = j
+		if err := w.note(ctx, s.fresh, guard.Mark{Kind: guard.MarkShadow}); err != nil {
+			return err
+		}
+	}
+	if old == nil {
+		return nil
+	}
+	return w.moveOut(ctx, l, old, j)
+}
+
+// begun returns the journal of the new one, once the swap has begun.
+func (w *swap) begun(ctx context.Context, s *scene, old *collection) (journal, error) {
+	was := s.fresh.j
+	if was.Phase == phaseBegun && (old == nil || old.ID == was.Old) {
+		return was, nil
+	}
+	j := journal{
+		Plan: w.opts.Plan, Name: w.name, ID: w.fresh, Role: roleNew, Phase: phaseBegun,
+		New: w.fresh, When: w.opts.Now.UTC(),
+	}
+	if n, ok := s.fresh.noted(); ok {
+		j.Mark = n.j.Mark
+	}
+	if w.records != nil {
+		j.Records = w.records.print
+	}
+	if old != nil {
+		j.Old, j.Aside = old.ID, s.all.asideName(w.name, w.opts.Plan, old.ID, w.opts.Now)
+	}
+	if w.records == nil && old != nil {
+		j.Since = s.all.since(w.name, old.ID)
+	}
+	var err error
+	j.Rows, err = w.server.client.extent(ctx, w.fresh)
+	return j, err
+}
+
+// since returns how far a collection reached when it was put into its place, nil
+// when nothing tells.
+func (c census) since(name, id string) *extent {
+	for _, n := range c.of(name) {
+		if n.j.New != id {
+			continue
+		}
+		if n.j.Role == roleNew && n.ID == id {
+			return n.j.Rows
+		}
+		if n.j.NewRows != nil {
+			return n.j.NewRows
+		}
+	}
+	return nil
+}
+
+// moveOut renames the old one, with its mark and journal in the same request, if
+// it still has the name.
+func (w *swap) moveOut(ctx context.Context, l leave, old *collection, begun journal) error {
+	rows, err := w.server.client.extent(ctx, old.ID)
+	if err != nil {
+		return err
+	}
+	now, err := w.server.client.find(ctx, w.name)
+	if err != nil {
+		return err
+	}
+	if now == nil || now.ID != old.ID {
+		return fmt.Errorf("%w: another collection is there than was surveyed", store.ErrMoved)
+	}
+	n := noted{now, journal{
+		Plan: w.opts.Plan, Name: w.name, ID: old.ID, Role: roleOld, Phase: phaseBegun, New: w.fresh,
+		When: begun.When, Records: begun.Records, Rows: rows, NewRows: begun.Rows, Mark: now.note(guard.MarkKey),
+	}}
+	return w.moveTo(ctx, l, n, begun.Aside)
+}
+
+// moveTo renames what is kept, and says in it what it is.
+func (w *swap) moveTo(ctx context.Context, l leave, n noted, name string) error {
+	metadata, err := w.notes(n, guard.Mark{Kind: guard.MarkAside}).with(n.Metadata)
+	if err != nil {
+		return err
+	}
+	return w.server.client.rename(ctx, l, n.ID, change{name, metadata}, 0)
+}
+
+// mostParked is how often agents may be faster than us.
+const mostParked = 10
+
+// moveIn gives the new one the section's name. The server refuses a name that is
+// taken and changes nothing, so nothing needs to be looked at first; what has
+// taken it is parked.
+func (w *swap) moveIn(ctx context.Context, l leave) error {
+	var err error
+	for range mostParked {
+		err = w.server.client.rename(ctx, l, w.fresh, change{Name: w.name}, 1)
+		if err == nil || status(err) != http.StatusInternalServerError {
+			return err
+		}
+		at, lookErr := w.server.client.find(ctx, w.name)
+		switch {
+		case lookErr != nil:
+			return lookErr
+		case at == nil: // it was another trouble
+			if err := pause(ctx, w.server.config.Pause); err != nil {
+				return err
+			}
+		case at.ID == w.fresh:
+			return nil
+		default:
+			if err := w.park(ctx, l, at); err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// park renames what an agent put into the place.
+func (w *swap) park(ctx context.Context, l leave, at *collection) error {
+	n := noted{at, journal{
+		Plan: w.opts.Plan, Name: w.name, ID: at.ID, Role: roleParked, Phase: phaseBegun, New: w.fresh,
+		When: w.opts.Now.UTC(), Mark: at.note(guard.MarkKey),
+	}}
+	return w.moveTo(ctx, l, n, parkingName(w.name, w.opts.Plan, at.ID))
+}
+
+// finish notes that all is done, in the new one last: until then the swap is
+// unfinished. The new one keeps no note, unless there is no old one that would
+// show that the plan was here.
+func (w *swap) finish(ctx context.Context) error {
+	s, err := w.see(ctx)
+	if err != nil {
+		return err
+	}
+	if s.aside != nil {
+		s.aside.j.Phase, s.aside.j.New = phaseDone, w.fresh
+		if err := w.note(ctx, *s.aside, guard.Mark{Kind: guard.MarkAside, Finished: true}); err != nil {
+			return err
+		}
+	}
+	n := notes{mark: s.fresh.j.Mark}
+	if s.aside == nil {
+		s.fresh.j.Phase = phaseDone
+		n.journal = s.fresh.j.text()
+	}
+	metadata, err := n.with(s.fresh.Metadata)
+	if err != nil {
+		return err
+	}
+	return w.server.client.annotate(ctx, w.fresh, metadata)
+}
