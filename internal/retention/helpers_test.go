@@ -125,8 +125,8 @@ func codes(d retention.Decision) string {
 	return string(d.Action) + " " + strings.Join(all, ",")
 }
 
-// print is all that was decided, as text.
-func print(d retention.Decisions) string {
+// render is all that was decided, as text.
+func render(d retention.Decisions) string {
 	var b strings.Builder
 	for _, one := range d.All {
 		fmt.Fprintf(&b, "%-6s %s\n", one.Action, one.Candidate.Name)

@@ -48,14 +48,14 @@ func (h history) run(t *testing.T, rounds int) {
 		}
 		got := removed(d)
 		if want := m.removed(); !maps.Equal(got, want) {
-			t.Fatalf("round %d: %+v at %v: removed %v, want %v:\n%s", round, m.policy, m.now, got, want, print(d))
+			t.Fatalf("round %d: %+v at %v: removed %v, want %v:\n%s", round, m.policy, m.now, got, want, render(d))
 		}
 		why := invariants(m, d, got)
 		if why == "" && round%8 == 0 {
 			why = again(m, got)
 		}
 		if why != "" {
-			t.Fatalf("round %d: %+v at %v: %s:\n%s", round, m.policy, m.now, why, print(d))
+			t.Fatalf("round %d: %+v at %v: %s:\n%s", round, m.policy, m.now, why, render(d))
 		}
 		gone += len(got)
 		kept += len(m.all) - len(got)
@@ -257,7 +257,7 @@ func TestMonotone(t *testing.T) {
 			}
 			for gone := range removed(d) {
 				if !before[gone] {
-					t.Fatalf("round %d, %s: %s goes:\n%s", round, name, gone, print(d))
+					t.Fatalf("round %d, %s: %s goes:\n%s", round, name, gone, render(d))
 				}
 			}
 		}

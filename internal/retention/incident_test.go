@@ -59,7 +59,7 @@ func TestIncidentH(t *testing.T) {
 	all = append(all, daily(30, named(".backup-partial-2026-10-24T12-00-00.000Z-ABCDEFGH")))
 	d := apply(t, policy(), all...)
 	if gone := removed(d); len(gone) != 0 || len(d.Warnings) != 7 {
-		t.Errorf("got %s", print(d))
+		t.Errorf("got %s", render(d))
 	}
 	for _, c := range series(8, 10) {
 		if got := codes(of(t, d, c)); got != "keep keep-last" {

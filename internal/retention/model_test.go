@@ -18,16 +18,19 @@ type model struct {
 	facts  []fact
 }
 
-// subsystems that histories have. The first is all that a bundle holds.
-func subsystems() [4]string { return [4]string{"", "kb", "mc", "graph"} }
+// parts is how many subsystems histories have.
+const parts = 4
+
+// subsystems are those. The first is all that a bundle holds.
+func subsystems() [parts]string { return [4]string{"", "kb", "mc", "graph"} }
 
 // fact is what can be said of a bundle by itself, of each subsystem.
 type fact struct {
 	retention.Candidate
 	stamp               time.Time
 	ours, future        bool
-	backup              bool    // the rules of number are for it
-	sound, good, filled [4]bool // sound: this part is good; good: takes a place
+	backup              bool        // the rules of number are for it
+	sound, good, filled [parts]bool // sound: this part is good; good: takes a place
 }
 
 func (m *model) look() {
@@ -129,7 +132,7 @@ func (m *model) mayNotGo(f *fact) bool {
 	case f.Reason == retention.PreRestore:
 		return !m.tooOld(f)
 	}
-	for s := range subsystems() {
+	for s := range parts {
 		if f.good[s] && m.newerThan(f, func(o *fact) bool { return o.good[s] }) < m.policy.KeepLast {
 			return true
 		}
@@ -147,7 +150,7 @@ func (m *model) mayNotGo(f *fact) bool {
 
 // calendar: the newest of a day, week or month that is among the newest so many.
 func (m *model) calendar(f *fact) bool {
-	for s := range subsystems() {
+	for s := range parts {
 		if f.good[s] && (m.newestOf(f, s, day, m.policy.KeepDaily) || m.newestOf(f, s, 7*day, m.policy.KeepWeekly) || m.newestOf(f, s, 0, m.policy.KeepMonthly)) {
 			return true
 		}

@@ -44,7 +44,7 @@ func TestZeroPolicyKeepsEverything(t *testing.T) {
 	all := append(series(0, 30), daily(31, degraded), daily(32, safety), daily(33, named("backup-1")), retention.Candidate{})
 	d := apply(t, retention.Policy{}, all...)
 	if len(d.All) != len(all) || len(d.Removals()) != 0 || d.Mass() {
-		t.Errorf("got %s", print(d))
+		t.Errorf("got %s", render(d))
 	}
 	for _, one := range d.All {
 		if got := codes(one); got != "keep no-policy" {
@@ -156,7 +156,7 @@ func TestOrder(t *testing.T) {
 	d := apply(t, policy(), all...)
 	got := removed(d)
 	if len(got) != 2 || !got[all[0].Name] || !got[all[1].Name] {
-		t.Errorf("got %s", print(d))
+		t.Errorf("got %s", render(d))
 	}
 	for i := range d.All {
 		if got, want := d.All[i].Candidate.Name, all[len(all)-1-i].Name; got != want {
@@ -171,10 +171,10 @@ func TestOrder(t *testing.T) {
 // The order of the candidates makes no difference, and they are left alone.
 func TestOrderOfCandidates(t *testing.T) {
 	all := append(series(0, 12), daily(13, named("backup-1")), daily(14, unreadable), daily(15, safety))
-	want := print(apply(t, policy(), all...))
+	want := render(apply(t, policy(), all...))
 	slices.Reverse(all)
 	before := all[3]
-	if got := print(apply(t, policy(), all...)); got != want {
+	if got := render(apply(t, policy(), all...)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if all[3].Name != before.Name {
@@ -403,7 +403,7 @@ func TestGolden(t *testing.T) {
 		{Name: "backup-1"},
 		{Name: "backup-before-migration-3"},
 	}
-	got := print(apply(t, p, all...))
+	got := render(apply(t, p, all...))
 	golden := filepath.Join("testdata", "golden.txt")
 	want, err := os.ReadFile(golden)
 	if err != nil {
