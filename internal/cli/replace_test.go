@@ -1,0 +1,113 @@
+package cli_test
+
+import (
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+	"keepsake/internal/sample"
+)
+
+const allowed = "NEO_ALLOW_PRODUCTION_DESTRUCTIVE"
+
+// token asks for the plan of a command and returns the token for it.
+func (a *agent) token(args ...string) string {
+	a.t.Helper()
+	token, _ := a.json(0, append(args, "--plan")...)["token"].(string)
+	if len(token) != 32 {
+		a.t.Fatalf("keepsake %v --plan: got token %q, want 32 characters", args, token)
+	}
+	return token
+}
+
+// confirmed runs a command with both factors and wants it to end with code.
+func (a *agent) confirmed(code int, args ...string) result {
+	a.t.Helper()
+	token := a.token(args...)
+	a.env[allowed] = "true"
+	defer delete(a.env, allowed)
+	return a.must(code, append(args, "--confirm", token)...)
+}
+
+// replaced makes the memory become a bundle.
+func (a *agent) replaced(bundle string, more ...string) result {
+	a.t.Helper()
+	return a.confirmed(0, append([]string{"restore", bundle, "--mode", "replace", "--force", "--accept-shrink"}, more...)...)
+}
+
+// changes makes another memory of it: in each section rows go and others come;
+// where they have ids, some are changed.
+func (a *agent) changes() {
+	a.t.Helper()
+	for _, spec := range sample.Sections() {
+		n := rows()[spec.Name]
+		switch spec.Kind {
+		case memory.Vectors:
+			a.deletes(spec.Name, a.ids(spec.Name)[:n/4]...)
+			a.updates(spec.Name, map[string]any{"changed": true}, "changed", a.ids(spec.Name)[:n/10+1]...)
+			a.adds(spec.Name, "new-1-"+spec.Name.Name(), "new-2-"+spec.Name.Name())
+		case memory.Elements:
+			a.sql("DELETE FROM Edges WHERE rowid % 3 = 0")
+			a.sql("UPDATE Nodes SET data = json_set(data, '$.label', 'CHANGED') WHERE rowid % 5 = 0")
+			a.sql(`INSERT INTO Nodes(id, data) VALUES ('new-node', '{"id":"new-node","label":"NEW","properties":{}}')`)
+		default:
+			lines := lines(a.t, a.fileOf(spec.Name))
+			a.write(a.fileOf(spec.Name), strings.Join(lines[1:], "\n")+"\n"+`{"id":"new-line","text":"new"}`+"\n")
+		}
+	}
+}
+
+func (a *agent) fileOf(s memory.Section) string {
+	switch s.Subsystem() {
+	case memory.Trajectories:
+		return a.data("datasets", "rlaif", "trajectories.jsonl")
+	case memory.Mailbox:
+		return a.data("sqlite", "sent-to-cull.jsonl")
+	}
+	return a.data("concepts", s.Name()+".jsonl")
+}
+
+// TestReplaceAndUndo goes there and back: the memory becomes the bundle, row for
+// row, and what it was before.
+func TestReplaceAndUndo(t *testing.T) {
+	for name, unified := range map[string]bool{"unified": true, "federated": false} {
+		t.Run(name, func(t *testing.T) {
+			a := newAgent(t, unified)
+			a.remember()
+			first := a.digests()
+			bundle := a.backup()
+			a.changes()
+			second := a.digests()
+
+			r := a.replaced(bundle)
+			sameDigests(t, a.digests(), first)
+			says(t, r.stdout, bundleName(bundle)+" replaced the memory", "Kept aside:", "keepsake undo puts it back")
+
+			r = a.confirmed(0, "undo")
+			sameDigests(t, a.digests(), second)
+			says(t, r.stdout, "is what the memory is again")
+			a.must(10, "undo", "--plan")
+		})
+	}
+}
+
+func bundleName(path string) string { return filepath.Base(path) }
+
+// TestUndoMerge takes out what the merge put in, and nothing else.
+func TestUndoMerge(t *testing.T) {
+	a := newAgent(t, true)
+	a.remember()
+	bundle := a.backup()
+	a.changes()
+	before := a.digests()
+	a.must(0, "restore", bundle)
+	if maps.EqualFunc(a.digests(), before, maps.Equal[map[record.Digest]int, map[record.Digest]int]) {
+		t.Fatal("the merge added nothing")
+	}
+	r := a.confirmed(0, "undo")
+	sameDigests(t, a.digests(), before)
+	says(t, r.stdout, "was taken back")
+}
