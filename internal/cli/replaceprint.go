@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -18,10 +19,11 @@ func (a *app) printReplacePlan(plan *restore.Plan) error {
 	a.say("A replace now, by %s:\n\n", plan.Bundle().Name())
 	var sections []placed
 	for _, s := range plan.Sections() {
-		d := s.Difference
+		d, at := s.Difference, s.Survey.Locator
+		at.Collection = "" // named below, where there is room for it
 		sections = append(sections, placed{s.Spec.Name, []string{
 			count(d.Live), count(d.Lost), count(d.Changed), count(d.New), count(d.Same), newest(d.Newest),
-		}, s.Survey.Locator})
+		}, at})
 	}
 	if err := a.printPlaced([]string{"live", "lost", "changed", "new", "same", "newest"}, sections); err != nil {
 		return err
@@ -29,8 +31,8 @@ func (a *app) printReplacePlan(plan *restore.Plan) error {
 	a.say("\n")
 	for _, s := range plan.Sections() {
 		a.say("%s is %s: %s\n", s.Spec.Name, s.Class, s.Why)
-		if id := s.Survey.Locator.CollectionID; id != "" {
-			a.say("  id %s\n", id)
+		if l := s.Survey.Locator; l.Collection != "" {
+			a.say("  collection %s, id %s\n", l.Collection, cmp.Or(l.CollectionID, "none yet"))
 		}
 	}
 	e := plan.Estimate
