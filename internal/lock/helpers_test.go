@@ -81,7 +81,11 @@ func (b *bench) leaveText(name, text string) {
 	if err := os.MkdirAll(b.path+".owners", 0o755); err != nil {
 		b.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(b.path+".owners", name), []byte(text), 0o644); err != nil {
+	file := filepath.Join(b.path+".owners", name)
+	if err := os.WriteFile(b.path+".left", []byte(text), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.Rename(b.path+".left", file); err != nil {
 		b.Fatal(err)
 	}
 }

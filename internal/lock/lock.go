@@ -56,31 +56,38 @@ const (
 	lastPause  = 50 * time.Millisecond
 )
 
+// grace is how often a lock is tried beyond Wait while nobody has said who holds
+// it: who has only just taken it is about to.
+const grace = 8
+
 // Acquire takes a lock. When others hold it still after Wait, the error is a
 // *HeldError that names them. When ctx ends it is that of ctx. After an error
 // nothing is held, and nothing is left behind.
 func Acquire(ctx context.Context, opts Options) (*Lock, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", opts.Path, err)
-	}
 	patience, stop := context.WithTimeout(ctx, opts.Wait)
 	defer stop()
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		l, inTheWay, err := try(opts)
-		if err != nil {
-			return nil, fmt.Errorf("lock %s: %w", opts.Path, err)
+	pause, beyond := firstPause, 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("wait for lock %s: %w", opts.Path, err)
 		}
-		if l != nil {
+		last := patience.Err() != nil
+		l, inTheWay, err := try(opts)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("lock %s: %w", opts.Path, err)
+		case l != nil:
 			return l, nil
+		case last && (len(inTheWay) > 0 || beyond == grace):
+			return nil, &HeldError{Path: opts.Path, Owners: inTheWay}
+		case last:
+			beyond++
 		}
 		select {
 		case <-time.After(pause):
-		case <-patience.Done():
-			if err := ctx.Err(); err != nil {
-				return nil, fmt.Errorf("wait for lock %s: %w", opts.Path, err)
-			}
-			return nil, &HeldError{Path: opts.Path, Owners: inTheWay}
+		case <-ctx.Done():
 		}
+		pause = min(2*pause, lastPause)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"keepsake/internal/lock"
 )
 
@@ -116,6 +118,32 @@ func TestWaitGivesUp(t *testing.T) {
 	}
 	if took := time.Since(began); took < opts.Wait {
 		t.Errorf("gave up after %v, want %v", took, opts.Wait)
+	}
+}
+
+// Between taking a lock and saying so there is a moment.
+func TestHolderSaysLateWhoItIs(t *testing.T) {
+	for name, says := range map[string]bool{"Late": true, "Never": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			kernel := flock.New(b.path)
+			if ok, err := kernel.TryLock(); err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			defer kernel.Close()
+			done := make(chan struct{})
+			time.AfterFunc(5*time.Millisecond, func() {
+				defer close(done)
+				if says {
+					b.leave("exclusive-LATE.json", me())
+				}
+			})
+			if got := b.held(b.options(lock.Exclusive)); slices.Equal(got, []lock.Owner{me()}) != says {
+				t.Errorf("held by %v", got)
+			}
+			<-done
+		})
 	}
 }
 
