@@ -1,0 +1,366 @@
+package chroma_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+	"keepsake/internal/store/chroma"
+	"keepsake/internal/store/chroma/chromatest"
+	"keepsake/internal/store/storetest"
+)
+
+const plan = "plan-7"
+
+func swapOptions() store.StageOptions {
+	return store.StageOptions{
+		Plan: plan, Operation: guard.MemoriesReplace, Now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC),
+	}
+}
+
+// there is a collection as the server lists it.
+type there struct {
+	ID, Name string
+	Metadata map[string]any
+}
+
+// all lists the collections of the place by their names.
+func (p place) all(t testing.TB) map[string]there {
+	t.Helper()
+	var found []there
+	p.Call(t, http.MethodGet, p.collections(), nil, &found)
+	named := map[string]there{}
+	for _, f := range found {
+		named[f.Name] = f
+	}
+	return named
+}
+
+// dump returns the rows of a collection as the server gives them, by their ids.
+func (p place) dump(t testing.TB, id string) map[string]string {
+	t.Helper()
+	var columns struct {
+		IDs                              []string
+		Embeddings, Documents, Metadatas []any
+	}
+	p.Call(t, http.MethodPost, p.collections()+"/"+id+"/get",
+		map[string]any{"include": []string{"embeddings", "documents", "metadatas"}}, &columns)
+	rows := map[string]string{}
+	for i, id := range columns.IDs {
+		text, err := json.Marshal([]any{columns.Embeddings[i], columns.Documents[i], columns.Metadatas[i]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows[id] = string(text)
+	}
+	return rows
+}
+
+// write adds rows to a collection by its id, as a client does that holds it.
+func (p place) write(t testing.TB, id string, rows []memory.Record) {
+	t.Helper()
+	p.Call(t, http.MethodPost, p.collections()+"/"+id+"/add", columns(t, rows), nil)
+}
+
+// getOrCreate is what an agent does that needs its collection.
+func (p place) getOrCreate(t testing.TB) string {
+	t.Helper()
+	var made there
+	p.Call(t, http.MethodPost, p.collections(), map[string]any{"name": name, "get_or_create": true}, &made)
+	return made.ID
+}
+
+// wantLive wants the section to hold rows and no others.
+func (p place) wantLive(t testing.TB, rows []memory.Record) {
+	t.Helper()
+	if n := p.count(t); n != len(rows) {
+		t.Errorf("got %d rows that live, want %d", n, len(rows))
+	}
+	result, h := merge(t, open(t, p.config(p.URL())), memory.SectionSpec{}, rows)
+	if result.Added != 0 || result.Same != int64(len(rows)) {
+		t.Errorf("got %+v, %v, want all rows to be there and the same", result, h.reasons)
+	}
+}
+
+// wantNames wants these collections and no others; "*" stands for anything.
+func (p place) wantNames(t testing.TB, want ...string) {
+	t.Helper()
+	got := slices.Sorted(maps.Keys(p.all(t)))
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got collections %q, want %q", got, want)
+	}
+}
+
+// asideOf is the name that the old collection of the plan gets.
+const asideOf = name + "-aside-20260701T120000-" + plan
+
+// trade is a replace of the section, all the way.
+func trade(t testing.TB, s *chroma.Server, spec memory.SectionSpec, rows []memory.Record, opts store.StageOptions, permit guard.Permit, safety iter.Seq2[memory.Record, error]) (store.Committed, error) {
+	t.Helper()
+	spec.Name, spec.Kind = section, memory.Vectors
+	staged, err := s.Stage(t.Context(), spec, sequence(rows), opts)
+	if err != nil {
+		return store.Committed{}, err
+	}
+	return finish(t, staged, permit, safety)
+}
+
+func finish(t testing.TB, staged store.Staged, permit guard.Permit, safety iter.Seq2[memory.Record, error]) (store.Committed, error) {
+	t.Helper()
+	defer func() {
+		if err := staged.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}()
+	if err := staged.Check(t.Context()); err != nil {
+		return store.Committed{}, err
+	}
+	return staged.Commit(t.Context(), permit, safety)
+}
+
+// permitFor gets leave for what stands there now.
+func permitFor(t *testing.T, s *chroma.Server, op guard.Operation) guard.Permit {
+	t.Helper()
+	return storetest.Permit(t, op, section, survey(t, s))
+}
+
+// replaced replaces the section of a place by rows and wants no trouble.
+func (p place) replaced(t *testing.T, rows []memory.Record, opts store.StageOptions) store.Committed {
+	t.Helper()
+	s := open(t, p.config(p.URL()))
+	done, err := trade(t, s, memory.SectionSpec{}, rows, opts, permitFor(t, s, opts.Operation), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+// exported reads the section's spec and rows, as a backup does.
+func exported(t testing.TB, s *chroma.Server) (memory.SectionSpec, []memory.Record) {
+	t.Helper()
+	session, err := s.Open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	specs, err := session.Sections(t.Context())
+	if err != nil || len(specs) != 1 {
+		t.Fatalf("got %+v, %v", specs, err)
+	}
+	rows, _ := read(t, s)
+	return specs[0], rows
+}
+
+// TestSwap replaces a section by what was exported elsewhere.
+func TestSwap(t *testing.T) {
+	for _, tt := range []struct {
+		name, space string
+		start       func(testing.TB) *chromatest.Server
+	}{
+		{"L2", "l2", chromatest.Shared},
+		{"Cosine", "cosine", chromatest.Shared},
+		{"OldServer", "l2", func(t testing.TB) *chromatest.Server { return chromatest.Start(t, chromatest.Old()) }},
+		{"OldServerCosine", "cosine", func(t testing.TB) *chromatest.Server { return chromatest.Start(t, chromatest.Old()) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) { swaps(t, tt.start(t), tt.space) })
+	}
+}
+
+func swaps(t *testing.T, server *chromatest.Server, space string) {
+	from, p := newPlace(t, server), newPlace(t, server)
+	from.create(t, space)
+	from.annotate(t, map[string]any{"what": "a memory", "n": 1, "f": 2.0})
+	from.add(t, storetest.Vectors("new", 120, space == "l2"))
+	spec, rows := exported(t, open(t, from.config(from.URL())))
+
+	p.create(t, space)
+	p.annotate(t, map[string]any{"mine": true})
+	p.add(t, storetest.Vectors("old", 90, space == "l2"))
+	id := p.id(t)
+	old := p.dump(t, id)
+	s := open(t, p.config(p.URL()))
+	_, safety := exported(t, s)
+	done, err := trade(t, s, spec, rows, swapOptions(), permitFor(t, s, guard.MemoriesReplace), sequence(safety))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done.Rows != 120 || len(done.Findings) > 0 {
+		t.Errorf("got %+v, want 120 rows and nothing to tell", done)
+	}
+	p.wantLive(t, rows)
+	p.wantNames(t, name, asideOf)
+	live, aside := p.all(t)[name], p.all(t)[asideOf]
+	if want := map[string]any{"what": "a memory", "n": 1.0, "f": 2.0}; !maps.Equal(live.Metadata, want) {
+		t.Errorf("got metadata %v, want %v", live.Metadata, want)
+	}
+	if got, _ := exported(t, s); !sameSettings(t, got.Collection, spec.Collection) {
+		t.Errorf("got  %s\nwant %s", got.Collection.Configuration, spec.Collection.Configuration)
+	}
+	if aside.ID != id || !maps.Equal(p.dump(t, id), old) || aside.Metadata["mine"] != true {
+		t.Errorf("got %v aside, want the old collection with all its rows", aside)
+	}
+	wantMark(t, aside, guard.Mark{Kind: guard.MarkAside, ID: id, Plan: plan, Finished: true})
+	if done.Aside == nil || done.Aside.Collection != asideOf || done.Aside.CollectionID != id {
+		t.Errorf("got the old one at %v, want %s", done.Aside, asideOf)
+	}
+}
+
+func sameSettings(t testing.TB, a, b *memory.Collection) bool {
+	t.Helper()
+	var is, was any
+	if json.Unmarshal(a.Configuration, &is) != nil || json.Unmarshal(b.Configuration, &was) != nil {
+		t.Fatalf("configurations are no JSON: %s, %s", a.Configuration, b.Configuration)
+	}
+	return fmt.Sprint(is) == fmt.Sprint(was)
+}
+
+func wantMark(t testing.TB, c there, want guard.Mark) {
+	t.Helper()
+	var got guard.Mark
+	text, _ := c.Metadata[guard.MarkKey].(string)
+	if err := json.Unmarshal([]byte(text), &got); err != nil || got != want {
+		t.Errorf("got mark %q, want %+v", text, want)
+	}
+}
+
+// TestSwapIntoNothing replaces a section that does not exist.
+func TestSwapIntoNothing(t *testing.T) {
+	p := newPlace(t, chromatest.Shared(t))
+	rows := storetest.Vectors("new", 40, true)
+	done := p.replaced(t, rows, swapOptions())
+	if done.Rows != 40 || done.Aside != nil || len(done.Findings) > 0 {
+		t.Errorf("got %+v, want 40 rows and nothing aside", done)
+	}
+	p.wantLive(t, rows)
+	p.wantNames(t, name)
+	id := p.id(t)
+	if again := p.replaced(t, rows, swapOptions()); again.Rows != 40 || again.Aside != nil || p.id(t) != id {
+		t.Errorf("the same plan again: got %+v, want nothing changed", again)
+	}
+	if _, ok := p.all(t)[name].Metadata[guard.MarkKey]; ok {
+		t.Error("what lives bears a mark")
+	}
+}
+
+// TestSwapTakesTheShapeOfTheLiveOne where the bundle does not describe it.
+func TestSwapTakesTheShapeOfTheLiveOne(t *testing.T) {
+	p := newPlace(t, chromatest.Shared(t))
+	p.create(t, "cosine")
+	p.annotate(t, map[string]any{"mine": 1})
+	p.add(t, storetest.Vectors("old", 10, false))
+	p.replaced(t, storetest.Vectors("new", 10, false), swapOptions())
+	if got := survey(t, open(t, p.config(p.URL()))); got.Distance != "cosine" || string(got.Collection.Metadata) != `{"mine":1}` {
+		t.Errorf("got %s, %s, want the live one's", got.Distance, got.Collection.Metadata)
+	}
+}
+
+// TestSwapTwice replaces by two plans, and by the first one with other records.
+func TestSwapTwice(t *testing.T) {
+	p, old := filled(t, 20)
+	one, two, three := storetest.Vectors("one", 30, true), storetest.Vectors("two", 25, true), storetest.Vectors("three", 5, true)
+	p.replaced(t, one, swapOptions())
+	other := swapOptions()
+	other.Plan = "plan-8"
+	p.replaced(t, two, other)
+	again := p.replaced(t, three, swapOptions())
+	p.wantLive(t, three)
+	if len(p.all(t)) != 4 || again.Aside == nil {
+		t.Errorf("got %d collections, %+v, want the live one and three aside", len(p.all(t)), again)
+	}
+	sizes := map[int]int{}
+	for _, c := range p.all(t) {
+		sizes[len(p.dump(t, c.ID))]++
+	}
+	if want := map[int]int{len(old): 1, 30: 1, 25: 1, 5: 1}; !maps.Equal(sizes, want) {
+		t.Errorf("got collections of %v rows, want %v", sizes, want)
+	}
+}
+
+// TestSwapNames wants the names of what is made to be allowed, however long the
+// name and the plan are.
+func TestSwapNames(t *testing.T) {
+	p := newPlace(t, chromatest.Shared(t))
+	long := strings.Repeat("a.b-", 127) + "memo"
+	config := p.config(p.URL())
+	config.Collections = map[memory.Section]string{section: long}
+	s := open(t, config)
+	rows := storetest.Vectors("a", 3, true)
+	merge(t, s, memory.SectionSpec{}, rows)
+	for _, plan := range []string{"-p-", strings.Repeat("x", 300)} {
+		opts := swapOptions()
+		opts.Plan = plan
+		done, err := trade(t, s, memory.SectionSpec{}, rows[:2], opts, permitFor(t, s, opts.Operation), nil)
+		if err != nil || done.Rows != 2 || done.Aside == nil {
+			t.Errorf("got %+v, %v, want 2 rows", done, err)
+		}
+	}
+}
+
+// TestSwapPermit commits without leave: nothing is touched.
+func TestSwapPermit(t *testing.T) {
+	p, rows := filled(t, 20)
+	elsewhere, _ := filled(t, 3)
+	s := open(t, p.config(p.URL()))
+	staged, err := s.Stage(t.Context(), memory.SectionSpec{Name: section}, sequence(rows[:5]), swapOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer staged.Close()
+	before := p.state(t)
+	for name, permit := range map[string]guard.Permit{
+		"Zero":             {},
+		"AnotherTarget":    permitFor(t, open(t, elsewhere.config(elsewhere.URL())), guard.MemoriesReplace),
+		"AnotherOperation": permitFor(t, s, guard.Undo),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := staged.Commit(t.Context(), permit, nil); !errors.Is(err, guard.ErrNotPermitted) {
+				t.Errorf("got %v, want ErrNotPermitted", err)
+			}
+			if after := p.state(t); after != before {
+				t.Errorf("got  %s\nwant %s", after, before)
+			}
+		})
+	}
+}
+
+// TestSwapMoved commits when another collection is there than was surveyed.
+func TestSwapMoved(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		then func(t *testing.T, p place)
+	}{
+		{"Another", func(t *testing.T, p place) { p.getOrCreate(t) }},
+		{"None", func(*testing.T, place) {}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, rows := filled(t, 20)
+			s := open(t, p.config(p.URL()))
+			permit := permitFor(t, s, guard.MemoriesReplace)
+			staged, err := s.Stage(t.Context(), memory.SectionSpec{Name: section}, sequence(rows[:5]), swapOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer staged.Close()
+			p.Call(t, http.MethodDelete, p.collections()+"/"+name, nil, nil)
+			tt.then(t, p)
+			before := p.state(t)
+			if _, err := staged.Commit(t.Context(), permit, nil); !errors.Is(err, store.ErrMoved) {
+				t.Errorf("got %v, want ErrMoved", err)
+			}
+			if after := p.state(t); after != before {
+				t.Errorf("got  %s\nwant %s", after, before)
+			}
+		})
+	}
+}
