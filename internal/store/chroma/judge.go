@@ -50,7 +50,9 @@ func (p *prover) judge(i uint32, v verdict) error {
 		return nil
 	case v == noVector:
 		return p.lacks(i, string(v))
-	case p.set.marks[i]&live == 0:
+	}
+	p.set.marks[i] |= differing
+	if p.set.marks[i]&live == 0 {
 		return p.lacks(i, "added, but it reads back otherwise: "+string(v))
 	}
 	p.result.Differs++
