@@ -129,8 +129,8 @@ func finish(t testing.TB, staged store.Staged, permit guard.Permit, safety iter.
 	return staged.Commit(t.Context(), permit, safety)
 }
 
-// permitFor gets leave for what stands there now.
-func permitFor(t *testing.T, s *chroma.Server, op guard.Operation) guard.Permit {
+// leaveFor gets leave for what stands there now.
+func leaveFor(t *testing.T, s *chroma.Server, op guard.Operation) guard.Permit {
 	t.Helper()
 	return storetest.Permit(t, op, section, survey(t, s))
 }
@@ -139,7 +139,7 @@ func permitFor(t *testing.T, s *chroma.Server, op guard.Operation) guard.Permit 
 func (p place) replaced(t *testing.T, rows []memory.Record, opts store.StageOptions) store.Committed {
 	t.Helper()
 	s := open(t, p.config(p.URL()))
-	done, err := trade(t, s, memory.SectionSpec{}, rows, opts, permitFor(t, s, opts.Operation), nil)
+	done, err := trade(t, s, memory.SectionSpec{}, rows, opts, leaveFor(t, s, opts.Operation), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func swaps(t *testing.T, server *chromatest.Server, space string) {
 	old := p.dump(t, id)
 	s := open(t, p.config(p.URL()))
 	_, safety := exported(t, s)
-	done, err := trade(t, s, spec, rows, swapOptions(), permitFor(t, s, guard.MemoriesReplace), sequence(safety))
+	done, err := trade(t, s, spec, rows, swapOptions(), leaveFor(t, s, guard.MemoriesReplace), sequence(safety))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +300,7 @@ func TestSwapNames(t *testing.T) {
 	for _, plan := range []string{"-p-", strings.Repeat("x", 300)} {
 		opts := swapOptions()
 		opts.Plan = plan
-		done, err := trade(t, s, memory.SectionSpec{}, rows[:2], opts, permitFor(t, s, opts.Operation), nil)
+		done, err := trade(t, s, memory.SectionSpec{}, rows[:2], opts, leaveFor(t, s, opts.Operation), nil)
 		if err != nil || done.Rows != 2 || done.Aside == nil {
 			t.Errorf("got %+v, %v, want 2 rows", done, err)
 		}
@@ -320,8 +320,8 @@ func TestSwapPermit(t *testing.T) {
 	before := p.state(t)
 	for name, permit := range map[string]guard.Permit{
 		"Zero":             {},
-		"AnotherTarget":    permitFor(t, open(t, elsewhere.config(elsewhere.URL())), guard.MemoriesReplace),
-		"AnotherOperation": permitFor(t, s, guard.Undo),
+		"AnotherTarget":    leaveFor(t, open(t, elsewhere.config(elsewhere.URL())), guard.MemoriesReplace),
+		"AnotherOperation": leaveFor(t, s, guard.Undo),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := staged.Commit(t.Context(), permit, nil); !errors.Is(err, guard.ErrNotPermitted) {
@@ -346,7 +346,7 @@ func TestSwapMoved(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, rows := filled(t, 20)
 			s := open(t, p.config(p.URL()))
-			permit := permitFor(t, s, guard.MemoriesReplace)
+			permit := leaveFor(t, s, guard.MemoriesReplace)
 			staged, err := s.Stage(t.Context(), memory.SectionSpec{Name: section}, sequence(rows[:5]), swapOptions())
 			if err != nil {
 				t.Fatal(err)

@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, old := filled(t, 9)
 			s := open(t, p.config(p.URL()))
-			permit := permitFor(t, s, guard.MemoriesReplace)
+			permit := leaveFor(t, s, guard.MemoriesReplace)
 			staged := stage(t, s, rows)
 			tt.do(t, p, p.all(t)[shadow].ID)
 			err := staged.Check(t.Context())
@@ -157,7 +157,7 @@ func TestArraysLeftBehind(t *testing.T) {
 	if !left {
 		t.Error("the server left no arrays behind: this test proves nothing")
 	}
-	if _, err := finish(t, staged, permitFor(t, s, guard.MemoriesReplace), nil); err != nil {
+	if _, err := finish(t, staged, leaveFor(t, s, guard.MemoriesReplace), nil); err != nil {
 		t.Fatal(err)
 	}
 	p.wantLive(t, rows)

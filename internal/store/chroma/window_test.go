@@ -140,7 +140,7 @@ func TestWindowKilled(t *testing.T) {
 		_, _ = trade(t, open(t, config), memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.MemoriesReplace, proxy.URL()), nil)
 		over := k.seen.Load() < n
 		s := open(t, p.config(p.URL()))
-		if _, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitFor(t, s, guard.MemoriesReplace), nil); err != nil {
+		if _, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), leaveFor(t, s, guard.MemoriesReplace), nil); err != nil {
 			t.Fatalf("killed at request %d: %v", n, err)
 		}
 		live := rows

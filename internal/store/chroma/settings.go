@@ -1,0 +1,157 @@
+package chroma
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/record"
+	"keepsake/internal/store"
+)
+
+// end gives the collection the records' metadata, and says what could not be
+// changed in place and what came meanwhile.
+func (r *rewriter) end(ctx context.Context, found *collection) (store.Committed, error) {
+	var done store.Committed
+	var late int64
+	var err error
+	done.Rows, err = r.server.client.list(ctx, r.id, func(int64, int64) { late = 0 }, func(id []byte) error {
+		if i := r.set.find(id); i < 0 || r.set.marks[i]&bundled == 0 {
+			late++
+		}
+		return nil
+	})
+	if err != nil {
+		return done, err
+	}
+	if late > 0 {
+		done.Findings = append(done.Findings, memory.Finding{
+			Level: memory.Warning, Code: "late-rows", Section: r.spec.Name,
+			Message: fmt.Sprintf("%d rows came while it was replaced, and were kept", late),
+		})
+	}
+	kept, err := r.configure(ctx, found)
+	if kept != "" {
+		done.Findings = append(done.Findings, memory.Finding{
+			Level: memory.Note, Code: "collection-settings", Section: r.spec.Name,
+			Message: kept,
+			Hint:    "a replace that is not in place makes the collection anew, with its settings",
+		})
+	}
+	return done, err
+}
+
+// configure sets the metadata of the bundle's collection and returns what was
+// not, or could not be, set. Settings of the index are fixed when a collection
+// is made, and are kept in the metadata of old ones: written there afterwards
+// they would only be said. Arrays crash a worker of the server.
+func (r *rewriter) configure(ctx context.Context, found *collection) (string, error) {
+	from := r.spec.Collection
+	if from == nil {
+		return "", nil
+	}
+	want, have := members(withoutNotes(from.Metadata)), members(found.Metadata)
+	for key, value := range have {
+		if key == guard.MarkKey || key == swapKey {
+			want[key] = value
+		}
+	}
+	switch {
+	case sameMembers(want, have):
+		return sameSettings(found, from), nil
+	case !plain(want):
+		return "its metadata cannot be set: the bundle's holds more than text and numbers", nil
+	case !sameMembers(only(want, "hnsw:"), only(have, "hnsw:")):
+		return "its metadata was not set: the bundle's says that the index has other settings", nil
+	}
+	if len(want) == 0 { // refused; a null takes a key away
+		for key := range have {
+			want[key] = memory.RawJSON("null")
+		}
+	}
+	if err := r.server.client.describe(ctx, r.id, want); err != nil {
+		return "", err
+	}
+	return sameSettings(found, from), nil
+}
+
+// describe sets the metadata of a collection; what is not named is taken away.
+func (c *client) describe(ctx context.Context, id string, metadata map[string]memory.RawJSON) error {
+	r := request{
+		what: "set the collection's metadata", method: http.MethodPut,
+		path: c.scope + "/collections/" + url.PathEscape(id),
+	}
+	return c.call(ctx, r, map[string]any{"new_metadata": metadata}, nil)
+}
+
+// members takes an object apart; what is none has no members.
+func members(object memory.RawJSON) map[string]memory.RawJSON {
+	found := map[string]memory.RawJSON{}
+	_ = json.Unmarshal(object, &found)
+	if found == nil { // it was null
+		found = map[string]memory.RawJSON{}
+	}
+	return found
+}
+
+func sameMembers(a, b map[string]memory.RawJSON) bool { return maps.EqualFunc(a, b, sameJSON) }
+
+func sameJSON(a, b memory.RawJSON) bool {
+	textA, errA := record.AppendCanonical(nil, a)
+	textB, errB := record.AppendCanonical(nil, b)
+	return errA == nil && errB == nil && bytes.Equal(textA, textB)
+}
+
+// plain reports whether no value is an array or object.
+func plain(values map[string]memory.RawJSON) bool {
+	for _, value := range values {
+		if value[0] == '[' || value[0] == '{' {
+			return false
+		}
+	}
+	return true
+}
+
+// only returns the members whose key begins so.
+func only(values map[string]memory.RawJSON, prefix string) map[string]memory.RawJSON {
+	kept := maps.Clone(values)
+	maps.DeleteFunc(kept, func(key string, _ memory.RawJSON) bool { return !strings.HasPrefix(key, prefix) })
+	return kept
+}
+
+// sameSettings says which settings of a collection are not the bundle's, of those
+// that both name. A schema grows with the rows, so it is no measure.
+func sameSettings(found *collection, from *memory.Collection) string {
+	is, was := members(found.Configuration), members(from.Configuration)
+	var differ []string
+	for _, part := range slices.Sorted(maps.Keys(is)) {
+		if was[part] == nil || string(is[part]) == "null" && string(was[part]) == "null" {
+			continue
+		}
+		if part == "embedding_function" {
+			if !sameJSON(is[part], was[part]) {
+				differ = append(differ, part)
+			}
+			continue
+		}
+		theirs := members(was[part])
+		for key, value := range members(is[part]) {
+			if theirs[key] != nil && !sameJSON(value, theirs[key]) {
+				differ = append(differ, part+"."+key)
+			}
+		}
+	}
+	if len(differ) == 0 {
+		return ""
+	}
+	slices.Sort(differ)
+	return "it keeps its own settings, which are not the bundle's: " + strings.Join(differ, ", ")
+}
