@@ -183,53 +183,78 @@ func TestInPlaceMoved(t *testing.T) {
 	wantRows(t, s, records, "l2")
 }
 
-// TestInPlaceKilled ends the process at every request, before and after the
-// server has done it, and does the same again.
+// TestInPlaceKilled ends the process at every request of a commit, and at every
+// write once the server has done it, and does the same again.
 func TestInPlaceKilled(t *testing.T) {
 	server := chromatest.Shared(t)
-	rows := storetest.Vectors("a", 48, true)
+	rows := storetest.Vectors("a", 32, true)
 	records := mixed(t, rows)
 	allowed := map[record.Digest]bool{}
 	for _, rec := range append(slices.Clone(rows), records...) {
 		allowed[digest(t, rec)] = true
 	}
-	for _, forward := range []bool{false, true} {
-		t.Run(fmt.Sprintf("Done=%t", forward), func(t *testing.T) {
-			for n, ended := 1, false; !ended; n++ {
-				ended = killedAt(t, newPlace(t, server), n, forward, rows, records, allowed)
-				if n > 200 {
-					t.Fatal("it never ends")
-				}
+	for _, done := range []bool{false, true} {
+		t.Run(fmt.Sprintf("Done=%t", done), func(t *testing.T) {
+			n := 1
+			for killedAt(t, newPlace(t, server), n, done, rows, records, allowed) {
+				n++
+			}
+			if n < 8 {
+				t.Errorf("got %d requests, want more to be killed at", n)
 			}
 		})
 	}
 }
 
+// killer lets n requests begin and none after them.
+type killer struct {
+	mu       sync.Mutex
+	done     bool // the last one is done, and nobody hears of it; only writes count
+	n, seen  int
+	on, dead bool
+}
+
+func (k *killer) decide(r chromatest.Request) chromatest.Fault {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.on || k.done && r.Op != "add" && r.Op != "delete" {
+		return chromatest.Fault{Reset: k.dead}
+	}
+	k.seen++
+	last := k.seen == k.n
+	k.dead = k.dead || last
+	return chromatest.Fault{Reset: k.dead, Forward: last && k.done}
+}
+
+func (k *killer) start() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.on = true
+}
+
+func (k *killer) killed() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.dead
+}
+
 // killedAt breaks a replace off at request n, looks, and does it again. It
-// reports whether there was no such request.
-func killedAt(t *testing.T, p place, n int, forward bool, rows, records []memory.Record, allowed map[record.Digest]bool) bool {
+// reports whether there was such a request.
+func killedAt(t *testing.T, p place, n int, done bool, rows, records []memory.Record, allowed map[record.Digest]bool) bool {
 	t.Helper()
 	p.create(t, "l2")
 	p.add(t, rows)
-	var mu sync.Mutex
-	requests, dead := 0, false
-	proxy := chromatest.Proxy(t, p.Server, func(chromatest.Request) chromatest.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		requests++
-		first := !dead && requests == n
-		dead = dead || first
-		return chromatest.Fault{Reset: dead, Forward: first && forward}
-	})
+	k := &killer{n: n, done: done}
+	proxy := chromatest.Proxy(t, p.Server, k.decide)
 	config := p.config(proxy.URL())
-	config.BatchRows, config.PageRows, config.Tries = 5, 10, 1
+	config.BatchRows, config.PageRows, config.Tries = 5, 16, 1
 	s := open(t, config)
-	staged, err := chroma.StageInPlace(s, t.Context(), memory.SectionSpec{Name: section}, sequence(records), replaceOptions)
-	if err == nil {
-		_, err = staged.Commit(t.Context(), relocated(t, p, proxy), sequence(rows))
-	}
-	if (err != nil) != dead {
-		t.Fatalf("request %d: got %v, want an error: %t", n, err, dead)
+	staged, permit := stage(t, s, memory.SectionSpec{}, records), leave(t, s, operation)
+	k.start()
+	_, err := staged.Commit(t.Context(), permit, sequence(rows))
+	killed := k.killed()
+	if (err != nil) != killed {
+		t.Fatalf("request %d: got %v, want an error: %t", n, err, killed)
 	}
 	again := open(t, p.config(p.URL()))
 	got, _ := read(t, again)
@@ -239,29 +264,7 @@ func killedAt(t *testing.T, p place, n int, forward bool, rows, records []memory
 	if t.Failed() {
 		t.Fatalf("killed at request %d", n)
 	}
-	return !dead
-}
-
-// relocated is leave at the address of a proxy, asked for at another one of the
-// same address.
-func relocated(t *testing.T, p place, proxy *chromatest.FaultProxy) guard.Permit {
-	t.Helper()
-	s := open(t, p.config(p.URL()))
-	seen := survey(t, s)
-	seen.Locator.Address = proxy.URL()
-	seen.Target = guard.NewTarget(t.Context(), seen.Locator, witness{s, p.URL()})
-	return permitFor(t, operation, seen)
-}
-
-// witness looks at another address than it is asked for.
-type witness struct {
-	*chroma.Server
-	address string
-}
-
-func (w witness) Look(ctx context.Context, l memory.Locator) (guard.Sighting, error) {
-	l.Address = w.address
-	return w.Server.Look(ctx, l)
+	return killed
 }
 
 // wantAllowed wants every row to be an old or a new one, and none to be gone that
@@ -294,7 +297,7 @@ func TestInPlaceRefused(t *testing.T) {
 			p, rows := filled(t, 20)
 			s := open(t, p.config(p.URL()))
 			bad := fmt.Appendf(nil, `{"id":%q,"embedding":[1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0],"metadata":{"a":{"b":1}},"document":null}`, tt.id)
-			records := append(rows[:15:15], bad)
+			records := append(slices.Clone(rows[:15]), bad)
 			_, err := stage(t, s, memory.SectionSpec{}, records).Commit(t.Context(), leave(t, s, operation), sequence(rows))
 			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("row %q cannot be put in", tt.id)) {
 				t.Errorf("got %v, want the row to be named", err)
@@ -431,14 +434,18 @@ func TestInPlaceSettings(t *testing.T) {
 		{"Array", map[string]any{"a": 1}, &memory.Collection{Metadata: memory.RawJSON(`{"a":[1]}`)}, map[string]any{"a": 1}, "collection-settings", "more than text and numbers"},
 		{"Index", map[string]any{"a": 1}, &memory.Collection{Metadata: memory.RawJSON(`{"a":2,"hnsw:M":99}`)}, map[string]any{"a": 1}, "collection-settings", "index has other settings"},
 		{
-			"Configuration", map[string]any{"a": 1},
+			"Configuration",
+			map[string]any{"a": 1},
 			&memory.Collection{Metadata: memory.RawJSON(`{"a":2}`), Configuration: memory.RawJSON(`{"hnsw":{"space":"l2","ef_search":7,"new":1},"spann":null}`)},
-			map[string]any{"a": 2}, "collection-settings", "hnsw.ef_search",
+			map[string]any{"a": 2},
+			"collection-settings", "hnsw.ef_search",
 		},
 		{
-			"EmbeddingFunction", map[string]any{"a": 1},
+			"EmbeddingFunction",
+			map[string]any{"a": 1},
 			&memory.Collection{Metadata: memory.RawJSON(`{"a":1}`), Configuration: memory.RawJSON(`{"embedding_function":{"type":"known"}}`)},
-			map[string]any{"a": 1}, "collection-settings", "embedding_function",
+			map[string]any{"a": 1},
+			"collection-settings", "embedding_function",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
