@@ -31,8 +31,8 @@ type Store struct {
 }
 
 var (
-	_ store.Store  = (*Store)(nil)
-	_ store.Target = (*Store)(nil)
+	_ store.Store    = (*Store)(nil)
+	_ store.Replacer = (*Store)(nil)
 )
 
 // New returns the store that config describes. It touches nothing.

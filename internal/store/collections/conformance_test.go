@@ -40,7 +40,7 @@ func fixture(t *testing.T) storetest.Fixture {
 			db := raw(t, path)
 			defer closeDB(t, db)
 			for _, id := range ids {
-				do(t, db, `DELETE FROM records WHERE id = ?`, id)
+				do(t, db, `DELETE FROM records WHERE id = ? AND collection = (SELECT number FROM collections WHERE name = ?)`, id, name)
 			}
 		},
 		State: func(t *testing.T) string {
@@ -69,8 +69,8 @@ func put(t *testing.T, s *collections.Store, path string, rows []memory.Record) 
 			t.Fatal(err)
 		}
 		_, err = tx.Exec(`INSERT INTO records (collection, id, embedding, metadata, document)
-			SELECT number, ?, ?, nullif(?, 'null'), iif(? = 'null', null, ? ->> '$') FROM collections`,
-			string(v.Key), v.Bits, string(v.Metadata.Of(rec)), string(v.Document.Of(rec)), string(v.Document.Of(rec)))
+			SELECT number, ?, ?, nullif(?, 'null'), iif(? = 'null', null, ? ->> '$') FROM collections WHERE name = ?`,
+			string(v.Key), v.Bits, string(v.Metadata.Of(rec)), string(v.Document.Of(rec)), string(v.Document.Of(rec)), name)
 		if err != nil {
 			t.Fatal(err)
 		}

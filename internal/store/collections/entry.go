@@ -61,12 +61,18 @@ func (f *file) create(ctx context.Context, name string, spec memory.SectionSpec)
 	if err != nil {
 		return entry{}, err
 	}
-	_, err = f.conn.ExecContext(ctx, createStatement, id, name,
-		toText(withoutMark(from.Metadata)), toText(from.Schema), toText(from.Configuration), spec.Distance, spec.Dimension)
+	from.ID, from.Name, from.Metadata = id, name, withoutMark(from.Metadata)
+	return f.insert(ctx, from, spec)
+}
+
+// insert adds a collection as it is, with the distance and dimension of spec.
+func (f *file) insert(ctx context.Context, c memory.Collection, spec memory.SectionSpec) (entry, error) {
+	_, err := f.conn.ExecContext(ctx, createStatement, c.ID, c.Name,
+		toText(c.Metadata), toText(c.Schema), toText(c.Configuration), spec.Distance, spec.Dimension)
 	if err != nil {
-		return entry{}, fmt.Errorf("create collection %q: %w", name, explain(err))
+		return entry{}, fmt.Errorf("create collection %q: %w", c.Name, explain(err))
 	}
-	return f.find(ctx, name)
+	return f.find(ctx, c.Name)
 }
 
 // freeID returns the id that the bundle gives the collection, or a new one when

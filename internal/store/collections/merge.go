@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -23,8 +24,10 @@ func (s *Store) Survey(ctx context.Context, section memory.Section) (survey stor
 	}
 	defer func() { err = errors.Join(err, look.Close()) }()
 	e, ok := look.entries[section]
+	locator := s.locator(name, e.collection.ID)
 	survey = store.Survey{
-		Locator:   s.locator(name, e.collection.ID),
+		Locator:   locator,
+		Target:    guard.NewTarget(ctx, locator, s),
 		Exists:    ok,
 		Rows:      e.rows,
 		Dimension: e.dimension,

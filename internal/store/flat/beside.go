@@ -22,6 +22,7 @@ type beside struct {
 	path  string // of the live file, links resolved
 	temp  string
 	made  []string // folders that were made for it, the deepest first
+	there bool     // it is ours to remove
 	moved bool     // it has its name
 
 	handle atomicfile.Handle
@@ -53,6 +54,7 @@ func (b *beside) create(live fs.FileInfo) (err error) {
 	if b.handle, err = b.fsys.Create(b.temp, mode); err != nil {
 		return err
 	}
+	b.there = true
 	b.w = bufio.NewWriterSize(b.handle, 256<<10)
 	return b.adopt(live)
 }
@@ -172,8 +174,10 @@ func (b *beside) discard() error {
 	if b.moved {
 		return err
 	}
-	if err := b.fsys.RemoveAll(b.temp); err != nil {
-		return err
+	if b.there {
+		if err := b.fsys.RemoveAll(b.temp); err != nil {
+			return err
+		}
 	}
 	for _, dir := range b.made {
 		_ = os.Remove(dir) // one that is not empty stays
