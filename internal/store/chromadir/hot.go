@@ -1,0 +1,233 @@
+package chromadir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// snapshot is a copy of the parts of a directory that are read, in a folder of
+// our own, of one moment: every vector, document and metadata in it is of the
+// same state.
+//
+// The database is copied under a read lock, which is what its server's writes
+// wait for, and for no longer. The indexes are copied after it, and must be as
+// they were before it. What a server was saving meanwhile would show. What it
+// was saving already when the look began is harmless: until a save has ended,
+// the queue holds all that it changes, and is replayed over it.
+type snapshot struct {
+	folder string
+	db     *database
+	held   time.Duration // how long the lock was
+}
+
+// errMoving says that the directory changed while it was copied.
+var errMoving = errors.New("it changes faster than it can be copied")
+
+// take copies the database of the directory at path.
+func (c *Config) take(ctx context.Context, path string) (s *snapshot, err error) {
+	if c.TempDir == "" {
+		return nil, errors.New("no folder for temporary files is named")
+	}
+	s = &snapshot{}
+	if s.folder, err = os.MkdirTemp(c.TempDir, "keepsake-chromadir-"); err != nil {
+		return nil, err
+	}
+	if err := s.copyDatabase(ctx, c, filepath.Join(path, databaseFile)); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	if s.db, err = openCopy(ctx, filepath.Join(s.folder, databaseFile)); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// copyDatabase copies the database under its lock, or, where a crash left a
+// journal to be rolled back or a log, with that and without a lock: then nobody
+// has it open.
+func (s *snapshot) copyDatabase(ctx context.Context, c *Config, path string) error {
+	goal := filepath.Join(s.folder, databaseFile)
+	alone, err := logged(path)
+	if err != nil {
+		return err
+	}
+	if !alone {
+		err := s.copyLocked(ctx, c, path, goal)
+		if err == nil || !crashed(err) {
+			return err
+		}
+	}
+	before := printOf(path, "", "-journal", "-wal")
+	for _, suffix := range []string{"", "-journal", "-wal"} {
+		if err := copyFile(goal+suffix, path+suffix, -1); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return err
+		}
+	}
+	if before != printOf(path, "", "-journal", "-wal") {
+		return errMoving
+	}
+	return nil
+}
+
+// crashed reports whether SQLite would have to mend the file before reading it,
+// which it may not.
+func crashed(err error) bool {
+	return code(err) == sqlite3.SQLITE_READONLY_ROLLBACK || code(err)&0xff == sqlite3.SQLITE_CANTOPEN ||
+		code(err)&0xff == sqlite3.SQLITE_READONLY
+}
+
+// logged reports whether a database is in WAL mode, which no Chroma uses. To
+// read one, SQLite would make files beside it.
+func logged(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var head [20]byte // sqlite.org/fileformat2.html: byte 19 is the read version
+	n, err := io.ReadFull(f, head[:])
+	if n == 0 && errors.Is(err, io.EOF) {
+		err = nil // an empty file is an empty database
+	}
+	return head[19] == 2, err
+}
+
+// copyLocked copies the file while a read transaction holds its lock.
+func (s *snapshot) copyLocked(ctx context.Context, c *Config, path, goal string) error {
+	// Opened before the lock is taken and closed after it is let go: closing any
+	// descriptor of a file drops all locks that a process has on it.
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	live, err := openLive(ctx, path, c.BusyTimeout)
+	if err != nil {
+		return err
+	}
+	err = s.lockedCopy(ctx, c, live, file, goal)
+	return errors.Join(err, live.close())
+}
+
+func (s *snapshot) lockedCopy(ctx context.Context, c *Config, live *database, file *os.File, goal string) error {
+	out, err := os.OpenFile(goal, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := live.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	var n int
+	if err := live.conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
+		return err
+	}
+	start := c.Now()
+	before, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, file)
+	if err == nil {
+		err = live.exec(ctx, "COMMIT")
+	}
+	s.held = c.Now().Sub(start)
+	if err != nil {
+		return err
+	}
+	after, err := file.Stat()
+	if err == nil && (before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime())) {
+		return errMoving // another look of this process took our lock away
+	}
+	return errors.Join(err, out.Close())
+}
+
+// copyIndex copies the index of a segment, where there is one. Of the elements
+// only those that the header counts: there may be room for many more.
+func (s *snapshot) copyIndex(path, segment string) error {
+	from, to := filepath.Join(path, segment), filepath.Join(s.folder, segment)
+	if err := os.Mkdir(to, 0o700); err != nil {
+		return err
+	}
+	limits := map[string]int64{headerFile: -1, pickleFile: -1, level0File: -1, lengthFile: -1}
+	if text, err := os.ReadFile(filepath.Join(from, headerFile)); err == nil {
+		if h, err := parseHeader(text); err == nil {
+			limits[level0File], limits[lengthFile] = h.count*h.elementSize, 4*h.count
+		}
+	}
+	for name, limit := range limits {
+		if err := copyFile(filepath.Join(to, name), filepath.Join(from, name), limit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile copies a file, or its first bytes where limit is not negative.
+func copyFile(to, from string, limit int64) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	var source io.Reader = in
+	if limit >= 0 {
+		source = io.LimitReader(in, limit)
+	}
+	if _, err := io.Copy(out, source); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+// printOf tells states of files apart, by their sizes and times.
+func printOf(path string, suffixes ...string) string {
+	var text []byte
+	for _, suffix := range suffixes {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			text = fmt.Appendf(text, "%s: none\n", suffix)
+			continue
+		}
+		text = fmt.Appendf(text, "%s: %d %d\n", suffix, info.Size(), info.ModTime().UnixNano())
+	}
+	return string(text)
+}
+
+// printIndexes tells states of the indexes of all segments apart.
+func printIndexes(path string) (map[string]string, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	prints := map[string]string{}
+	for _, e := range entries {
+		if e.IsDir() {
+			prints[e.Name()] = printOf(filepath.Join(path, e.Name())+string(filepath.Separator),
+				headerFile, level0File, lengthFile, pickleFile)
+		}
+	}
+	return prints, nil
+}
+
+// close lets go of the copy and removes it.
+func (s *snapshot) close() error {
+	if s == nil || s.folder == "" {
+		return nil
+	}
+	err := errors.Join(s.db.close(), os.RemoveAll(s.folder))
+	s.folder, s.db = "", nil
+	return err
+}

@@ -1,0 +1,99 @@
+package chromadir
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// databaseFile is the one SQLite file of a directory.
+const databaseFile = "chroma.sqlite3"
+
+// openLive opens the database of a server, to hold its lock and for nothing
+// else: read-only, nothing is written, not even to mend it after a crash.
+func openLive(ctx context.Context, path string, busy time.Duration) (*database, error) {
+	return openDatabase(ctx, path, fmt.Sprintf("mode=ro&_pragma=busy_timeout(%d)", busy.Milliseconds()))
+}
+
+// openCopy opens a copy of our own. SQLite mends it where its server crashed.
+func openCopy(ctx context.Context, path string) (*database, error) {
+	return openDatabase(ctx, path, "mode=rw&_pragma=trusted_schema(0)&_pragma=synchronous(0)")
+}
+
+// database is one connection.
+type database struct {
+	pool *sql.DB
+	conn *sql.Conn
+}
+
+func openDatabase(ctx context.Context, path, query string) (*database, error) {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // C:/…
+	}
+	pool, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String())
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(1)
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &database{pool, conn}, nil
+}
+
+func (d *database) exec(ctx context.Context, statement string, args ...any) error {
+	_, err := d.conn.ExecContext(ctx, statement, args...)
+	return err
+}
+
+// query runs a statement without the context, for which the driver would start a
+// goroutine; who loops over the rows looks at the context.
+func (d *database) query(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
+	return d.conn.QueryContext(context.WithoutCancel(ctx), statement, args...)
+}
+
+// has reports whether the database has a table, or a table that column.
+func (d *database) has(ctx context.Context, table, column string) (bool, error) {
+	const query = `SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c
+		WHERE s.type = 'table' AND s.name = ? AND (? = '' OR c.name = ?)`
+	var n int
+	err := d.conn.QueryRowContext(ctx, query, table, column, column).Scan(&n)
+	return n > 0, err
+}
+
+func (d *database) close() error {
+	if d == nil {
+		return nil
+	}
+	return errors.Join(d.conn.Close(), d.pool.Close())
+}
+
+// code is the extended result code of SQLite, 0 when err is not from it.
+func code(err error) int {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return 0
+	}
+	return failure.Code()
+}
+
+// explain puts what SQLite reports into words that an operator can act on.
+func explain(err error) error {
+	switch code(err) & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("its server holds the lock: %w", err)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("the file is damaged: %w", err)
+	}
+	return err
+}
