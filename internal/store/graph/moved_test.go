@@ -87,7 +87,7 @@ func TestMovedAtTheLock(t *testing.T) {
 			run(t, agent, "CREATE TABLE mc_tool_call_log (n)")
 			put(t, agent, now)
 			agent = open(t, path)
-			want := append(storetest.Graph("b", 60)[:60:60], now[100])
+			want := slices.Concat(storetest.Graph("b", 60), now[100:101])
 			g := newGraph(path)
 			graph.OnStep(g, func(name string) {
 				if name == "lock" {

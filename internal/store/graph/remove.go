@@ -132,6 +132,7 @@ func (r *remover) chunk(ctx context.Context, table *stage, query string, first, 
 
 // transaction judges the rows again, under the lock, and deletes those that go.
 func (r *remover) transaction(ctx context.Context, table *stage, query string, first, last int64) (verdicts []verdict, goes int64, err error) {
+	r.graph.step("lock")
 	if err := r.lock(ctx); err != nil {
 		return nil, 0, err
 	}
@@ -215,8 +216,8 @@ func (r *remover) selectVerdicts(table *stage, references []reference) string {
 		stays += fmt.Sprintf(" WHEN staged.id IN (SELECT %s FROM live.%s) THEN '%s'", quoted(column), quoted(child), reason)
 	}
 	if !table.edge {
-		add("Edges", "source", "an edge that came later refers to it")
-		add("Edges", "target", "an edge that came later refers to it")
+		add("Edges", "source", "an edge that came later, or changed, refers to it")
+		add("Edges", "target", "an edge that came later, or changed, refers to it")
 	}
 	for _, ref := range references {
 		if strings.EqualFold(ref.parent, tableName(table.edge)) && !strings.EqualFold(ref.table, "Edges") {
