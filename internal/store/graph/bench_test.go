@@ -1,15 +1,19 @@
 package graph_test
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 	"keepsake/internal/store"
+	"keepsake/internal/store/graph"
+	"keepsake/internal/store/storetest"
 )
 
 // elements is the size of a real graph.
@@ -158,5 +162,92 @@ func insertBare(b *testing.B, path string) {
 	}
 	if err := tx.Commit(); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// BenchmarkReplace replaces 300,000 elements: all of them by others, or one of a
+// hundred, beside a safety copy. s-locked is for how long the write lock was held; a live
+// agent waits five seconds.
+func BenchmarkReplace(b *testing.B) {
+	for _, every := range []int{1, 100} {
+		b.Run(fmt.Sprintf("Every%d", every), func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "memory.sqlite")
+			if _, err := newPatient(path).Merge(b.Context(), memory.SectionSpec{Name: memory.Graph}, realistic(elements), store.MergeOptions{}); err != nil {
+				b.Fatal(err)
+			}
+			var held time.Duration
+			rows := [...]iter.Seq2[memory.Record, error]{realistic(elements), altered(elements, every)}
+			n := 0
+			for b.Loop() {
+				n++
+				held += replaceOnce(b, path, rows[(n-1)%2], rows[n%2])
+			}
+			b.ReportMetric(held.Seconds()/float64(n), "s-locked")
+		})
+	}
+}
+
+// altered yields the rows of realistic, but for some.
+func altered(n, every int) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		var line []byte
+		i := 0
+		for rec, err := range realistic(n) {
+			if i++; i%every == 0 {
+				line = append(line[:0], rec...)
+				rec = bytes.Replace(line, []byte(`"properties":{`), []byte(`"properties":{"altered":true,`), 1)
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+// replaceOnce returns how long the lock was held.
+func replaceOnce(b *testing.B, path string, safety, rows iter.Seq2[memory.Record, error]) time.Duration {
+	b.Helper()
+	g := newPatient(path)
+	var begun time.Time
+	var held time.Duration
+	graph.OnStep(g, func(name string) {
+		switch name {
+		case "lock":
+			begun = time.Now()
+		case "committed":
+			held = time.Since(begun)
+		}
+	})
+	survey, err := g.Survey(b.Context(), memory.Graph)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := g.Stage(b.Context(), memory.SectionSpec{Name: memory.Graph}, rows, stageOptions)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := s.Check(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := s.Commit(b.Context(), storetest.Permit(b, guard.GraphReplace, memory.Graph, survey), safety); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return held
+}
+
+// BenchmarkCompare compares 300,000 elements with others.
+func BenchmarkCompare(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "memory.sqlite")
+	if _, err := newPatient(path).Merge(b.Context(), memory.SectionSpec{Name: memory.Graph}, realistic(elements), store.MergeOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		found, err := newPatient(path).Compare(b.Context(), memory.SectionSpec{Name: memory.Graph}, altered(elements, 2), store.CompareOptions{})
+		if err != nil || found.Changed != elements/2 {
+			b.Fatalf("got %+v, %v", found, err)
+		}
 	}
 }

@@ -22,8 +22,8 @@ func (g *Graph) Stage(ctx context.Context, spec memory.SectionSpec, records iter
 	if err := g.mine(spec.Name); err != nil {
 		return nil, err
 	}
-	if opts.Plan == "" || opts.Operation == "" {
-		return nil, errors.New("stage graph: no plan or no operation is named")
+	if err := opts.Validate(); err != nil {
+		return nil, err
 	}
 	look, err := g.look(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // Permit gets leave from the guard for what a survey saw, with both factors and
 // a plan of its own: what a command gets from an operator.
-func Permit(t *testing.T, op guard.Operation, section memory.Section, survey store.Survey) guard.Permit {
+func Permit(t testing.TB, op guard.Operation, section memory.Section, survey store.Survey) guard.Permit {
 	t.Helper()
 	rules := guard.Rules{
 		Environment: guard.ReadEnvironment(func(key string) (string, bool) { return "true", key == guard.EnvAllow }),
