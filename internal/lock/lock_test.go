@@ -276,6 +276,42 @@ func TestSharersLeftBehind(t *testing.T) {
 	}
 }
 
+// Another machine takes the lock at the same moment, on a file system where the
+// kernels don't see each other: who looks second gives way, and leaves nothing.
+func TestBothAtOnce(t *testing.T) {
+	b := newBench(t)
+	away := me()
+	away.Host, away.BootID = "elsewhere", "other"
+	opts := b.options(lock.Exclusive)
+	opts.Now = func() time.Time { // after the first look, before our own file
+		b.leave("exclusive-AWAY.json", away)
+		return since()
+	}
+	if got := b.held(opts); !slices.Equal(got, []lock.Owner{away}) {
+		t.Errorf("held by %v, want %v", got, away)
+	}
+	if got := b.files(); got != "exclusive-AWAY.json" {
+		t.Errorf("files are %s", got)
+	}
+	// From now on nothing of ours shows up there.
+	opts.Now = func() time.Time {
+		t.Error("took the lock of another machine")
+		return since()
+	}
+	b.held(opts)
+}
+
+// A machine that doesn't know its own name takes nobody for itself.
+func TestNamelessMachine(t *testing.T) {
+	b := newBench(t)
+	b.leaveText("exclusive-TORN.json", "{")
+	opts := b.options(lock.Exclusive)
+	opts.Me.Host, opts.Me.BootID = "", ""
+	if got := b.held(opts); !slices.Equal(got, []lock.Owner{{}}) {
+		t.Errorf("held by %v", got)
+	}
+}
+
 func TestTornOwnerFile(t *testing.T) {
 	for _, text := range []string{"", "{", `{"pid":`, "[]"} {
 		b := newBench(t)
