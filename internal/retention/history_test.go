@@ -66,8 +66,8 @@ func (h history) run(t *testing.T, rounds int) {
 		}
 	}
 	t.Logf("kept %d, removed %d, good in kb %d", kept, gone, inKB)
-	if min(gone, inKB) < rounds {
-		t.Error("less than one a history: this test tests nothing")
+	if min(gone, inKB) < rounds/2 {
+		t.Error("less than one in two histories: this test tests nothing")
 	}
 }
 
@@ -159,7 +159,7 @@ func (h history) draw() *model {
 
 // fill makes bundles in the order of their sequence; the clock mostly goes on.
 func (h history) fill(m *model) {
-	n := h.IntN(16)
+	n := h.IntN(13)
 	clock, names := m.now.Add(-time.Duration(h.IntN(40))*day), map[string]bool{}
 	for i := range n {
 		clock = clock.Add(time.Duration(h.IntN(60)) * time.Hour)
@@ -236,7 +236,7 @@ func TestMonotone(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	h := history{Rand: rand.New(rand.NewPCG(seed, 9))}
-	for round := range 5_000 {
+	for round := range 2_000 {
 		m := h.draw()
 		m.policy.MaxBytes = 0
 		before := m.removed()
