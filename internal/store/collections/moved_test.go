@@ -146,6 +146,23 @@ func TestReplaceUnderAWriter(t *testing.T) {
 	wantRows(t, s, rows[:5])
 }
 
+// TestRemoveFromAnother: another collection took the name after the first look.
+func TestRemoveFromAnother(t *testing.T) {
+	s, path := fresh(t)
+	rows := storetest.Vectors("a", 10, true)
+	merge(t, s, spec(storetest.Dimension), rows...)
+	got, err := s.Remove(t.Context(), spec(storetest.Dimension), func(yield func(memory.Record, error) bool) {
+		db := raw(t, path)
+		do(t, db, `UPDATE collections SET id = 'another'`)
+		closeDB(t, db)
+		sequence(rows...)(yield)
+	}, leave(t, s), store.RemoveOptions{Operation: guard.MemoriesReplace})
+	if !errors.Is(err, guard.ErrNotPermitted) || got.Removed != 0 {
+		t.Errorf("got %+v, %v, want nothing removed and ErrNotPermitted", got, err)
+	}
+	wantRows(t, s, rows)
+}
+
 // TestRemoveEndsInTheMiddle: what the Removal counts is gone, and nothing else.
 func TestRemoveEndsInTheMiddle(t *testing.T) {
 	s, _ := fresh(t)

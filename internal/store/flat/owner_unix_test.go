@@ -33,6 +33,23 @@ func TestReplaceKeepsModeAndOwner(t *testing.T) {
 	wantOwner(t, path, owner)
 }
 
+// TestReplaceKeepsTheModeOfNow: the live file's mode may change once it is staged.
+func TestReplaceKeepsTheModeOfNow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mail.jsonl")
+	write(t, path, "a\n")
+	files := logOn(path, nil)
+	permit, staged := leave(t, files, log), stage(t, files, log, "new")
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := staged.Commit(t.Context(), permit, records("a")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("got %v, %v, want mode 0600", info.Mode(), err)
+	}
+}
+
 func wantOwner(t *testing.T, path string, owner int) {
 	t.Helper()
 	info, err := os.Stat(path)

@@ -164,6 +164,27 @@ func TestReplaceMovedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestReplaceUnsaid: a file that is what was staged already stays, whatever the
+// safety copy of before; its name is made durable.
+func TestReplaceUnsaid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mail.jsonl")
+	write(t, path, "new\n")
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synced := false
+	files := logOn(path, faulty.New(func(s faulty.Step) faulty.Fault {
+		synced = synced || s.Op == faulty.SyncDir
+		return faulty.Fault{}
+	}))
+	replace(t, files, log, path, records("old"), "new")
+	if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) || !synced {
+		t.Errorf("got %v, synced %t, want the very file, and its folder synced", err, synced)
+	}
+	wantFiles(t, filepath.Dir(path), "mail.jsonl")
+}
+
 // TestReplaceWhatComesAndGoes: between the survey and the commit the file comes,
 // goes, or is another.
 func TestReplaceWhatComesAndGoes(t *testing.T) {

@@ -76,4 +76,11 @@ func (s *suite) removePermit(t *testing.T) {
 		})
 	}
 	s.wantOnly(t, f, rows)
+	t.Run("AbsentTarget", func(t *testing.T) {
+		f := s.New(t)
+		_, err := replacer(f).Remove(t.Context(), f.Spec, sequence(nil), guard.Permit{}, store.RemoveOptions{Operation: s.operation(f)})
+		if !errors.Is(err, guard.ErrNotPermitted) {
+			t.Errorf("got %v, want ErrNotPermitted, whatever there is to remove", err)
+		}
+	})
 }
