@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
-	"time"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -73,46 +71,6 @@ func (c *comparison) compare(ctx context.Context) error {
 		return explain("read", c.path, store.ErrUnreadable, err)
 	}
 	return c.reportAll(ctx)
-}
-
-// perRow is about what a record takes beside its data.
-const perRow = len(`{"type":"node","data":}`) + 1
-
-// time of a row: the newest of the fields that Neo.mjs writes, as text of ISO
-// 8601 or as milliseconds since 1970. unixepoch also reads words like "now", and
-// numbers as Julian days, so it gets nothing else.
-const (
-	moment = `CASE WHEN typeof(%[1]s) IN ('integer', 'real') THEN %[1]s
-		WHEN %[1]s GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN 1000 * unixepoch(%[1]s, 'subsec') END`
-	measure = `SELECT coalesce(sum(octet_length(data)), 0), max(at) FROM (SELECT data,
-		max(coalesce(%s, 0), coalesce(%s, 0), coalesce(%s, 0)) AS at
-		FROM (SELECT data, CASE WHEN json_valid(data) THEN data -> '$.properties' END AS properties FROM live.%s))`
-)
-
-// measure adds up what the live rows take and finds the newest.
-func (c *comparison) measure(ctx context.Context) error {
-	var times []any
-	for _, field := range []string{"timestamp", "updatedAt", "createdAt"} {
-		times = append(times, fmt.Sprintf(moment, "(properties ->> '"+field+"')"))
-	}
-	c.found.Bytes = c.found.Live * int64(perRow)
-	var newest float64
-	for _, edge := range []bool{false, true} {
-		var bytes int64
-		var at *float64
-		query := fmt.Sprintf(measure, append(times, tableName(edge))...)
-		if err := c.conn.QueryRowContext(ctx, query).Scan(&bytes, &at); err != nil {
-			return err
-		}
-		c.found.Bytes += bytes
-		if at != nil {
-			newest = max(newest, *at)
-		}
-	}
-	if newest > 0 && newest < math.MaxInt64 {
-		c.found.Newest = time.UnixMilli(int64(math.Round(newest))).UTC()
-	}
-	return nil
 }
 
 // reject counts and reports a record that the graph would not take.

@@ -152,6 +152,8 @@ func TestNewest(t *testing.T) {
 		{"CreatedAfterTimestamp", `{"properties":{"createdAt":"2026-11-20T00:00:00Z","timestamp":"2026-11-19T00:00:00Z"}}`, "2026-11-20T00:00:00Z"},
 		{"Milliseconds", `{"properties":{"timestamp":1795417019658}}`, "2026-11-23T06:56:59.658Z"},
 		{"Zone", `{"properties":{"timestamp":"2026-11-22T23:14:18+02:00"}}`, "2026-11-22T21:14:18Z"},
+		{"NoZone", `{"properties":{"timestamp":"2026-11-22T23:14:18"}}`, "2026-11-22T23:14:18Z"},
+		{"Date", `{"properties":{"createdAt":"2026\u002d11-22"}}`, "2026-11-22T00:00:00Z"},
 		{"NoTime", `{"properties":{"timestamp":"now","createdAt":"2461000.5","updatedAt":null}}`, ""},
 		{"NoProperties", `{"timestamp":"2026-11-22T23:14:18.029Z"}`, ""},
 		{"NoObject", `{"properties":[1]}`, ""},
