@@ -123,13 +123,15 @@ func fresh(t testing.TB, n int) []memory.Record {
 	return rows
 }
 
-// TestCompareAbsent makes no collection.
+// TestCompareAbsent makes no collection. The first row would fix its dimension.
 func TestCompareAbsent(t *testing.T) {
 	p := newPlace(t, chromatest.Shared(t))
-	got, _ := compare(t, open(t, p.config(p.URL())), memory.SectionSpec{Dimension: 8},
-		append(storetest.Vectors("a", 9, true), memory.Record(`{"id":"short","embedding":[1.0],"metadata":null}`)))
-	if want := (store.Difference{New: 9, Rejected: 1}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	for _, dimension := range []int{8, 0} {
+		got, _ := compare(t, open(t, p.config(p.URL())), memory.SectionSpec{Dimension: dimension},
+			append(storetest.Vectors("a", 9, true), memory.Record(`{"id":"short","embedding":[1.0],"metadata":null}`)))
+		if want := (store.Difference{New: 9, Rejected: 1}); got != want {
+			t.Errorf("dimension %d: got %+v, want %+v", dimension, got, want)
+		}
 	}
 	if state := p.state(t); state != "[[]]" {
 		t.Errorf("got %s, want no collection", state)

@@ -351,6 +351,37 @@ func TestInPlaceReadBack(t *testing.T) {
 	}
 }
 
+// TestInPlaceUnreadable replaces a row that the server can't give, and puts it
+// in again when it goes before it was read back.
+func TestInPlaceUnreadable(t *testing.T) {
+	p, rows := filled(t, 20)
+	records := append(slices.Clone(rows), fresh(t, 3)...)
+	var mu sync.Mutex
+	replaced, gone := false, false
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if !strings.Contains(string(r.Body), `"row-000015"`) {
+			return chromatest.Fault{}
+		}
+		switch {
+		case r.Op == "delete":
+			replaced = true
+		case r.Op == "get" && !replaced:
+			return chromatest.Fault{Status: 500, Text: `{"error":"InternalError","message":"Error finding id"}`}
+		case r.Op == "get" && replaced && !gone:
+			gone = true
+			p.remove(t, "row-000015")
+		}
+		return chromatest.Fault{}
+	})
+	s := open(t, p.config(proxy.URL()))
+	if done := replaceInPlace(t, s, memory.SectionSpec{}, records); done.Rows != 23 || !gone {
+		t.Errorf("got %+v, row gone meanwhile: %t, want 23 rows", done, gone)
+	}
+	wantRows(t, s, records, "l2")
+}
+
 // TestInPlaceLate keeps rows that an agent adds meanwhile, and tells of them.
 func TestInPlaceLate(t *testing.T) {
 	p, rows := filled(t, 20)
