@@ -22,7 +22,7 @@ func (s *Server) Compare(ctx context.Context, spec memory.SectionSpec, records i
 	c := &comparer{prover: m.newProver(), difference: &difference, weight: &weight{}}
 	c.ruler, c.prover.weight = c, c.weight
 	if err := c.compareAll(ctx, found, records); err != nil {
-		return difference, m.explain("compare", err)
+		return difference, m.explain("compare", err, store.ErrUnreadable)
 	}
 	difference.Bytes, difference.Newest = c.weight.total(), c.weight.newest
 	return difference, nil
@@ -42,19 +42,20 @@ func (s *Server) openFor(ctx context.Context, spec memory.SectionSpec, report fu
 	m := &merger{server: s, spec: spec, opts: store.MergeOptions{Report: report}, result: &store.Result{}, can: can}
 	found, err := s.client.find(ctx, name)
 	if err != nil {
-		return nil, nil, m.explain("look at", err)
+		return nil, nil, m.explain("look at", err, store.ErrUnreadable)
 	}
 	m.attach(or(found, &collection{}))
 	m.set = newIDSet(0, 0)
 	return m, found, nil
 }
 
-// explain says which section an error belongs to, unless it is the caller's own.
-func (m *merger) explain(verb string, err error) error {
+// explain says which section an error belongs to, unless it is the caller's own;
+// kind is as of failed.
+func (m *merger) explain(verb string, err, kind error) error {
 	if m.theirs(err) {
 		return err
 	}
-	return m.server.failed(verb, m.spec.Name, err, nil)
+	return m.server.failed(verb, m.spec.Name, err, kind)
 }
 
 // comparer is one Compare.
