@@ -84,15 +84,25 @@ func (a *agent) hasCollection(section memory.Section) bool {
 	return code == http.StatusOK
 }
 
+// renames has the agent, or somebody else, rename a collection, given by its path.
+func (a *agent) renames(collection, name string) {
+	a.t.Helper()
+	a.mc.Call(a.t, http.MethodPut, collection, map[string]string{"new_name": name}, nil)
+}
+
 // sql has the agent write to its graph.
 func (a *agent) sql(statement string, args ...any) {
 	a.t.Helper()
-	db := a.openGraph()
+	execute(a.t, a.openGraph(), statement, args...)
+}
+
+func execute(t *testing.T, db *sql.DB, statement string, args ...any) {
+	t.Helper()
 	if _, err := db.Exec(statement, args...); err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
@@ -111,9 +121,14 @@ func (a *agent) graphText(query string, args ...any) string {
 
 func (a *agent) openGraph() *sql.DB {
 	a.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+a.data("sqlite", "memory-core-graph.sqlite")+"?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)")
+	return openSQLite(a.t, a.data("sqlite", "memory-core-graph.sqlite"))
+}
+
+func openSQLite(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)")
 	if err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return db
 }
