@@ -13,13 +13,14 @@ import (
 
 // safety returns what bundles sections of the targets of a restore, before they
 // are replaced.
-func (m *memoryAt) safety(targets []restore.Target) func(context.Context, []memory.Section, bool) (*bundle.Bundle, error) {
-	return func(ctx context.Context, sections []memory.Section, degraded bool) (*bundle.Bundle, error) {
-		opts, err := m.backupOptions(backupFlags{allowDegraded: degraded})
+func (m *memoryAt) safety(targets []restore.Target) func(context.Context, restore.Saving) (*bundle.Bundle, error) {
+	return func(ctx context.Context, want restore.Saving) (*bundle.Bundle, error) {
+		opts, err := m.backupOptions(backupFlags{allowDegraded: want.Degraded})
 		if err != nil {
 			return nil, err
 		}
-		opts.Reason, opts.Sources = bundle.ReasonPreRestore, targetsAsSources(targets, sections)
+		opts.Reason, opts.Sources = bundle.ReasonPreRestore, targetsAsSources(targets, want.Live)
+		opts.Sources = append(opts.Sources, takenOver(want)...)
 		if opts, err = m.identify(ctx, opts); err != nil {
 			return nil, err
 		}
@@ -49,6 +50,22 @@ func targetsAsSources(targets []restore.Target, sections []memory.Section) []bac
 		}
 		if len(mine) > 0 {
 			out = append(out, backup.Source{Name: "target of " + string(mine[0]), Kind: kindOf(mine[0]), Store: source, Sections: mine})
+		}
+	}
+	return out
+}
+
+// takenOver are the sections that the safety bundle before holds, and that are
+// replaced by now.
+func takenOver(want restore.Saving) (out []backup.Source) {
+	if want.Before == nil {
+		return nil
+	}
+	for _, spec := range want.Before.Sections() {
+		if !slices.Contains(want.Live, spec.Name) {
+			out = append(out, backup.Source{
+				Name: want.Before.Name(), Kind: spec.Kind, Store: backup.Bundled(want.Before), Sections: []memory.Section{spec.Name},
+			})
 		}
 	}
 	return out

@@ -20,7 +20,7 @@ func (p *Plan) estimate() {
 			e.SafetyBytes += s.Difference.Bytes
 		}
 	}
-	p.Estimate = e
+	p.estimated = e
 }
 
 func (p *Plan) checkRoom() {
@@ -33,7 +33,7 @@ func (p *Plan) checkRoom() {
 		p.refuse(GroundRoom, "room", "", "how much room there is can't be found out: "+err.Error(), "")
 		return
 	}
-	if need := p.Estimate.SafetyBytes; free < need {
+	if need := p.estimated.SafetyBytes; free < need {
 		p.refuse(GroundRoom, "room", "", fmt.Sprintf("the safety bundle needs about %d bytes, and %d are free", need, free),
 			"make room, or put the backup root elsewhere")
 	}

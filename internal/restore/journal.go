@@ -61,11 +61,11 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	}
 	plan := map[string]any{
 		"version": 1, "mode": p.Mode(), "bundle": b.Name(), "bundlePath": b.Path(), "seal": seal(b),
-		"sections": sections, "notRestored": p.left, "findings": p.findings, "refused": p.Refusal() != nil,
+		"sections": sections, "notRestored": p.left, "findings": p.Findings(), "refused": p.Refusal() != nil,
 	}
 	if p.opts.Replace != nil {
 		plan["id"], plan["undo"], plan["fingerprint"] = p.id, p.undoes(), p.fingerprint
-		plan["estimate"], plan["startedAt"] = p.Estimate, p.opts.Clock().UTC()
+		plan["estimate"], plan["startedAt"] = p.estimated, p.opts.Clock().UTC()
 	}
 	if len(p.opts.Request) > 0 {
 		plan["request"] = p.opts.Request

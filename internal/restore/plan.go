@@ -54,15 +54,15 @@ type Section struct {
 type Plan struct {
 	opts     Options
 	sections []Section
-	findings []memory.Finding
-	refused  map[Ground]bool
+	findings []memory.Finding // notes and warnings
+	refusals map[Ground][]memory.Finding
 	left     []string // payloads that no target takes
 	salvaged int64
 
 	// Of a replace:
 	id          string
 	fingerprint string // of the bundle
-	Estimate    Estimate
+	estimated   Estimate
 
 	rows map[memory.Section]int64 // as they were counted
 }
@@ -87,8 +87,18 @@ func (p *Plan) ID() string { return p.id }
 // Agreement returns what a replace puts before the operator, for guard.Rules.Issue.
 func (p *Plan) Agreement() guard.Agreement { return p.agreement() }
 
-// Findings lists everything that the preflight saw, refusals included.
-func (p *Plan) Findings() []memory.Finding { return slices.Clone(p.findings) }
+// Estimate says about what a replace will take.
+func (p *Plan) Estimate() Estimate { return p.estimated }
+
+// Findings lists everything that the preflight saw, the refusals last and in the
+// order of their grounds.
+func (p *Plan) Findings() []memory.Finding {
+	all := slices.Clone(p.findings)
+	for _, g := range grounds() {
+		all = append(all, p.refusals[g]...)
+	}
+	return all
+}
 
 // Left lists the payloads of the bundle that will not be restored.
 func (p *Plan) Left() []string { return slices.Clone(p.left) }
@@ -96,7 +106,7 @@ func (p *Plan) Left() []string { return slices.Clone(p.left) }
 // Refusal returns a *RefusedError when the plan can't be run, else nil.
 func (p *Plan) Refusal() error {
 	for _, g := range grounds() {
-		if p.refused[g] {
+		if len(p.refusals[g]) > 0 {
 			return &RefusedError{Ground: g, Findings: p.Findings()}
 		}
 	}
@@ -114,11 +124,13 @@ func (p *Plan) note(level memory.Level, code string, s memory.Section, message, 
 }
 
 func (p *Plan) refuse(g Ground, code string, s memory.Section, message, hint string) {
-	p.note(memory.Refusal, code, s, message, hint)
-	p.refused[g] = true
+	p.refusals[g] = append(p.refusals[g], memory.Finding{
+		Level: memory.Refusal, Code: code, Section: s, Message: message, Hint: hint,
+	})
 }
 
-// RefusedError says that nothing was written, and every ground there is.
+// RefusedError says that nothing was written, and every ground there is. Ground is
+// that of the first refusal among the findings.
 type RefusedError struct {
 	Ground   Ground
 	Findings []memory.Finding

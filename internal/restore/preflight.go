@@ -13,14 +13,14 @@ import (
 // writes nothing. The plan holds all findings; an error means that the
 // preflight itself could not be carried through.
 func Preflight(ctx context.Context, opts Options) (*Plan, error) {
-	p := &Plan{opts: opts, refused: map[Ground]bool{}}
+	p := &Plan{opts: opts, refusals: map[Ground][]memory.Finding{}}
 	if err := p.verify(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.identify(ctx); err != nil {
 		return nil, err
 	}
-	if p.refused[GroundBundle] {
+	if len(p.refusals[GroundBundle]) > 0 {
 		return p, nil
 	}
 	p.choose()
@@ -66,9 +66,12 @@ func (p *Plan) verify(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("verify bundle: %w", err)
 	}
-	p.findings = append(p.findings, report.Findings...)
-	p.refused[GroundBundle] = report.Refused()
 	for _, f := range report.Findings {
+		if f.Level == memory.Refusal {
+			p.refusals[GroundBundle] = append(p.refusals[GroundBundle], f)
+		} else {
+			p.findings = append(p.findings, f)
+		}
 		if f.Code == bundle.CodeNotRestored && len(p.opts.Only) == 0 {
 			p.left = append(p.left, f.File)
 		}
@@ -126,7 +129,7 @@ func (p *Plan) checkSelection() {
 			p.refuse(GroundBundle, "nothing-selected", "", "the bundle holds no "+selector, hint)
 		}
 	}
-	if len(p.sections) == 0 && !p.refused[GroundBundle] {
+	if len(p.sections) == 0 && len(p.refusals[GroundBundle]) == 0 {
 		p.refuse(GroundBundle, "nothing-selected", "", "the bundle holds nothing of what was asked for", hint)
 	}
 }

@@ -85,7 +85,7 @@ func newReceipt(p *Plan, dir string) *Receipt {
 	b := p.opts.Bundle
 	r := &Receipt{
 		Version: 1, Bundle: b.Name(), Path: b.Path(), Seal: seal(b), MemoryID: memoryID(b), Mode: p.Mode(),
-		Plan: p.id, Undo: p.undoes(), Undoes: p.opts.undoes(), StartedAt: p.opts.Clock().UTC(), Left: p.left, Findings: p.findings, Dir: dir,
+		Plan: p.id, Undo: p.undoes(), Undoes: p.opts.undoes(), StartedAt: p.opts.Clock().UTC(), Left: p.left, Findings: p.Findings(), Dir: dir,
 	}
 	for _, s := range p.sections {
 		r.Sections = append(r.Sections, SectionReceipt{

@@ -33,9 +33,8 @@ type Replace struct {
 	NoSafety             bool // only where every target is disposable
 	InPlace              bool
 
-	// Safety makes a bundle of sections as they live, and says whether it may be
-	// degraded. An error means that there is none.
-	Safety func(ctx context.Context, sections []memory.Section, degraded bool) (*bundle.Bundle, error)
+	// Safety makes the safety bundle. An error means that there is none.
+	Safety func(ctx context.Context, want Saving) (*bundle.Bundle, error)
 	// Room returns the free bytes where the safety bundle is made, and where
 	// files are staged. Without it no room is asked for.
 	Room func() (int64, error)
@@ -49,6 +48,18 @@ type Replace struct {
 
 	// resumed is the plan that is gone on with, nil for a new one.
 	resumed *Unfinished
+}
+
+// Saving is what a safety bundle has to hold.
+type Saving struct {
+	// Live are the sections to be read where they live.
+	Live []memory.Section
+	// Before is the plan's earlier safety bundle, nil for none. What it holds and
+	// Live does not name has been replaced since: it is taken over from there, so
+	// that one bundle holds all that an undo needs.
+	Before *bundle.Bundle
+	// Degraded says that it may be so.
+	Degraded bool
 }
 
 // Resume makes the replace go on with a plan that was begun.

@@ -70,12 +70,12 @@ func TestNothingChangesBeforeAllIsStaged(t *testing.T) {
 	broken := errors.New("broken")
 	for name, breaks := range map[string]func(d *desk, opts *restore.Options){
 		"Safety": func(_ *desk, opts *restore.Options) {
-			opts.Replace.Safety = func(context.Context, []memory.Section, bool) (*bundle.Bundle, error) { return nil, broken }
+			opts.Replace.Safety = func(context.Context, restore.Saving) (*bundle.Bundle, error) { return nil, broken }
 		},
 		"SafetyDamaged": func(d *desk, opts *restore.Options) {
 			whole := opts.Replace.Safety
-			opts.Replace.Safety = func(ctx context.Context, s []memory.Section, degraded bool) (*bundle.Bundle, error) {
-				b, err := whole(ctx, s, degraded)
+			opts.Replace.Safety = func(ctx context.Context, want restore.Saving) (*bundle.Bundle, error) {
+				b, err := whole(ctx, want)
 				if err == nil {
 					err = cutShort(b.Path())
 				}
@@ -146,7 +146,7 @@ func cutShort(path string) error {
 }
 
 // TestMovedMeanwhile: what an agent writes between the safety bundle and the
-// commit is in a second safety bundle.
+// commit is in a second safety bundle, and so is what was committed by then.
 func TestMovedMeanwhile(t *testing.T) {
 	d := confirmed(t)
 	moved := false
@@ -166,15 +166,19 @@ func TestMovedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var held []string
-	for rec, err := range b.Records(t.Context(), nodes) {
-		if err != nil {
-			t.Fatal(err)
+	want := oldFiles()
+	want[nodes] += "{\"id\":\"late\"}\n"
+	held := map[memory.Section]string{}
+	for _, spec := range b.Sections() {
+		for rec, err := range b.Records(t.Context(), spec.Name) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			held[spec.Name] += string(rec) + "\n"
 		}
-		held = append(held, string(rec))
 	}
-	if !slices.Contains(held, `{"id":"late"}`) {
-		t.Errorf("got a safety bundle with %q, want the late line in it", held)
+	if !maps.Equal(held, want) {
+		t.Errorf("got a safety bundle with %q, want all that was there, %q", held, want)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,16 +102,29 @@ func (d *desk) files() *flat.Files {
 }
 
 // bundle makes a bundle of what the files hold.
-func (d *desk) bundle(ctx context.Context, sections []memory.Section, reason bundle.Reason) (string, error) {
+func (d *desk) bundle(ctx context.Context, sections []memory.Section, reason bundle.Reason, more ...backup.Source) (string, error) {
 	sequence := int64(0)
 	r, err := backup.Run(ctx, backup.Options{
-		Sources: []backup.Source{{Name: "files", Store: d.files(), Sections: sections, Kind: memory.Lines}},
+		Sources: append(more, backup.Source{Name: "files", Store: d.files(), Sections: sections, Kind: memory.Lines}),
 		Bundle:  bundle.Options{Root: d.at("backups"), Now: time.Now(), Tool: "keepsake test"},
 		Reason:  reason, MemoryID: memoryID,
 		Sequence: func(_ context.Context, seen int64) (int64, error) { sequence = seen + 1; return sequence, nil },
 		Progress: store.Quiet{}, Clock: time.Now,
 	})
 	return r.Path, err
+}
+
+// sourcesBefore are the sections of the safety bundle before that were replaced since.
+func sourcesBefore(want restore.Saving) (more []backup.Source) {
+	if want.Before == nil {
+		return nil
+	}
+	for _, spec := range want.Before.Sections() {
+		if !slices.Contains(want.Live, spec.Name) {
+			more = append(more, backup.Source{Name: "before", Store: backup.Bundled(want.Before), Sections: []memory.Section{spec.Name}})
+		}
+	}
+	return more
 }
 
 func (d *desk) rules() guard.Rules {
@@ -135,9 +149,9 @@ func (d *desk) options() (restore.Options, error) {
 		Clock:    func() time.Time { d.step("clock"); return time.Now() },
 		Replace: &restore.Replace{
 			Operation: guard.RestoreReplace, Rules: d.rules(), Force: true, AcceptShrink: true,
-			Safety: func(ctx context.Context, sections []memory.Section, _ bool) (*bundle.Bundle, error) {
+			Safety: func(ctx context.Context, want restore.Saving) (*bundle.Bundle, error) {
 				d.step("safety")
-				path, err := d.bundle(ctx, sections, bundle.ReasonPreRestore)
+				path, err := d.bundle(ctx, want.Live, bundle.ReasonPreRestore, sourcesBefore(want)...)
 				if err != nil {
 					return nil, err
 				}

@@ -138,7 +138,8 @@ func (r *replacement) save(ctx context.Context) error {
 }
 
 // saveAnew bundles what lives now in the sections that are still to be replaced,
-// and verifies every row of that bundle.
+// with what an earlier safety bundle holds of those that are, and verifies every
+// row of that bundle.
 func (r *replacement) saveAnew(ctx context.Context) error {
 	var live []memory.Section
 	for _, p := range r.parts {
@@ -150,7 +151,7 @@ func (r *replacement) saveAnew(ctx context.Context) error {
 	if len(live) == 0 || opts.NoSafety {
 		return nil
 	}
-	b, err := opts.Safety(ctx, live, opts.AcceptDegradedSafety && r.allKept())
+	b, err := opts.Safety(ctx, Saving{Live: live, Before: r.safety, Degraded: opts.AcceptDegradedSafety && r.allKept()})
 	if err != nil {
 		return fmt.Errorf("make safety bundle: %w", err)
 	}

@@ -57,7 +57,7 @@ func PreflightTakeback(ctx context.Context, opts TakebackOptions) (*Takeback, er
 	for section := range added {
 		o.Only = append(o.Only, string(section))
 	}
-	t.plan = &Plan{opts: o, refused: map[Ground]bool{}}
+	t.plan = &Plan{opts: o, refusals: map[Ground][]memory.Finding{}}
 	return t, t.look(ctx)
 }
 
@@ -72,7 +72,7 @@ func (t *Takeback) look(ctx context.Context) error {
 	if seal := t.opts.Receipt.Seal; seal != "" && seal != p.fingerprint {
 		p.refuse(GroundBundle, "another-bundle", "", "it is not the bundle that was merged", "")
 	}
-	if p.refused[GroundBundle] {
+	if len(p.refusals[GroundBundle]) > 0 {
 		return nil
 	}
 	p.choose()

@@ -54,8 +54,9 @@ func LatestReceipt(restores string) (*Receipt, error) {
 			continue
 		case err != nil:
 			return nil, err
-		case r.Undo:
-			undone[r.Undoes] = undone[r.Undoes] || r.Complete
+		case r.Undoes != "":
+			// One that was taken back itself has undone nothing.
+			undone[r.Undoes] = undone[r.Undoes] || r.Complete && !undone[name]
 		case !undone[name] && r.changed():
 			return r, nil
 		}
@@ -63,10 +64,12 @@ func LatestReceipt(restores string) (*Receipt, error) {
 	return nil, fmt.Errorf("look for receipts: %w: no restore in %s has changed anything that was not taken back", ErrNothingToUndo, restores)
 }
 
-// changed reports whether the restore put anything in.
+// changed reports whether the restore put anything in. A section that a replace
+// could not stage, or was refused for, is the old one.
 func (r *Receipt) changed() bool {
 	for _, s := range r.Sections {
-		if s.Added > 0 || s.Replaced != nil && s.State != StatePending {
+		replaced := s.Replaced != nil && (s.State == StateDone || s.State == StateIncomplete)
+		if replaced || s.Replaced == nil && s.Added > 0 {
 			return true
 		}
 	}
