@@ -23,7 +23,8 @@ type replacing struct {
 	memory *memoryAt
 	flags  restoreFlags
 	opts   restore.Options
-	dir    string // where the plan lies
+	dir    string                // where the plan lies
+	stale  []*restore.Unfinished // others, of which nothing was committed
 }
 
 // replace makes the memory become b, or goes on with the same replace that was
@@ -106,13 +107,19 @@ func (r *replacing) run(ctx context.Context, plan *restore.Plan) error {
 	if err := r.memory.adopt(ctx, r.opts.Bundle); err != nil {
 		return err
 	}
+	for _, u := range r.stale {
+		if err := u.Abandon(r.Now); err != nil {
+			return err
+		}
+	}
 	receipt, err := restore.Run(ctx, plan, r.dir)
 	r.printDropped(r.memory)
 	return r.endReplace(receipt, err)
 }
 
 // goOnWith finds out whether this very replace was begun before. Another one
-// whose swap isn't over is in the way; one that had not come so far is given up.
+// whose swap isn't over is in the way; one that had not come so far is given up,
+// once this one has leave to run.
 func (r *replacing) goOnWith() error {
 	pending, err := restore.FindUnfinished(r.memory.restores())
 	if err != nil {
@@ -120,18 +127,15 @@ func (r *replacing) goOnWith() error {
 	}
 	for _, u := range pending {
 		same := u.Bundle == r.opts.Bundle.Path() && string(u.Request) == string(r.opts.Request)
-		looks := r.flags.plan || r.flags.dryRun
 		switch {
-		case same && !looks:
+		case same && !r.flags.plan:
 			r.warn("going on with plan %s, which was begun %s", u.Plan, u.StartedAt.Format(time.RFC3339))
 			r.opts.Replace.Resume(u)
 			r.dir = u.Dir
 		case u.Swapping():
 			return unfinished(u)
-		case !looks:
-			if err := u.Abandon(r.Now); err != nil {
-				return err
-			}
+		default:
+			r.stale = append(r.stale, u)
 		}
 	}
 	return nil
@@ -145,12 +149,18 @@ func unfinished(u *restore.Unfinished) error {
 // blocked refuses to work on a memory that is half-way between the old and the
 // new one.
 func (m *memoryAt) blocked() error {
+	return m.blockedBut(func(request) bool { return false })
+}
+
+// blockedBut lets those pass whose request may go on.
+func (m *memoryAt) blockedBut(mayGoOn func(request) bool) error {
 	pending, err := restore.FindUnfinished(m.restores())
 	if err != nil {
 		return err
 	}
 	for _, u := range pending {
-		if u.Swapping() {
+		req, err := parseRequest(u.Request)
+		if u.Swapping() && (err != nil || !mayGoOn(req)) {
 			return unfinished(u)
 		}
 	}
@@ -160,6 +170,7 @@ func (m *memoryAt) blocked() error {
 // asks reports whether a person is there to type the target's name.
 func (r *replacing) asks() bool {
 	return r.flags.confirm == "" && !r.flags.plan && !r.flags.dryRun && !r.app.flags.asJSON &&
+		r.opts.Replace.Rules.Environment.Allows() && // else the guard refuses, and says it all
 		!r.opts.Replace.Resumed() && terminal(r.Stdin) && terminal(r.Stderr)
 }
 
@@ -172,10 +183,6 @@ func (r *replacing) ask(plan *restore.Plan) error {
 	if !plan.Production() {
 		return nil
 	}
-	rules := r.opts.Replace.Rules
-	if !rules.Environment.Allows() {
-		return fail(exitGuard, guard.ErrNoEnvironment, "set "+guard.EnvAllow+"=true if this memory really is to be replaced")
-	}
 	name := plan.TargetName()
 	fmt.Fprintf(r.Stderr, "\nType %s to replace it, anything else to leave it: ", name)
 	line, err := bufio.NewReader(r.Stdin).ReadString('\n')
@@ -185,7 +192,7 @@ func (r *replacing) ask(plan *restore.Plan) error {
 	if strings.TrimRight(line, "\r\n") != name {
 		return fail(exitGuard, fmt.Errorf("that is not %s; nothing was touched", name), "")
 	}
-	token, _, err := rules.Issue(rand.Reader, plan.Agreement())
+	token, _, err := r.opts.Replace.Rules.Issue(rand.Reader, plan.Agreement())
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (a *app) printReplacePlan(plan *restore.Plan) error {
 			a.say("  collection %s, id %s\n", l.Collection, cmp.Or(l.CollectionID, "none yet"))
 		}
 	}
-	e := plan.Estimate
+	e := plan.Estimate()
 	a.say("\nIt takes about %s for the safety bundle, %s beside the live ones, and %s.\n",
 		size(e.SafetyBytes), size(e.StagedBytes), seconds(e.Seconds))
 	return nil

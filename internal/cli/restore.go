@@ -221,7 +221,7 @@ func (a *app) endDryRun(m *memoryAt, plan *restore.Plan) error {
 		if err := a.printJSON(plan); err != nil {
 			return err
 		}
-	} else if err := a.printPlan(plan); err != nil {
+	} else if err := a.printDryRun(plan); err != nil {
 		return err
 	}
 	if err := plan.Refusal(); err != nil {
@@ -233,10 +233,13 @@ func (a *app) endDryRun(m *memoryAt, plan *restore.Plan) error {
 	return nil
 }
 
-func (a *app) printPlan(plan *restore.Plan) error {
+func (a *app) printDryRun(plan *restore.Plan) error {
 	a.printFindings(plan.Findings())
-	if a.flags.quiet || len(plan.Sections()) == 0 {
+	switch {
+	case a.flags.quiet || len(plan.Sections()) == 0:
 		return nil
+	case plan.Mode() == restore.ModeReplace:
+		return a.printReplacePlan(plan)
 	}
 	a.say("A restore now would merge:\n\n")
 	var sections []placed

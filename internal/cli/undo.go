@@ -57,6 +57,9 @@ func (a *app) undo(ctx context.Context, name string, f undoFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := m.blockedBut(func(r request) bool { return r.Undoes != "" }); err != nil {
+		return err // also where the receipt that is looked for is that of the unfinished one
+	}
 	r, err := m.receipt(a, name)
 	if err != nil {
 		return err
@@ -139,21 +142,24 @@ func (m *memoryAt) undoOptions(r *restore.Receipt, safety *bundle.Bundle, f undo
 	return opts, done, nil
 }
 
-// requestOf reads what a replace was asked for, from its plan.
+// requestOf reads what a replace was asked for, from its plan. An undo went to the
+// places of what it took back, which may have been an undo itself.
 func requestOf(r *restore.Receipt) (request, error) {
-	text, err := restore.PlannedRequest(r.Dir)
-	if err != nil {
-		return request{}, err
+	seen := map[string]bool{}
+	for dir := r.Dir; ; {
+		text, err := restore.PlannedRequest(dir)
+		if err != nil {
+			return request{}, err
+		}
+		req, err := parseRequest(text)
+		if err != nil || req.Undoes == "" {
+			return req, err
+		}
+		if dir = filepath.Join(filepath.Dir(dir), req.Undoes); seen[dir] {
+			return request{}, fmt.Errorf("read what was asked for: %s is the undo of itself", req.Undoes)
+		}
+		seen[dir] = true
 	}
-	req, err := parseRequest(text)
-	if err != nil || req.Undoes == "" {
-		return req, err
-	}
-	inner, err := restore.PlannedRequest(filepath.Join(filepath.Dir(r.Dir), req.Undoes)) // it went to the same places
-	if err != nil {
-		return request{}, err
-	}
-	return parseRequest(inner)
 }
 
 // undoMerge takes out the rows that a merge added.
