@@ -92,7 +92,7 @@ func (p place) wantLive(t testing.TB, rows []memory.Record) {
 	}
 }
 
-// wantNames wants these collections and no others; "*" stands for anything.
+// wantNames wants these collections and no others.
 func (p place) wantNames(t testing.TB, want ...string) {
 	t.Helper()
 	got := slices.Sorted(maps.Keys(p.all(t)))
