@@ -34,8 +34,8 @@ func (w *swap) adoptRows(ctx context.Context) error {
 		return err
 	}
 	if !told {
-		w.find("later-rows-unknown", "see what is in "+s.aside.Name+" that should be kept",
-			"nobody can say which rows of %s came after it was put into its place; none was taken over", s.aside.Name)
+		w.findings = append(w.findings, w.warning("later-rows-unknown", "see what is in "+s.aside.Name+" that should be kept",
+			"nobody can say which rows of %s came after it was put into its place; none was taken over", s.aside.Name))
 		return nil
 	}
 	return w.adopt(ctx, s, s.aside.collection, ids)
@@ -79,8 +79,8 @@ func (w *swap) adopt(ctx context.Context, s *scene, from *collection, ids *idSet
 		return fmt.Errorf("%d rows of %s were added and are not listed afterwards", n, from.Name)
 	}
 	if n := len(m.reasons) + r.lost; n > 0 {
-		w.find("rows-left-aside", "see what is in "+from.Name+" that should be kept",
-			"%d rows of %s could not be taken over: they cannot be read, or do not fit", n, from.Name)
+		w.findings = append(w.findings, w.warning("rows-left-aside", "see what is in "+from.Name+" that should be kept",
+			"%d rows of %s could not be taken over: they cannot be read, or do not fit", n, from.Name))
 	}
 	return nil
 }
@@ -93,11 +93,4 @@ func (r *reader) listed(ctx context.Context) iter.Seq2[memory.Record, error] {
 			yield(nil, err)
 		}
 	}
-}
-
-// find adds a warning to what the operator is told.
-func (w *swap) find(code, hint, format string, args ...any) {
-	w.findings = append(w.findings, memory.Finding{
-		Level: memory.Warning, Code: code, Section: w.spec.Name, Message: fmt.Sprintf(format, args...), Hint: hint,
-	})
 }

@@ -10,7 +10,6 @@ import (
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
-	"keepsake/internal/record"
 	"keepsake/internal/store"
 )
 
@@ -170,72 +169,4 @@ func (s *Server) aside(ctx context.Context, l memory.Locator) (census, noted, er
 		return all, noted{}, errors.New("no finished replace has kept it")
 	}
 	return all, n, nil
-}
-
-// lateRows counts the rows of a collection that safety does not hold.
-func (w *swap) lateRows(ctx context.Context, id string, safety *replay) (int64, error) {
-	held := newIDSet(0, 0)
-	var scanner record.Scanner
-	var key []byte
-	for rec, err := range safety.all {
-		if err == nil {
-			key, err = idOf(key[:0], rec, &scanner)
-		}
-		if err == nil {
-			_, _, err = held.add(key)
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
-	var late int64
-	_, err := w.server.client.list(ctx, id,
-		func(int64, int64) { late = 0 },
-		func(id []byte) error {
-			if held.find(id) < 0 {
-				late++
-			}
-			return nil
-		})
-	return late, err
-}
-
-// report says what has been done. It changes nothing.
-func (w *swap) report(ctx context.Context, safety *replay) (store.Committed, error) {
-	s, err := w.see(ctx)
-	if err != nil {
-		return store.Committed{}, err
-	}
-	done := store.Committed{Findings: slices.Clone(w.findings)}
-	for _, n := range s.parked {
-		done.Findings = append(done.Findings, memory.Finding{
-			Level: memory.Warning, Code: "parked", Section: w.spec.Name, Hint: restartHint,
-			Message: fmt.Sprintf("an agent made a collection while the name was free; its %d rows were added, and it is kept as %s", n.j.Rows.rows(), n.Name),
-		})
-	}
-	if s.aside != nil {
-		l := w.server.locator(s.aside.Name, s.aside.ID)
-		done.Aside = &l
-		if safety.records != nil {
-			late, err := w.lateRows(ctx, s.aside.ID, safety)
-			if err != nil {
-				return done, err
-			}
-			if late > 0 {
-				done.Findings = append(done.Findings, memory.Finding{
-					Level: memory.Warning, Code: "late-rows", Section: w.spec.Name, Hint: restartHint,
-					Message: fmt.Sprintf("%d rows of %s are not in the safety bundle: they were written meanwhile, and are there only", late, s.aside.Name),
-				})
-			}
-		}
-	}
-	done.Rows, err = w.server.client.count(ctx, w.fresh)
-	return done, err
-}
-
-func (e *extent) rows() int64 {
-	if e == nil {
-		return 0
-	}
-	return e.Rows
 }

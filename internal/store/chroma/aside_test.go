@@ -233,10 +233,10 @@ func TestDropKilled(t *testing.T) {
 		t.Helper()
 		at := aside
 		at.Address = s.Address()
-		real := open(t, p.config(p.URL()))
+		direct := open(t, p.config(p.URL()))
 		rules := guard.Rules{Now: time.Now, Audit: discard{}}
 		permit, err := rules.AssertDestructiveTargetAllowed(t.Context(), guard.Request{
-			Operation: guard.Prune, Target: guard.NewTarget(t.Context(), at, witness{real}), Reason: "a week is over",
+			Operation: guard.Prune, Target: guard.NewTarget(t.Context(), at, witness{direct}), Reason: "a week is over",
 		})
 		if err != nil {
 			return err

@@ -18,17 +18,11 @@ import (
 // so that it need not be what safety holds; those of its rows that safety lacks
 // are a finding.
 func (w *swap) Commit(ctx context.Context, permit guard.Permit, safety iter.Seq2[memory.Record, error]) (store.Committed, error) {
-	l := leave{permit, w.opts.Operation, w.locator}
-	copied := &replay{records: safety}
-	done, err := w.commit(ctx, l, copied)
-	if err != nil && copied.theirs(err) {
-		w.server.client.close()
-		return done, err
-	}
+	done, err := w.commit(ctx, leave{permit, w.opts.Operation, w.locator}, safety)
 	return done, w.end("commit", err)
 }
 
-func (w *swap) commit(ctx context.Context, l leave, safety *replay) (store.Committed, error) {
+func (w *swap) commit(ctx context.Context, l leave, safety iter.Seq2[memory.Record, error]) (store.Committed, error) {
 	if err := l.check(); err != nil {
 		return store.Committed{}, err
 	}
@@ -155,7 +149,7 @@ func (w *swap) begun(ctx context.Context, s *scene, old *collection) (journal, e
 		j.Mark = n.j.Mark
 	}
 	if w.records != nil {
-		j.Records = w.records.print
+		j.Records = w.records.fingerprint
 	}
 	if old != nil {
 		j.Old, j.Aside = old.ID, s.all.asideName(w.name, w.opts.Plan, old.ID, w.opts.Now)

@@ -60,6 +60,9 @@ func orMore(err error) error {
 // empty deletes all rows. It says so in the collection first: what is left of it
 // is no old section any more.
 func (s *Server) empty(ctx context.Context, l leave, n noted) error {
+	if err := l.check(); err != nil {
+		return err
+	}
 	n.j.Phase = phaseDropping
 	metadata, err := notes{n.note(guard.MarkKey), n.j.text()}.with(n.Metadata)
 	if err != nil {

@@ -44,11 +44,11 @@ func (p *prover) told(pg *page) error {
 }
 
 func (p *prover) judge(i uint32, v verdict) error {
-	switch {
-	case v == same:
+	switch v {
+	case same:
 		p.result.Same++
 		return nil
-	case v == noVector:
+	case noVector:
 		return p.lacks(i, string(v))
 	}
 	p.set.marks[i] |= differing

@@ -12,9 +12,9 @@ import (
 // replay is the records of a stage. It keeps the caller's own error, which is not
 // ours to name, and what tells these records from others.
 type replay struct {
-	records iter.Seq2[memory.Record, error]
-	failed  error
-	print   string // "" before they were hashed to their end
+	records     iter.Seq2[memory.Record, error]
+	failed      error
+	fingerprint string // "" before they were hashed to their end
 }
 
 // all passes the records on.
@@ -39,7 +39,7 @@ func (r *replay) hashed(yield func(memory.Record, error) bool) {
 			return
 		}
 	}
-	r.print = hex.EncodeToString(h.Sum(nil))
+	r.fingerprint = hex.EncodeToString(h.Sum(nil))
 }
 
 // read reads the records for their fingerprint alone.

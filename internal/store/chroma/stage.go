@@ -43,7 +43,7 @@ func (w *swap) stage(ctx context.Context, all census) error {
 		if err := w.records.read(); err != nil {
 			return err
 		}
-		if w.records.print != n.j.Records {
+		if w.records.fingerprint != n.j.Records {
 			return w.fillShadow(ctx, all)
 		}
 		w.over = true

@@ -47,9 +47,11 @@ func suite(t *testing.T, server *chromatest.Server, space string, tolerance floa
 			s := open(t, p.config(proxy.URL()))
 			return s, s, section
 		},
-		Rejects:   true,
-		Tolerance: tolerance,
-		Rows:      rows,
+		Rejects:    true,
+		KeepsAside: true,
+		InPlace:    true,
+		Tolerance:  tolerance,
+		Rows:       rows,
 		Leaks: []goleak.Option{
 			goleak.IgnoreAnyFunction("keepsake/internal/store/chroma/chromatest.(*life).run"),
 		},

@@ -13,17 +13,17 @@ import (
 	"keepsake/internal/store/storetest"
 )
 
-// swapKilledAt is a proxy that dies at request n: with it (the server does not hear
+// lethal is a proxy that dies at request n: with it (the server does not hear
 // it) or after it (the server has done it, and nobody heard). reached tells
 // whether there was such a request, last what it was.
-type swapKilledAt struct {
+type lethal struct {
 	n       int64
 	after   bool
 	seen    atomic.Int64
 	changes atomic.Bool
 }
 
-func (k *swapKilledAt) decide(r chromatest.Request) chromatest.Fault {
+func (k *lethal) decide(r chromatest.Request) chromatest.Fault {
 	switch n := k.seen.Add(1); {
 	case n < k.n:
 		return chromatest.Fault{}
@@ -45,12 +45,12 @@ func killed(t *testing.T, prepare func(*testing.T) place, do func(*testing.T, *c
 	t.Helper()
 	steps := 0
 	for n := int64(1); ; n++ {
-		k := &swapKilledAt{n: n}
+		k := &lethal{n: n}
 		if !kill(t, k, prepare, do, check) {
 			break
 		}
 		if steps++; k.changes.Load() {
-			kill(t, &swapKilledAt{n: n, after: true}, prepare, do, check)
+			kill(t, &lethal{n: n, after: true}, prepare, do, check)
 		}
 		if t.Failed() {
 			t.Fatalf("killed at request %d", n)
@@ -61,7 +61,7 @@ func killed(t *testing.T, prepare func(*testing.T) place, do func(*testing.T, *c
 	}
 }
 
-func kill(t *testing.T, k *swapKilledAt, prepare func(*testing.T) place, do func(*testing.T, *chroma.Server, place) error, check func(*testing.T, place)) bool {
+func kill(t *testing.T, k *lethal, prepare func(*testing.T) place, do func(*testing.T, *chroma.Server, place) error, check func(*testing.T, place)) bool {
 	t.Helper()
 	p := prepare(t)
 	k.seen.Store(0)
@@ -138,10 +138,10 @@ func TestSwapKilled(t *testing.T) {
 // sees it. The guard asks the real server.
 func permitVia(t *testing.T, p place, op guard.Operation, address string) guard.Permit {
 	t.Helper()
-	real := open(t, p.config(p.URL()))
-	seen := survey(t, real)
+	direct := open(t, p.config(p.URL()))
+	seen := survey(t, direct)
 	seen.Locator.Address = address
-	seen.Target = guard.NewTarget(t.Context(), seen.Locator, witness{real})
+	seen.Target = guard.NewTarget(t.Context(), seen.Locator, witness{direct})
 	return storetest.Permit(t, op, section, seen)
 }
 
