@@ -39,7 +39,7 @@ func lateWriters(t *testing.T, server *chromatest.Server) {
 	_, safety := exported(t, s)
 	p.write(t, id, all[40:43])
 	rows := storetest.Vectors("new", 50, true) // all ids of the old ones, but those that come last
-	done, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitFor(t, s, guard.MemoriesReplace), sequence(safety))
+	done, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), leaveFor(t, s, guard.MemoriesReplace), sequence(safety))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestDrop(t *testing.T) {
 		wantRefused(t, survey(t, s).Locator, permit, guard.ErrNotPermitted)
 	})
 	t.Run("ErrAnotherOperation", func(t *testing.T) {
-		wantRefused(t, aside, permitFor(t, s, guard.MemoriesReplace), guard.ErrNotPermitted)
+		wantRefused(t, aside, leaveFor(t, s, guard.MemoriesReplace), guard.ErrNotPermitted)
 	})
 	t.Run("ErrHoldsMore", func(t *testing.T) {
 		p.write(t, id, storetest.Vectors("old", 31, true)[30:])

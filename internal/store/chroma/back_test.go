@@ -58,7 +58,7 @@ func TestBack(t *testing.T) {
 			late := p.dump(t, p.id(t))
 
 			s := open(t, p.config(p.URL()))
-			undone, err := back(t, s, *done.Aside, permitFor(t, s, guard.Undo))
+			undone, err := back(t, s, *done.Aside, leaveFor(t, s, guard.Undo))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func TestBack(t *testing.T) {
 			if n := len(p.dump(t, p.all(t)[backAside].ID)); n != 30 {
 				t.Errorf("got %d rows in what was replaced, want all 30", n)
 			}
-			again, err := back(t, s, *done.Aside, permitFor(t, s, guard.Undo))
+			again, err := back(t, s, *done.Aside, leaveFor(t, s, guard.Undo))
 			if err != nil || again.Rows != 45 || *again.Aside != *undone.Aside {
 				t.Errorf("again: got %+v, %v, want nothing changed", again, err)
 			}
@@ -93,7 +93,7 @@ func TestBack(t *testing.T) {
 			other.Plan = "plan-9"
 			staged, err := s.StageBack(t.Context(), memory.SectionSpec{Name: section}, *undone.Aside, other)
 			if err == nil {
-				_, err = finish(t, staged, permitFor(t, s, guard.Undo), nil)
+				_, err = finish(t, staged, leaveFor(t, s, guard.Undo), nil)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -136,7 +136,7 @@ func TestBackRefused(t *testing.T) {
 		})
 	}
 	t.Run("ErrNotPermitted", func(t *testing.T) {
-		if _, err := back(t, s, *done.Aside, permitFor(t, s, guard.MemoriesReplace)); !errors.Is(err, guard.ErrNotPermitted) {
+		if _, err := back(t, s, *done.Aside, leaveFor(t, s, guard.MemoriesReplace)); !errors.Is(err, guard.ErrNotPermitted) {
 			t.Errorf("got %v, want ErrNotPermitted", err)
 		}
 	})
@@ -174,7 +174,7 @@ func TestBackLaterUnknown(t *testing.T) {
 	p.remove(t, ids(t, fresh[2:20])...)
 	p.add(t, fresh[20:])
 	s := open(t, p.config(p.URL()))
-	undone, err := back(t, s, *done.Aside, permitFor(t, s, guard.Undo))
+	undone, err := back(t, s, *done.Aside, leaveFor(t, s, guard.Undo))
 	if err != nil {
 		t.Fatal(err)
 	}

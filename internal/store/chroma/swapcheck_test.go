@@ -43,7 +43,7 @@ func TestCheck(t *testing.T) {
 			p, old := filled(t, 9)
 			s := open(t, p.config(p.URL()))
 			permit := leaveFor(t, s, guard.MemoriesReplace)
-			staged := shadowed(t, s, rows)
+			staged := stageSwap(t, s, rows)
 			tt.do(t, p, p.all(t)[shadow].ID)
 			err := staged.Check(t.Context())
 			if tt.want == "" {
@@ -67,7 +67,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func shadowed(t testing.TB, s *chroma.Server, rows []memory.Record) store.Staged {
+func stageSwap(t testing.TB, s *chroma.Server, rows []memory.Record) store.Staged {
 	t.Helper()
 	staged, err := s.Stage(t.Context(), memory.SectionSpec{Name: section}, sequence(rows), swapOptions())
 	if err != nil {
@@ -149,7 +149,7 @@ func TestArraysLeftBehind(t *testing.T) {
 	p.Call(t, http.MethodDelete, p.collections()+"/dropped", nil, nil)
 
 	s := open(t, p.config(p.URL()))
-	staged := shadowed(t, s, rows)
+	staged := stageSwap(t, s, rows)
 	left := false
 	for _, row := range p.dump(t, p.all(t)[shadow].ID) {
 		left = left || strings.Contains(row, "tags")

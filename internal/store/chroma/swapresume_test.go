@@ -13,17 +13,17 @@ import (
 	"keepsake/internal/store/storetest"
 )
 
-// lethal is a proxy that dies at request n: with it (the server does not hear
-// it) or after it (the server has done it, and nobody heard). reached tells
-// whether there was such a request, last what it was.
-type lethal struct {
+// swapKilledAt is a proxy that dies at request n: with it (the server does not hear
+// it) or after it (the server has done it, and nobody heard). changes tells
+// whether that request changes anything.
+type swapKilledAt struct {
 	n       int64
 	after   bool
 	seen    atomic.Int64
 	changes atomic.Bool
 }
 
-func (k *lethal) decide(r chromatest.Request) chromatest.Fault {
+func (k *swapKilledAt) decide(r chromatest.Request) chromatest.Fault {
 	switch n := k.seen.Add(1); {
 	case n < k.n:
 		return chromatest.Fault{}
@@ -45,12 +45,12 @@ func killed(t *testing.T, prepare func(*testing.T) place, do func(*testing.T, *c
 	t.Helper()
 	steps := 0
 	for n := int64(1); ; n++ {
-		k := &lethal{n: n}
+		k := &swapKilledAt{n: n}
 		if !kill(t, k, prepare, do, check) {
 			break
 		}
 		if steps++; k.changes.Load() {
-			kill(t, &lethal{n: n, after: true}, prepare, do, check)
+			kill(t, &swapKilledAt{n: n, after: true}, prepare, do, check)
 		}
 		if t.Failed() {
 			t.Fatalf("killed at request %d", n)
@@ -61,7 +61,7 @@ func killed(t *testing.T, prepare func(*testing.T) place, do func(*testing.T, *c
 	}
 }
 
-func kill(t *testing.T, k *lethal, prepare func(*testing.T) place, do func(*testing.T, *chroma.Server, place) error, check func(*testing.T, place)) bool {
+func kill(t *testing.T, k *swapKilledAt, prepare func(*testing.T) place, do func(*testing.T, *chroma.Server, place) error, check func(*testing.T, place)) bool {
 	t.Helper()
 	p := prepare(t)
 	k.seen.Store(0)

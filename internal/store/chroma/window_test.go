@@ -125,7 +125,7 @@ func TestWindowKilled(t *testing.T) {
 		p.add(t, storetest.Vectors("old", 6, true))
 		// The client dies at its n-th request from the first rename on; the agent
 		// acts when the old one has lost its name.
-		k := &lethal{n: n}
+		k := &swapKilledAt{n: n}
 		proxy := chromatest.Proxy(t, server, func(r chromatest.Request) chromatest.Fault {
 			if k.seen.Load() == 0 && !renames(r, asideOf) {
 				return chromatest.Fault{}
