@@ -30,7 +30,7 @@ func (s *Server) stageInPlace(ctx context.Context, spec memory.SectionSpec, reco
 		err = m.takes(ctx, records)
 	}
 	if err != nil {
-		return nil, m.explain("stage", err)
+		return nil, m.explain("stage", err, nil)
 	}
 	staged.rows = m.result.Records
 	return staged, nil
@@ -77,7 +77,7 @@ func (p *inPlace) Check(ctx context.Context) error {
 		err = fmt.Errorf("%w: the records were %d at first and %d the second time", store.ErrStaged, p.rows, m.result.Records)
 	}
 	if err != nil {
-		return m.explain("check", err)
+		return m.explain("check", err, nil)
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (p *inPlace) Commit(ctx context.Context, permit guard.Permit, safety iter.S
 		done, err = r.run(ctx, found, p.records, safety)
 	}
 	if err != nil {
-		return store.Committed{}, m.explain("replace in place", err)
+		return store.Committed{}, m.explain("replace in place", err, nil)
 	}
 	p.done = true
 	return done, nil
