@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
+	"keepsake/internal/lock"
 	"keepsake/internal/memory"
 )
 
@@ -60,7 +62,8 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 		receipt, err := backup.Survey(ctx, opts)
 		return a.endBackup(m, receipt, err)
 	}
-	if err := m.blocked(); err != nil {
+	defer m.unlock()
+	if err := errors.Join(m.lockRoot(ctx, lock.Exclusive), m.lockTarget(ctx, lock.Shared), m.blocked()); err != nil {
 		return err
 	}
 	opts, err = m.identify(ctx, opts)

@@ -26,6 +26,7 @@ type memoryAt struct {
 	cfg *config.Config
 	// dropped counts what the filters of a restore left out.
 	dropped graph.Dropped
+	held    locks
 }
 
 // memory loads the configuration. A command that only reads bundles, or that

@@ -109,11 +109,7 @@ func severalMemories(c *bundle.Catalog) bool {
 }
 
 // bundles opens those that were named, or all of the backup root.
-func (a *app) bundles(names []string, all bool) ([]*bundle.Bundle, error) {
-	m, err := a.memory(true)
-	if err != nil {
-		return nil, err
-	}
+func (a *app) bundles(m *memoryAt, names []string, all bool) ([]*bundle.Bundle, error) {
 	if all {
 		c, err := a.catalog(m)
 		if err != nil {

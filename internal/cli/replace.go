@@ -14,6 +14,7 @@ import (
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/guard"
+	"keepsake/internal/lock"
 	"keepsake/internal/restore"
 )
 
@@ -105,6 +106,9 @@ func (r *replacing) carryOut(ctx context.Context) error {
 
 func (r *replacing) run(ctx context.Context, plan *restore.Plan) error {
 	if err := r.memory.adopt(ctx, r.opts.Bundle); err != nil {
+		return err
+	}
+	if err := r.memory.lockTarget(ctx, lock.Exclusive); err != nil {
 		return err
 	}
 	for _, u := range r.stale {

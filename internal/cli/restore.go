@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/lock"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
 	"keepsake/internal/store"
@@ -111,6 +112,10 @@ func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
 	if err != nil {
 		return err
 	}
+	defer m.unlock()
+	if err := m.lockForRestore(ctx, f); err != nil {
+		return err
+	}
 	if f.resume {
 		return a.resume(ctx, m)
 	}
@@ -140,6 +145,9 @@ func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
 		return errors.Join(a.printRefused(plan), m.refused(err))
 	}
 	if err := m.adopt(ctx, b); err != nil {
+		return err
+	}
+	if err := m.lockTarget(ctx, lock.Exclusive); err != nil {
 		return err
 	}
 	receipt, err := restore.Run(ctx, plan, m.restoreDir(b))

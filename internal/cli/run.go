@@ -48,6 +48,7 @@ type globalFlags struct {
 	logLevel   string
 	noColor    bool
 	progress   string
+	lockWait   time.Duration
 }
 
 // Run carries out the command that p.Args names and returns its exit code.
@@ -92,6 +93,7 @@ knowledge graph and JSONL files - into one verified bundle, and puts it back.`,
 	f.StringVar(&a.flags.logLevel, "log-level", "", "log to standard error from this `level` up: debug, info, warn, error")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "print without colours (keepsake uses none so far)")
 	f.StringVar(&a.flags.progress, "progress", "auto", "how to show progress: auto, plain, none")
+	f.DurationVar(&a.flags.lockWait, "lock-wait", 0, "wait so long for another run to end (10m), instead of not at all")
 	root.AddGroup(
 		&cobra.Group{ID: "main", Title: "Commands:"},
 		&cobra.Group{ID: "look", Title: "Looking inside:"},

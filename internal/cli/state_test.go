@@ -55,8 +55,11 @@ func tree(t *testing.T, dir string) map[string]string {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		data, err := os.ReadFile(path)
 		rel, _ := filepath.Rel(dir, path)
+		if isLock(filepath.ToSlash(rel)) {
+			return nil
+		}
+		data, err := os.ReadFile(path)
 		files[filepath.ToSlash(rel)] = fmt.Sprintf("%x", sha256.Sum256(data))
 		return err
 	})
@@ -64,6 +67,13 @@ func tree(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// isLock reports whether a file is a lock, which stays, or the guard's log, which
+// only grows.
+func isLock(path string) bool {
+	base := filepath.Base(path)
+	return base == "lock" || base == ".lock" || base == ".guard-audit.jsonl" || strings.Contains(path, "lock.owners/")
 }
 
 func same(t *testing.T, what string, got, want map[string]string) {
@@ -102,7 +112,7 @@ func (a *agent) noResidue() {
 	}
 }
 
-// rootEntries lists the backup root, but for its lock.
+// rootEntries lists the backup root, but for its lock and the guard's log.
 func (a *agent) rootEntries() []string {
 	a.t.Helper()
 	entries, err := os.ReadDir(a.data("backups"))
@@ -111,7 +121,9 @@ func (a *agent) rootEntries() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		names = append(names, e.Name())
+		if !strings.HasPrefix(e.Name(), ".lock") && e.Name() != ".guard-audit.jsonl" {
+			names = append(names, e.Name())
+		}
 	}
 	return names
 }

@@ -12,6 +12,7 @@ import (
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/guard"
+	"keepsake/internal/lock"
 	"keepsake/internal/restore"
 )
 
@@ -56,6 +57,12 @@ func (a *app) undo(ctx context.Context, name string, f undoFlags) error {
 	m, err := a.memory(false)
 	if err != nil {
 		return err
+	}
+	defer m.unlock()
+	if !f.plan {
+		if err := errors.Join(m.lockRoot(ctx, lock.Exclusive), m.lockTarget(ctx, lock.Exclusive)); err != nil {
+			return err
+		}
 	}
 	if err := m.blockedBut(func(r request) bool { return r.Undoes != "" }); err != nil {
 		return err // also where the receipt that is looked for is that of the unfinished one

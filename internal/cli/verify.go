@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/lock"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -52,7 +53,15 @@ func (a *app) verify(ctx context.Context, names []string, level string, all bool
 	case all == (len(names) > 0):
 		return usage(errors.New("name bundles, or say --all"))
 	}
-	bundles, err := a.bundles(names, all)
+	m, err := a.memory(true)
+	if err != nil {
+		return err
+	}
+	defer m.unlock()
+	if err := m.lockRoot(ctx, lock.Shared); err != nil {
+		return err
+	}
+	bundles, err := a.bundles(m, names, all)
 	if err != nil {
 		return err
 	}
