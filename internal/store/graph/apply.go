@@ -18,9 +18,10 @@ func (s *stager) apply(ctx context.Context, all differences) error {
 		rows        int64
 	}{
 		{"delete edges", deleteLost(edges), all[1].lost},
-		{"update nodes", s.updateChanged(nodes), all[0].changed},
+		{"update nodes", s.updateChanged(nodes, false), all[0].changed},
 		{"insert nodes", s.insertNew(nodes), all[0].fresh},
-		{"update edges", s.updateChanged(edges), all[1].changed},
+		{"update edges", s.updateChanged(edges, false), all[1].changed - all[1].moved},
+		{"move edges", s.updateChanged(edges, true), all[1].moved},
 		{"insert edges", s.insertNew(edges), all[1].fresh},
 		{"delete nodes", deleteLost(nodes), all[0].lost},
 	} {
@@ -56,15 +57,19 @@ func (s *stager) columns(table *stage) []string {
 }
 
 // updateChanged gives rows their new content. A row that were deleted and put in
-// again would lose its place in the order, and columns that are not ours.
-func (s *stager) updateChanged(table *stage) string {
+// again would lose its place in the order, and columns that are not ours. The
+// ends of edges are set only where they move: SQLite would write their indexes
+// anew, at a multiple of the time.
+func (s *stager) updateChanged(table *stage, moved bool) string {
 	var set []string
 	for _, column := range s.columns(table) {
-		set = append(set, column+" = staged."+column)
+		if moved || column != "source" && column != "target" {
+			set = append(set, column+" = staged."+column)
+		}
 	}
 	return fmt.Sprintf(`UPDATE %s AS there SET %s FROM temp.changed_%s AS changed
-		CROSS JOIN main.%[4]s AS staged ON staged.seq = changed.seq WHERE there.rowid = changed.row`,
-		table.live(), strings.Join(set, ", "), table.table(), table.table())
+		CROSS JOIN main.%s AS staged ON staged.seq = changed.seq WHERE changed.moved = %t AND there.rowid = changed.row`,
+		table.live(), strings.Join(set, ", "), table.table(), table.table(), moved)
 }
 
 func (s *stager) insertNew(table *stage) string {

@@ -7,18 +7,19 @@ import (
 )
 
 // differTables hold how the target differs from the stage: its rows by rowid, the
-// stage's by seq.
+// stage's by seq. An edge has moved when its ends are others.
 const differTables = `
 CREATE TEMP TABLE lost_nodes (row INTEGER PRIMARY KEY);
 CREATE TEMP TABLE lost_edges (row INTEGER PRIMARY KEY);
-CREATE TEMP TABLE changed_nodes (seq INTEGER PRIMARY KEY, row INTEGER);
-CREATE TEMP TABLE changed_edges (seq INTEGER PRIMARY KEY, row INTEGER);
+CREATE TEMP TABLE changed_nodes (seq INTEGER PRIMARY KEY, row INTEGER, moved INTEGER);
+CREATE TEMP TABLE changed_edges (seq INTEGER PRIMARY KEY, row INTEGER, moved INTEGER);
 CREATE TEMP TABLE new_nodes (seq INTEGER PRIMARY KEY);
 CREATE TEMP TABLE new_edges (seq INTEGER PRIMARY KEY);`
 
 // difference is how a table of the target differs from its stage, in rows.
 type difference struct {
 	live, lost, changed, fresh int64
+	moved                      int64 // of the changed ones
 }
 
 // any reports whether there is any.
@@ -65,14 +66,17 @@ func (s *stager) differTable(ctx context.Context, table *stage) (d difference, e
 	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+live).Scan(&d.live); err != nil {
 		return d, err
 	}
-	d.changed, err = s.changed(ctx, table)
+	if d.changed, err = s.changed(ctx, table); err != nil {
+		return d, err
+	}
+	err = s.conn.QueryRowContext(ctx, "SELECT count(*) FROM temp.changed_"+name+" WHERE moved").Scan(&d.moved)
 	return d, err
 }
 
 // changed notes the rows that both have and that do not say the same. Only those
 // that are written differently are looked at one by one.
 func (s *stager) changed(ctx context.Context, table *stage) (n int64, err error) {
-	note, err := s.conn.PrepareContext(ctx, "INSERT INTO temp.changed_"+table.table()+" VALUES (?, ?)")
+	note, err := s.conn.PrepareContext(ctx, "INSERT INTO temp.changed_"+table.table()+" VALUES (?, ?, ?)")
 	if err != nil {
 		return 0, err
 	}
@@ -98,7 +102,7 @@ func (s *stager) changed(ctx context.Context, table *stage) (n int64, err error)
 		}
 		n++
 		// The loop looks at ctx; a context that can end costs a goroutine a row.
-		if _, err := note.ExecContext(context.Background(), pair.seq, pair.row); err != nil {
+		if _, err := note.ExecContext(context.Background(), pair.seq, pair.row, pair.moved()); err != nil {
 			return n, err
 		}
 	}
@@ -109,6 +113,11 @@ func (s *stager) changed(ctx context.Context, table *stage) (n int64, err error)
 type pair struct {
 	seq, row      int64
 	staged, there dbRow
+}
+
+// moved reports whether an edge has other ends. Nodes never do.
+func (p *pair) moved() bool {
+	return !sameText(p.staged.source, p.there.source) || !sameText(p.staged.target, p.there.target)
 }
 
 // fields is where to scan a row of selectUnlike to.

@@ -18,7 +18,7 @@ import (
 
 // steps are those of a replace of a graph that is there.
 var steps = []string{
-	"lock", "delete edges", "update nodes", "insert nodes", "update edges", "insert edges", "delete nodes",
+	"lock", "delete edges", "update nodes", "insert nodes", "update edges", "move edges", "insert edges", "delete nodes",
 	"check", "commit", "committed",
 }
 
