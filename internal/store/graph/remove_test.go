@@ -188,10 +188,13 @@ func TestRemoveMeanwhile(t *testing.T) {
 			put(t, live(t, path), rows)
 			g := newGraph(path)
 			graph.OnStep(g, func(string) { tt.do(t, path) })
-			_, err := g.Remove(t.Context(), memory.SectionSpec{Name: memory.Graph}, records(rows), permitFor(t, path, guard.Undo),
+			removal, err := g.Remove(t.Context(), memory.SectionSpec{Name: memory.Graph}, records(rows), permitFor(t, path, guard.Undo),
 				store.RemoveOptions{Operation: guard.Undo})
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			if gone := int64(2 - len(tt.left)); removal.Removed != gone || removal.Kept != gone {
+				t.Errorf("got %+v, want one removed and one kept, or nothing done", removal)
 			}
 			if got := query(t, path, "SELECT id FROM Nodes ORDER BY id"); !slices.Equal(got, tt.left) {
 				t.Errorf("got nodes %s, want %s", got, tt.left)
