@@ -53,8 +53,9 @@ func (m *merger) enrollOne(key []byte, rec memory.Record, scanner *record.Scanne
 	}
 	m.set.marks[i] |= bundled
 	if reason := m.unfit(numbers); reason != "" {
-		m.refuse(uint32(i), reason)
-	} else if m.fixed == 0 {
+		return key, m.refuse(uint32(i), reason)
+	}
+	if m.fixed == 0 {
 		m.fixed = numbers // the first row would fix it
 	}
 	return key, nil
