@@ -23,7 +23,7 @@ func (s *Server) stageInPlace(ctx context.Context, spec memory.SectionSpec, reco
 		return nil, err
 	}
 	staged := &inPlace{server: s, spec: spec, records: records, opts: opts}
-	if found != nil {
+	if err = m.atRest(ctx); err == nil && found != nil {
 		err = fits(found, spec)
 	}
 	if err == nil {
@@ -34,6 +34,19 @@ func (s *Server) stageInPlace(ctx context.Context, spec memory.SectionSpec, reco
 	}
 	staged.rows = m.result.Records
 	return staged, nil
+}
+
+// atRest refuses a section whose collection is being swapped: what has its name
+// may be neither the old nor the new one.
+func (m *merger) atRest(ctx context.Context) error {
+	all, err := m.client.census(ctx)
+	if err != nil {
+		return err
+	}
+	if plan := all.unfinished(m.server.config.Collections[m.spec.Name]); plan != "" {
+		return unfinishedError(plan)
+	}
+	return nil
 }
 
 // takes makes sure that all of the records are fit, and none comes twice.
@@ -101,6 +114,9 @@ func (p *inPlace) Commit(ctx context.Context, permit guard.Permit, safety iter.S
 		return done, err
 	}
 	var done store.Committed
+	if err == nil {
+		err = m.atRest(ctx)
+	}
 	if err == nil {
 		r := &rewriter{merger: m}
 		done, err = r.run(ctx, found, p.records, safety)

@@ -1,7 +1,6 @@
 package chroma_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -20,19 +19,12 @@ import (
 	"keepsake/internal/store/storetest"
 )
 
-// inPlace stages for in-place only.
-type inPlace struct{ *chroma.Server }
-
-func (s inPlace) Stage(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error], opts store.StageOptions) (store.Staged, error) {
-	return chroma.StageInPlace(s.Server, ctx, spec, records, opts)
-}
-
 var replaceOptions = store.StageOptions{Plan: "plan", Operation: operation, InPlace: true}
 
 func stage(t testing.TB, s *chroma.Server, spec memory.SectionSpec, rows []memory.Record) store.Staged {
 	t.Helper()
 	spec.Name, spec.Kind = section, memory.Vectors
-	staged, err := chroma.StageInPlace(s, t.Context(), spec, sequence(rows), replaceOptions)
+	staged, err := s.Stage(t.Context(), spec, sequence(rows), replaceOptions)
 	if err == nil {
 		err = staged.Check(t.Context())
 	}
@@ -138,6 +130,26 @@ func TestInPlaceWithoutLeave(t *testing.T) {
 		p.Call(t, http.MethodDelete, p.collections()+"/"+name, nil, nil)
 		refused(t, guard.Permit{})
 	})
+}
+
+// TestInPlaceUnfinished leaves a section alone that is being swapped.
+func TestInPlaceUnfinished(t *testing.T) {
+	p, rows := filled(t, 5)
+	s := open(t, p.config(p.URL()))
+	staged, permit := stage(t, s, memory.SectionSpec{}, rows[:3]), leave(t, s, operation)
+	p.annotate(t, map[string]any{swapKey: fmt.Sprintf(
+		`{"version":1,"plan":"other","name":%q,"id":%q,"role":"new","phase":"begun"}`, name, p.id(t))})
+	_, commit := staged.Commit(t.Context(), permit, nil)
+	_, again := s.Stage(t.Context(), memory.SectionSpec{Name: section}, sequence(rows), replaceOptions)
+	_, _, taken := tryRemove(t, s, rows, permit)
+	for what, err := range map[string]error{"commit": commit, "stage": again, "remove": taken} {
+		if !errors.Is(err, store.ErrUnfinished) {
+			t.Errorf("%s: got %v, want ErrUnfinished", what, err)
+		}
+	}
+	if n := p.count(t); n != 5 {
+		t.Errorf("got %d rows, want all 5", n)
+	}
 }
 
 // TestInPlaceMoved compares the ids with the safety copy before the first write.
@@ -421,7 +433,7 @@ func TestStageInPlace(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			before := p.state(t)
 			tt.spec.Name = section
-			staged, err := chroma.StageInPlace(s, t.Context(), tt.spec, sequence(tt.rows), replaceOptions)
+			staged, err := s.Stage(t.Context(), tt.spec, sequence(tt.rows), replaceOptions)
 			if staged != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, %v, want %q", staged, err, tt.want)
 			}
@@ -432,7 +444,7 @@ func TestStageInPlace(t *testing.T) {
 	}
 	t.Run("ErrStaged", func(t *testing.T) {
 		pass := rows
-		staged, err := chroma.StageInPlace(s, t.Context(), memory.SectionSpec{Name: section}, func(yield func(memory.Record, error) bool) {
+		staged, err := s.Stage(t.Context(), memory.SectionSpec{Name: section}, func(yield func(memory.Record, error) bool) {
 			sequence(pass)(yield)
 			pass = rows[:9]
 		}, replaceOptions)

@@ -24,6 +24,9 @@ func (s *Server) Remove(ctx context.Context, spec memory.SectionSpec, records it
 	if err := permit.Covers(opts.Operation, s.locatorOf(spec.Name, found)); err != nil {
 		return removal, m.explain("remove from", err, nil)
 	}
+	if err := m.atRest(ctx); err != nil {
+		return removal, m.explain("remove from", err, nil)
+	}
 	r := &remover{prover: m.newProver(), removal: &removal, doomed: m.newEraser()}
 	r.ruler = r
 	if err := r.removeAll(ctx, found, records); err != nil {

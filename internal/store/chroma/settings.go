@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -72,24 +70,14 @@ func (r *rewriter) configure(ctx context.Context, found *collection) (string, er
 	case !sameMembers(only(want, "hnsw:"), only(have, "hnsw:")):
 		return "its metadata was not set: the bundle's says that the index has other settings", nil
 	}
-	if len(want) == 0 { // refused; a null takes a key away
-		for key := range have {
-			want[key] = memory.RawJSON("null")
+	var metadata memory.RawJSON
+	if len(want) > 0 {
+		var err error
+		if metadata, err = json.Marshal(want); err != nil {
+			return "", err
 		}
 	}
-	if err := r.server.client.describe(ctx, r.id, want); err != nil {
-		return "", err
-	}
-	return sameSettings(found, from), nil
-}
-
-// describe sets the metadata of a collection; what is not named is taken away.
-func (c *client) describe(ctx context.Context, id string, metadata map[string]memory.RawJSON) error {
-	r := request{
-		what: "set the collection's metadata", method: http.MethodPut,
-		path: c.scope + "/collections/" + url.PathEscape(id),
-	}
-	return c.call(ctx, r, map[string]any{"new_metadata": metadata}, nil)
+	return sameSettings(found, from), r.client.annotate(ctx, r.id, metadata)
 }
 
 // members takes an object apart; what is none has no members.

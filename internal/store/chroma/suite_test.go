@@ -61,7 +61,7 @@ func suite(t *testing.T, server *chromatest.Server, space string, tolerance floa
 func fixture(t *testing.T, server *chromatest.Server, space string) storetest.Fixture {
 	t.Helper()
 	p := newPlace(t, server)
-	s := inPlace{open(t, p.config(p.URL()))}
+	s := open(t, p.config(p.URL()))
 	var made atomic.Bool
 	return storetest.Fixture{
 		Store: s, Target: s,

@@ -1,4 +1,0 @@
-package chroma
-
-// StageInPlace is what Stage does with StageOptions.InPlace.
-var StageInPlace = (*Server).stageInPlace
