@@ -31,6 +31,9 @@ type Entry struct {
 	Meta   *Meta     // nil when there is none or Err says why
 	Sealed bool
 	Err    error // what is wrong with the meta, nil when it is only absent
+	// Notes are what is known beside it; NotesErr says why they can't be read.
+	Notes    Notes
+	NotesErr error
 }
 
 // PassedOver is a bundle that would have been chosen, were it good.
@@ -55,8 +58,15 @@ func List(root string) (*Catalog, error) {
 		return nil, fmt.Errorf("list bundles: %w", err)
 	}
 	c := &Catalog{Root: abs}
+	notes := make(map[string]bool)
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), notesPrefix) {
+			notes[e.Name()] = true
+		}
 		c.add(e)
+	}
+	for i := range c.Bundles {
+		c.Bundles[i].readNotes(c.Root, notes)
 	}
 	slices.SortStableFunc(c.Bundles, newestFirst)
 	return c, nil
@@ -95,30 +105,59 @@ func newEntry(path string, t time.Time) Entry {
 	return e
 }
 
+// readNotes looks only for files that are there: most bundles have none.
+func (e *Entry) readNotes(root string, there map[string]bool) {
+	if there[notesName(e.Name)] {
+		e.Notes, e.NotesErr = LoadNotes(root, e.Name)
+	}
+}
+
 func newestFirst(a, b Entry) int {
 	return cmp.Or(-cmp.Compare(a.sequence(), b.sequence()), -a.Time.Compare(b.Time))
 }
 
-// sequence returns the bundle's sequence, -1 when it has none.
+// sequence returns the bundle's sequence, -1 when it has none that can be
+// believed.
 func (e *Entry) sequence() int64 {
-	if e.Meta == nil || e.Meta.Keepsake == nil {
+	if !e.Sealed {
 		return -1
 	}
 	return e.Meta.Keepsake.Sequence
 }
 
-// Fault says why a bundle isn't good, "" when it is: sealed, complete, and its
-// files there in their sizes.
+// Unreadable says why nothing can be said of the bundle, "" when it can be
+// judged: its meta can't be read or believed, or its notes can't.
+func (e *Entry) Unreadable() string {
+	if err := errors.Join(e.Err, e.NotesErr); err != nil {
+		return strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return ""
+}
+
+// Fault says why a bundle isn't good, "" when it is: sealed, complete, no failed
+// verification on record, and its files there in their sizes.
 func (e *Entry) Fault() string {
-	switch {
-	case e.Err != nil:
-		return e.Err.Error()
+	switch why := e.Unreadable(); {
+	case why != "":
+		return why
 	case e.Meta == nil:
 		return "has no " + MetaFile
 	case !e.Sealed:
 		return "was not made by keepsake and has no hashes"
 	case e.Meta.Keepsake.Status != Complete:
 		return "is " + string(e.Meta.Keepsake.Status)
+	}
+	if v := e.Notes.Failed(); v != nil {
+		return fmt.Sprintf("did not verify (%s, %s)", v.Level, v.At.UTC().Format(time.RFC3339))
+	}
+	return e.SizeFault()
+}
+
+// SizeFault says which file is not there in the size of the meta, "" when all
+// are. No file is read.
+func (e *Entry) SizeFault() string {
+	if e.Meta == nil || e.Meta.Keepsake == nil {
+		return ""
 	}
 	for _, f := range e.Meta.Keepsake.Files {
 		info, err := os.Lstat(filepath.Join(e.Path, filepath.FromSlash(f.Path)))
@@ -132,34 +171,56 @@ func (e *Entry) Fault() string {
 	return ""
 }
 
-// candidate reports whether a bundle may be the latest of a memory: it is, or
-// may be, a backup of it. An empty memoryID stands for any memory.
-func (e *Entry) candidate(memoryID string) bool {
-	if e.Meta == nil || e.Meta.Keepsake == nil {
+// Wanted says which bundle is looked for. The zero Wanted is the newest good one
+// of any memory.
+type Wanted struct {
+	Memory   string    // "" stands for any
+	NotAfter time.Time // no bundle with a later timestamp counts; zero is no limit
+	// SkipUnreadable goes on past a newer bundle that can't be read.
+	SkipUnreadable bool
+}
+
+// admits reports whether a bundle may be the one: it is, or may be, a backup of
+// the memory.
+func (w Wanted) admits(e *Entry) bool {
+	if !w.NotAfter.IsZero() && e.Time.After(w.NotAfter) {
+		return false
+	}
+	if !e.Sealed {
 		return true // a backup whose meta is gone looks like this, and has to be mentioned
 	}
 	k := e.Meta.Keepsake
-	return k.Reason == ReasonBackup && (memoryID == "" || k.MemoryID == memoryID)
+	return k.Reason == ReasonBackup && (w.Memory == "" || k.MemoryID == w.Memory)
 }
 
-// Latest returns the newest good bundle of a memory, and those newer than it
+// ErrUnreadable says that a newer bundle can't be read, so that nobody can say
+// which is the latest.
+var ErrUnreadable = errors.New("a newer bundle cannot be read")
+
+// Latest returns the newest good bundle that is wanted, and those newer than it
 // that were passed over. ErrNotFound when none is good; all candidates are then
-// passed over. A safety bundle is never the latest.
-func (c *Catalog) Latest(memoryID string) (Entry, []PassedOver, error) {
-	return c.newest(func(e *Entry) bool { return e.candidate(memoryID) })
+// passed over. ErrUnreadable when one of those passed over can't be read; the
+// entry is then the one that SkipUnreadable would take. A safety bundle is never
+// the latest.
+func (c *Catalog) Latest(w Wanted) (Entry, []PassedOver, error) {
+	best, passed := c.newest(w)
+	if best == nil {
+		return Entry{}, passed, fmt.Errorf("%w that is good in %s", ErrNotFound, c.Root)
+	}
+	for _, p := range passed {
+		if !w.SkipUnreadable && p.Entry.Unreadable() != "" {
+			return *best, passed, fmt.Errorf("%w: %s: %s", ErrUnreadable, p.Entry.Name, p.Why)
+		}
+	}
+	return *best, passed, nil
 }
 
-// At is Latest as it was at a time: no bundle with a later timestamp counts.
-func (c *Catalog) At(memoryID string, t time.Time) (Entry, []PassedOver, error) {
-	return c.newest(func(e *Entry) bool { return e.candidate(memoryID) && !e.Time.After(t) })
-}
-
-func (c *Catalog) newest(wanted func(*Entry) bool) (Entry, []PassedOver, error) {
+func (c *Catalog) newest(w Wanted) (*Entry, []PassedOver) {
 	var passed []PassedOver
 	var best *Entry
 	for i := range c.Bundles {
 		e := &c.Bundles[i]
-		if !wanted(e) {
+		if !w.admits(e) {
 			continue
 		}
 		// Without a sequence only the clock can say whether it is newer.
@@ -174,8 +235,5 @@ func (c *Catalog) newest(wanted func(*Entry) bool) (Entry, []PassedOver, error) 
 			best = e
 		}
 	}
-	if best == nil {
-		return Entry{}, passed, fmt.Errorf("%w that is good in %s", ErrNotFound, c.Root)
-	}
-	return *best, passed, nil
+	return best, passed
 }

@@ -116,7 +116,7 @@ func TestListOfNothing(t *testing.T) {
 	if err != nil || len(c.Bundles) != 0 {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	if _, _, err := c.Latest(""); !errors.Is(err, bundle.ErrNotFound) {
+	if _, _, err := c.Latest(bundle.Wanted{}); !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("error is %v, want ErrNotFound", err)
 	}
 }
@@ -152,7 +152,7 @@ func TestLatestPassesOver(t *testing.T) {
 			if c.do != nil {
 				c.do(newer)
 			}
-			got, passed, err := s.list().Latest(memoryID)
+			got, passed, err := s.list().Latest(bundle.Wanted{Memory: memoryID, SkipUnreadable: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,12 +181,12 @@ func TestLatestBySequence(t *testing.T) {
 	s.put(day2, 7, func(k *bundle.Keepsake) { k.MemoryID = "another" })
 	c := s.list()
 	for id, want := range map[string]string{memoryID: day1, "another": day2, "": day2} {
-		got, _, err := c.Latest(id)
+		got, _, err := c.Latest(bundle.Wanted{Memory: id})
 		if err != nil || got.Name != bundle.Prefix+want {
 			t.Errorf("memory %q: latest is %s, %v, want %s", id, got.Name, err, want)
 		}
 	}
-	if got, passed, err := c.Latest("unknown"); !errors.Is(err, bundle.ErrNotFound) {
+	if got, passed, err := c.Latest(bundle.Wanted{Memory: "unknown"}); !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("got %s, %v, %v", got.Name, passed, err)
 	}
 }
@@ -207,12 +207,12 @@ func TestAt(t *testing.T) {
 		{at(t, day1), day1, 0},
 		{at(t, day4), day3, 0},
 	} {
-		got, passed, err := c.At(memoryID, a.when)
+		got, passed, err := c.Latest(bundle.Wanted{Memory: memoryID, NotAfter: a.when})
 		if err != nil || got.Name != bundle.Prefix+a.want || len(passed) != a.passed {
 			t.Errorf("at %v: got %s, %d passed over, %v, want %s, %d", a.when, got.Name, len(passed), err, a.want, a.passed)
 		}
 	}
-	if _, _, err := c.At(memoryID, at(t, day1).Add(-1)); !errors.Is(err, bundle.ErrNotFound) {
+	if _, _, err := c.Latest(bundle.Wanted{Memory: memoryID, NotAfter: at(t, day1).Add(-1)}); !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("error is %v, want ErrNotFound", err)
 	}
 }

@@ -43,6 +43,12 @@ func (s *SectionMeta) short() bool {
 	return s.Failed != "" || s.Capture.Missing > 0 || len(s.Capture.Unreadable) > 0 || s.Rows < s.Capture.Held
 }
 
+// Good reports whether the section was read whole, and isn't suspect, whatever
+// became of the bundle's others.
+func (s *SectionMeta) Good() bool {
+	return !s.short() && s.Capture.Salvaged == 0 && !s.Lineage.Suspect
+}
+
 // Count returns what a bundle holds in the words of Neo.mjs. Like Parity it follows
 // from sections and files alone.
 func Count(sections []SectionMeta, files []FileMeta) Subsystems {

@@ -95,14 +95,22 @@ func RemoveDeadPartials(opts PartialOptions) ([]string, error) {
 	return removed, errors.Join(failed...)
 }
 
-// isPartial knows the names that Create makes: prefix, timestamp, "-", random.
+// isPartial knows the names that Create makes.
 func isPartial(name string) bool {
-	rest, ok := strings.CutPrefix(name, PartialPrefix)
-	if !ok || len(rest) != len(timestampLayout)+1+randomLen {
-		return false
+	_, ok := stampAndRandom(name, PartialPrefix)
+	return ok
+}
+
+// stampAndRandom takes the name of a partial or of trash apart: prefix,
+// timestamp, "-", random.
+func stampAndRandom(name, prefix string) (timestamp string, ok bool) {
+	rest, ok := strings.CutPrefix(name, prefix)
+	if !ok || len(rest) != len(timestampLayout)+1+randomLen || rest[len(timestampLayout)] != '-' {
+		return "", false
 	}
-	_, err := ParseTimestamp(rest[:len(timestampLayout)])
-	return err == nil && rest[len(timestampLayout)] == '-'
+	timestamp = rest[:len(timestampLayout)]
+	_, err := ParseTimestamp(timestamp)
+	return timestamp, err == nil
 }
 
 func removeIfDead(dir string, opts PartialOptions) (bool, error) {

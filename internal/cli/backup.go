@@ -60,7 +60,7 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 	a.warnLegacy(m)
 	if f.dryRun {
 		receipt, err := backup.Survey(ctx, opts)
-		return a.endBackup(m, receipt, err)
+		return a.endBackup(ctx, m, receipt, err)
 	}
 	defer m.unlock()
 	if err := errors.Join(m.lockRoot(ctx, lock.Exclusive), m.lockTarget(ctx, lock.Shared), m.blocked()); err != nil {
@@ -70,42 +70,55 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 	if err != nil {
 		return err
 	}
-	a.sweep(m)
+	a.sweep(ctx, m)
 	receipt, err := backup.Run(ctx, opts)
-	return a.endBackup(m, receipt, err)
+	return a.endBackup(ctx, m, receipt, err)
 }
 
-// sweep removes what dead runs left in the backup root.
-func (a *app) sweep(m *memoryAt) {
-	removed, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: m.root(), Me: owner(), Alive: alive})
-	for _, name := range removed {
-		a.warn("removed %s, left by a run that has ended", name)
-	}
-	if err != nil {
-		a.warn("look for residue: %v", err)
-	}
-}
-
-func (a *app) endBackup(m *memoryAt, r *backup.Receipt, err error) error {
+func (a *app) endBackup(ctx context.Context, m *memoryAt, r *backup.Receipt, err error) error {
 	if err != nil {
 		a.printFindings(r.Findings)
 		return ifInterrupted(m.explainStores(err), "nothing was published: the bundles are as they were")
 	}
-	if err := a.printBackup(r); err != nil {
+	var after *removing
+	if !r.DryRun {
+		after = m.retain(ctx)
+	}
+	if err := a.printBackup(r, after); err != nil {
 		return err
 	}
-	for _, s := range r.Sections {
-		if r.Degraded() || s.Status == bundle.Fail {
-			return end(exitDegraded)
-		}
-	}
-	return nil
+	return endPublished(r, after)
 }
 
-func (a *app) printBackup(r *backup.Receipt) error {
+// endPublished gives a bundle that is there its exit code. That it lacks something
+// weighs more than what retention came to, which is said all the same.
+func endPublished(r *backup.Receipt, after *removing) error {
+	code := exitOK
+	for _, s := range r.Sections {
+		if r.Degraded() || s.Status == bundle.Fail {
+			code = exitDegraded
+		}
+	}
+	if after == nil || after.err == nil {
+		return end(code)
+	}
+	if code == exitOK {
+		code = exitFailed
+	}
+	return fail(code, fmt.Errorf("the bundle is published, but %w", after.err), hintOf(after.err))
+}
+
+// backedUp is the --json of a backup.
+type backedUp struct {
+	*backup.Receipt
+
+	Retention *removing `json:"retention,omitempty"`
+}
+
+func (a *app) printBackup(r *backup.Receipt, after *removing) error {
 	a.printFindings(r.Findings)
 	if a.flags.asJSON {
-		return a.printJSON(r)
+		return a.printJSON(backedUp{r, after})
 	}
 	if a.flags.quiet {
 		return nil
@@ -118,7 +131,7 @@ func (a *app) printBackup(r *backup.Receipt) error {
 		return err
 	}
 	a.say("\n%s rows, %s, %s in %.1f s\n", count(r.Rows), size(r.Bytes), r.Status, r.EndedAt.Sub(r.StartedAt).Seconds())
-	return nil
+	return after.printAfter()
 }
 
 // printSurvey prints what a backup would hold.

@@ -75,6 +75,31 @@ func short(n int64) string {
 	return strconv.FormatFloat(value, 'f', 1, 64) + suffix
 }
 
+// wrap breaks text at spaces into lines of at most so many characters; a word that
+// is longer has a line of its own. At least one line.
+func wrap(text string, most int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > most {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+// cut shortens text that is longer than so many characters.
+func cut(text string, most int) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most-1]) + "…"
+}
+
 // width is what lines are made to fit: a terminal that nobody made wider.
 const width = 80
 

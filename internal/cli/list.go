@@ -8,6 +8,7 @@ import (
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
+	"keepsake/internal/retention"
 )
 
 // listed is one bundle in the --json of list.
@@ -23,6 +24,23 @@ type listed struct {
 	MemoryID  string                     `json:"memoryId,omitempty"`
 	Latest    bool                       `json:"latest"`
 	Error     string                     `json:"error,omitempty"`
+	// Fault says why the bundle isn't good, Suspect which sections may be of
+	// another source than before.
+	Fault   string           `json:"fault,omitempty"`
+	Suspect []memory.Section `json:"suspect,omitempty"`
+	Pinned  *bundle.Pin      `json:"pinned,omitempty"`
+	// Verifications are those on record, oldest first.
+	Verifications []bundle.Verification `json:"verifications,omitempty"`
+	NotesError    string                `json:"notesError,omitempty"`
+	NextPrune     *verdict              `json:"nextPrune,omitempty"`
+
+	failed *bundle.Verification
+}
+
+// verdict is what the next prune would do with a bundle.
+type verdict struct {
+	Action  retention.Action   `json:"action"`
+	Grounds []retention.Ground `json:"grounds"`
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -30,6 +48,9 @@ func (a *app) listCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the bundles, newest first",
+		Long: `Lists the bundles of the backup root, newest first: how old and large each is,
+what it holds, whether it is pinned and verified, and what the next prune would
+do with it. No file of rows is read.`,
 		GroupID: "main",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.list() },
@@ -45,18 +66,15 @@ func (a *app) list() error {
 	if err != nil {
 		return err
 	}
-	id, err := m.memoryID()
+	latest, instead, err := m.latestOf(c)
 	if err != nil {
 		return err
 	}
-	latest, _, err := c.Latest(id)
-	if err != nil && !errors.Is(err, bundle.ErrNotFound) {
-		return err
-	}
-	out := []listed{}
+	out, fate := []listed{}, m.fates(c)
 	for i := range c.Bundles {
 		l := listEntry(&c.Bundles[i])
-		l.Latest = latest.Name == l.Bundle
+		l.Latest = latest == l.Bundle
+		l.NextPrune = fate[l.Bundle]
 		out = append(out, l)
 	}
 	if a.flags.asJSON {
@@ -70,11 +88,48 @@ func (a *app) list() error {
 		a.say("There is no bundle in %s yet: keepsake backup makes one.\n", m.root())
 		return nil
 	}
-	return a.printList(out)
+	return a.printList(out, instead)
+}
+
+// latestOf returns the name of the latest bundle, "" when there is none, and what
+// is said of it.
+func (m *memoryAt) latestOf(c *bundle.Catalog) (name, words string, err error) {
+	id, err := m.memoryID()
+	if err != nil {
+		return "", "", err
+	}
+	e, _, err := c.Latest(bundle.Wanted{Memory: id})
+	switch {
+	case errors.Is(err, bundle.ErrUnreadable):
+		return "", "unknown, for a newer bundle can't be read; else " + e.Name, nil
+	case errors.Is(err, bundle.ErrNotFound):
+		return "", "none: keepsake verify --all says why", nil
+	}
+	return e.Name, e.Name, err
+}
+
+// fates are what the next prune would do, by name. Without a policy that can be
+// used it would do nothing, and that is said.
+func (m *memoryAt) fates(c *bundle.Catalog) map[string]*verdict {
+	d, err := m.decide(c)
+	if err != nil {
+		m.app.warn("nothing would be removed: %v", err)
+	}
+	out := map[string]*verdict{}
+	for _, one := range d.All {
+		out[one.Candidate.Name] = &verdict{one.Action, one.Grounds}
+	}
+	return out
 }
 
 func listEntry(e *bundle.Entry) listed {
-	l := listed{Bundle: e.Name, Path: e.Path, Timestamp: e.Time, Bytes: payloadBytes(e), Rows: map[memory.Subsystem]int64{}}
+	l := listed{
+		Bundle: e.Name, Path: e.Path, Timestamp: e.Time, Bytes: payloadBytes(e), Rows: map[memory.Subsystem]int64{},
+		Fault: e.Fault(), Pinned: e.Notes.Pinned, Verifications: e.Notes.Verifications, failed: e.Notes.Failed(),
+	}
+	if e.NotesErr != nil {
+		l.NotesError = e.NotesErr.Error()
+	}
 	switch {
 	case e.Err != nil:
 		l.Status, l.Error = "unreadable", e.Err.Error()
@@ -87,29 +142,11 @@ func listEntry(e *bundle.Entry) listed {
 	l.Status, l.Reason, l.Sequence, l.MemoryID = string(k.Status), string(k.Reason), k.Sequence, k.MemoryID
 	for _, s := range k.Sections {
 		l.Rows[s.Name.Subsystem()] += s.Rows
+		if s.Lineage.Suspect {
+			l.Suspect = append(l.Suspect, s.Name)
+		}
 	}
 	return l
-}
-
-func (a *app) printList(bundles []listed) error {
-	if a.flags.quiet {
-		return nil
-	}
-	t := &table{header: []string{"bundle", "age", "size", "kb", "mc", "graph", "files", "status"}, gap: 1, right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true}}
-	now, latest := a.Now(), "none: keepsake verify --all says why"
-	for _, l := range bundles {
-		if l.Latest {
-			latest = l.Bundle
-		}
-		files := l.Rows[memory.Concepts] + l.Rows[memory.Trajectories] + l.Rows[memory.Mailbox]
-		t.add(l.Bundle, age(now.Sub(l.Timestamp)), size(l.Bytes), short(l.Rows[memory.KB]), short(l.Rows[memory.MC]),
-			short(l.Rows[memory.GraphSystem]), short(files), l.Status)
-	}
-	if err := t.write(a.Stdout); err != nil {
-		return err
-	}
-	a.say("\nlatest good: %s\n", latest)
-	return nil
 }
 
 // payloadBytes is what the bundle's files take up, as its meta says.

@@ -41,6 +41,7 @@ func TestIncidentJ_HeldLockIsNoSuccess(t *testing.T) {
 		"restore": {"restore", bundle},
 		"replace": {"restore", bundle, "--mode", "replace", "--force"},
 		"undo":    {"undo"},
+		"prune":   {"prune"},
 		"unlock":  {"unlock"},
 	}
 	for _, tt := range []struct {
@@ -49,8 +50,8 @@ func TestIncidentJ_HeldLockIsNoSuccess(t *testing.T) {
 		mode lock.Mode
 		runs []string
 	}{
-		{"root alone", root, lock.Exclusive, []string{"backup", "restore", "replace", "undo", "unlock"}},
-		{"root shared", root, lock.Shared, []string{"backup", "replace", "undo", "unlock"}},
+		{"root alone", root, lock.Exclusive, []string{"backup", "restore", "replace", "undo", "prune", "unlock"}},
+		{"root shared", root, lock.Shared, []string{"backup", "replace", "undo", "prune", "unlock"}},
 		{"target alone", target, lock.Exclusive, []string{"backup", "restore", "replace", "undo", "unlock"}},
 	} {
 		a.sub(tt.name, func(t *testing.T) {

@@ -32,7 +32,7 @@ type memoryAt struct {
 // memory loads the configuration. A command that only reads bundles, or that
 // makes a memory anew, passes optional: the data folder may be absent then.
 func (a *app) memory(optional bool) (*memoryAt, error) {
-	flags := map[string]string{}
+	flags := maps.Clone(a.flags.settings)
 	for name, value := range map[string]string{
 		config.FlagConfig: a.flags.config, config.FlagDataDir: a.flags.dataDir, config.FlagBackupRoot: a.flags.backupRoot,
 	} {

@@ -15,7 +15,8 @@ func tool() string { return "keepsake " + Version }
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.backupCommand(), a.restoreCommand(), a.undoCommand(), a.unlockCommand(), a.verifyCommand(), a.listCommand(), a.demoCommand(),
+		a.backupCommand(), a.restoreCommand(), a.undoCommand(), a.verifyCommand(), a.listCommand(),
+		a.pruneCommand(), a.pinCommand(), a.unpinCommand(), a.unlockCommand(), a.demoCommand(),
 		a.showCommand(), a.configCommand(), a.versionCommand(),
 	}
 }

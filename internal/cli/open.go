@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"keepsake/internal/bundle"
 )
 
@@ -51,10 +53,13 @@ func (a *app) catalog(m *memoryAt) (*bundle.Catalog, error) {
 	return c, err
 }
 
+// latestFlags are those of every command that takes a BUNDLE.
+func (a *app) latestFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&a.flags.skipUnreadable, "skip-unreadable", false, `"latest": go on past a newer bundle that can't be read`)
+}
+
 func (a *app) openLatest(m *memoryAt) (*bundle.Bundle, error) {
-	return a.choose(m, "no good bundle", func(c *bundle.Catalog, id string) (bundle.Entry, []bundle.PassedOver, error) {
-		return c.Latest(id)
-	})
+	return a.choose(m, "no good bundle", bundle.Wanted{})
 }
 
 func (a *app) openAt(m *memoryAt, at string) (*bundle.Bundle, error) {
@@ -62,15 +67,12 @@ func (a *app) openAt(m *memoryAt, at string) (*bundle.Bundle, error) {
 	if err != nil {
 		return nil, usage(fmt.Errorf("--at %q is no time of the form 2026-11-20T00:00:00Z", at))
 	}
-	return a.choose(m, "no good bundle from "+at+" or before", func(c *bundle.Catalog, id string) (bundle.Entry, []bundle.PassedOver, error) {
-		return c.At(id, when)
-	})
+	return a.choose(m, "no good bundle from "+at+" or before", bundle.Wanted{NotAfter: when})
 }
 
-type picker func(c *bundle.Catalog, memoryID string) (bundle.Entry, []bundle.PassedOver, error)
-
-// choose opens what pick found, and says which newer bundles it passed over.
-func (a *app) choose(m *memoryAt, none string, pick picker) (*bundle.Bundle, error) {
+// choose opens the newest good bundle that is wanted, and says which newer ones it
+// passed over. It doesn't guess past one that it can't read, unless it was told to.
+func (a *app) choose(m *memoryAt, none string, wanted bundle.Wanted) (*bundle.Bundle, error) {
 	c, err := a.catalog(m)
 	if err != nil {
 		return nil, err
@@ -83,13 +85,18 @@ func (a *app) choose(m *memoryAt, none string, pick picker) (*bundle.Bundle, err
 		return nil, fail(exitNotFound, fmt.Errorf("%s holds bundles of more than one memory, and this one has no id yet", m.root()),
 			"name the bundle: keepsake list --json shows whose each is")
 	}
-	entry, passed, err := pick(c, id)
+	wanted.Memory, wanted.SkipUnreadable = id, a.flags.skipUnreadable
+	entry, passed, err := c.Latest(wanted)
 	for _, p := range passed {
 		a.warn("passed over %s: %s", p.Entry.Name, p.Why)
 	}
 	if errors.Is(err, bundle.ErrNotFound) {
 		return nil, fail(exitNotFound, fmt.Errorf("there is %s in %s", none, m.root()),
 			"keepsake list shows what there is; a bundle can be named by its path")
+	}
+	if errors.Is(err, bundle.ErrUnreadable) {
+		return nil, fail(exitNotVerified, fmt.Errorf("choose bundle: %w", err),
+			"--skip-unreadable takes "+entry.Name+", the newest that is good; a bundle can be named as well")
 	}
 	if err != nil {
 		return nil, err

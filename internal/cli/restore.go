@@ -88,6 +88,7 @@ cut short is finished by the same command, or by --resume.`,
 	flags.BoolVar(&f.forceMemory, "force-memory", false, "restore the bundle of another memory")
 	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "accept an older bundle, without meta, that has no rows in kb, mc or graph")
 	f.replaceFlags(flags)
+	a.latestFlags(flags)
 	return cmd
 }
 

@@ -49,11 +49,16 @@ type globalFlags struct {
 	noColor    bool
 	progress   string
 	lockWait   time.Duration
+	// settings are flags of one command that the configuration takes.
+	settings map[string]string
+	// skipUnreadable lets "latest" go on past a bundle that can't be read.
+	skipUnreadable bool
 }
 
 // Run carries out the command that p.Args names and returns its exit code.
 func Run(ctx context.Context, p Process) (code int) {
 	a := &app{Process: p, log: slog.New(slog.DiscardHandler)}
+	a.flags.settings = map[string]string{}
 	defer func() {
 		if bug := recover(); bug != nil {
 			code = a.report(ctx, fail(exitBug, fmt.Errorf("bug in keepsake: %v", bug),

@@ -10,13 +10,15 @@ import (
 )
 
 func (a *app) showCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "show BUNDLE",
 		Short:   "Show what a bundle says of itself",
 		GroupID: "look",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.show(args[0]) },
 	}
+	a.latestFlags(cmd.Flags())
+	return cmd
 }
 
 func (a *app) show(name string) error {

@@ -41,6 +41,7 @@ line. quick compares hashes; full also scans every row.`,
 	}
 	cmd.Flags().StringVar(&level, "level", "full", "how much to check: quick, full")
 	cmd.Flags().BoolVar(&all, "all", false, "verify every bundle in the backup root")
+	a.latestFlags(cmd.Flags())
 	return cmd
 }
 
@@ -67,7 +68,7 @@ func (a *app) verify(ctx context.Context, names []string, level string, all bool
 	}
 	out := []verified{}
 	for _, b := range bundles {
-		v, err := a.verifyOne(ctx, b, level, l)
+		v, err := a.verifyOne(ctx, m, b, l)
 		if err != nil {
 			return err
 		}
@@ -98,8 +99,8 @@ func endVerify(all []verified) error {
 	return nil
 }
 
-func (a *app) verifyOne(ctx context.Context, b *bundle.Bundle, name string, level bundle.Level) (verified, error) {
-	p := a.progress()
+func (a *app) verifyOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, level bundle.Level) (verified, error) {
+	p, began := a.progress(), a.Now()
 	p.Begin("check", memory.Section(b.Name()), -1)
 	report, err := b.Verify(ctx, level, bundle.VerifyOptions{
 		Progress: func(_ memory.Section, rows, bytes int64) { p.Advance(rows, bytes) },
@@ -109,13 +110,17 @@ func (a *app) verifyOne(ctx context.Context, b *bundle.Bundle, name string, leve
 		return verified{}, fmt.Errorf("verify %s: %w", b.Name(), err)
 	}
 	v := verified{
-		Bundle: b.Name(), Path: b.Path(), Level: name, OK: !report.Refused(),
+		Bundle: b.Name(), Path: b.Path(), Level: string(level), OK: !report.Refused(),
 		Findings: report.Findings,
 	}
 	for _, s := range report.Sections {
 		v.Rows += s.Rows
 		v.Bytes += s.Bytes
 	}
+	m.note(b, bundle.Verification{
+		At: began.UTC(), Level: level, OK: v.OK, Tool: tool(),
+		Seconds: a.Now().Sub(began).Seconds(), Refusals: refusals(report.Findings),
+	})
 	a.printFindings(report.Findings)
 	word := "ok"
 	if !v.OK {
@@ -123,6 +128,26 @@ func (a *app) verifyOne(ctx context.Context, b *bundle.Bundle, name string, leve
 	}
 	a.say("%s  %s rows, %s: %s\n", v.Bundle, count(v.Rows), size(v.Bytes), word)
 	return v, nil
+}
+
+// note writes down what became of a verification, beside a bundle of the backup
+// root. A result that can't be written down is still one.
+func (m *memoryAt) note(b *bundle.Bundle, v bundle.Verification) {
+	if !m.shelves(b) {
+		return
+	}
+	if err := bundle.UpdateNotes(m.root(), b.Name(), func(n *bundle.Notes) { n.Add(v) }); err != nil {
+		m.app.warn("the result is not on record: %v", err)
+	}
+}
+
+func refusals(findings []memory.Finding) (n int) {
+	for _, f := range findings {
+		if f.Level == memory.Refusal {
+			n++
+		}
+	}
+	return n
 }
 
 // progress returns what draws the progress of a run.

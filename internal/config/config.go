@@ -56,9 +56,8 @@ type Config struct {
 	// are each a files: of one file. Without a data dir they may be empty.
 	Graph, Concepts, Trajectories, Mailbox Value[Store]
 
-	// RetainK and RetainDays are what NEO_BACKUP_RETAIN_K and _DAYS say; both may
-	// be zero here, which CheckRetention refuses.
-	RetainK, RetainDays Value[int]
+	// Retention is what may be removed. CheckRetention says whether it can be used.
+	Retention Retention
 	// VectorDimension is what the embedding provider is said to make: advisory.
 	VectorDimension Value[int]
 	// AllowProduction is the first of the two factors of package guard. Only the
@@ -99,20 +98,6 @@ func (e *NoDataDirError) Error() string {
 // Unwrap returns the cause.
 func (e *NoDataDirError) Unwrap() error { return e.Err }
 
-// ErrNothingKept is returned for a retention that would keep no bundle.
-var ErrNothingKept = errors.New("retention would keep nothing")
-
-// CheckRetention refuses a K or a number of days below one. Load accepts them,
-// because only pruning acts on them.
-func (c *Config) CheckRetention() error {
-	for _, n := range []Value[int]{c.RetainK, c.RetainDays} {
-		if n.V < 1 {
-			return &Error{Source: n.Source, Err: fmt.Errorf("%w: want at least 1, have %d", ErrNothingKept, n.V)}
-		}
-	}
-	return nil
-}
-
 // Topology returns the topology with the coordinates of both Chromas. Host and
 // Port are empty for a store that is no server; Path is then where it is.
 func (c *Config) Topology() memory.Topology {
@@ -133,7 +118,7 @@ func Load(opts Options) (*Config, error) {
 	l := &loader{opts: opts, cfg: &Config{}}
 	steps := []func() error{
 		l.checkFlags, l.locate, l.preset, l.backupRoot, l.collections,
-		l.topology, l.vectors, l.layout, l.numbers, l.permission,
+		l.topology, l.vectors, l.layout, l.retention, l.dimension, l.permission,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

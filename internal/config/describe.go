@@ -43,11 +43,27 @@ func (c *Config) Describe() []Row {
 	add("collections.knowledge-base", c.KnowledgeBase.V, c.KnowledgeBase.Source)
 	add("collections.memory", c.Memories.V, c.Memories.Source)
 	add("collections.summaries", c.Summaries.V, c.Summaries.Source)
-	add("retention.keep", strconv.Itoa(c.RetainK.V), c.RetainK.Source)
-	add("retention.days", strconv.Itoa(c.RetainDays.V), c.RetainDays.Source)
+	c.Retention.describe(add)
 	add("vector-dimension", strconv.Itoa(c.VectorDimension.V), c.VectorDimension.Source)
 	add("production-destructive", strconv.FormatBool(c.AllowProduction.V), c.AllowProduction.Source)
 	return rows
+}
+
+func (r *Retention) describe(add func(name, value string, source Source)) {
+	for _, l := range []struct {
+		name  string
+		limit Limit
+	}{
+		{"keep", r.Keep},
+		{"days", r.Days},
+		{"keep-daily", r.KeepDaily},
+		{"keep-weekly", r.KeepWeekly},
+		{"keep-monthly", r.KeepMonthly},
+		{"max-bytes", r.MaxBytes},
+		{"safety-days", r.SafetyDays},
+	} {
+		add("retention."+l.name, l.limit.String(), l.limit.Source)
+	}
 }
 
 func (v Vectors) describe(name string, add func(name, value string, source Source)) {

@@ -109,37 +109,21 @@ func (l *loader) neoDatabase(store Value[Store]) (Value[Store], error) {
 	return store, nil
 }
 
-// numbers reads what retention and the embedding provider are told.
-func (l *loader) numbers() error {
-	for _, n := range []struct {
-		to      *Value[int]
-		name    string
-		key     scalar
-		preset  int
-		minimum int
-	}{
-		{&l.cfg.RetainK, retainK, l.file.Retention.Keep, 3, 0},
-		{&l.cfg.RetainDays, retainDays, l.file.Retention.Days, 7, 0},
-		{&l.cfg.VectorDimension, vectorDimension, l.file.VectorDimension, 4096, 1},
-	} {
-		text, ok := l.env(n.name)
-		if !ok {
-			text, ok = l.key(n.key)
-		}
-		*n.to = Value[int]{n.preset, l.fromPreset()}
-		if !ok {
-			continue
-		}
-		var err error
-		if *n.to, err = number(text, n.minimum); err != nil {
-			return err
-		}
+// dimension reads what the embedding provider is said to make.
+func (l *loader) dimension() (err error) {
+	text, ok := l.env(vectorDimension)
+	if !ok {
+		text, ok = l.key(l.file.VectorDimension)
 	}
-	return nil
+	l.cfg.VectorDimension = Value[int]{4096, l.fromPreset()}
+	if ok {
+		l.cfg.VectorDimension, err = number(text, 1)
+	}
+	return err
 }
 
 // number parses a whole number. Nothing is rounded or cut, and nothing that does
-// not parse falls back to a default: that has deleted bundles.
+// not parse falls back to a default.
 func number(text Value[string], minimum int) (Value[int], error) {
 	n, err := strconv.Atoi(text.V)
 	if err != nil || n < minimum {

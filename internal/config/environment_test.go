@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"errors"
 	"testing"
 
 	"keepsake/internal/config"
@@ -89,9 +88,6 @@ func TestEnvironmentRefused(t *testing.T) {
 		{"ParkingCollection", env{"NEO_MEMORY_COLLECTION_NAME": "neo-agent-memory-parking-1"}, "", `read environment NEO_MEMORY_COLLECTION_NAME: collection "neo-agent-memory-parking-1": a name with "-parking-" is one of Neo's own leftovers, never a source`},
 		{"GraphInMemory", env{"NEO_MEMORY_DB_PATH": ":memory:"}, "", "read environment NEO_MEMORY_DB_PATH: a graph in memory can't be read by another process"},
 		{"Tilde", env{"NEO_BACKUP_PATH": "~/backups"}, "", "read environment NEO_BACKUP_PATH: ~ is only known to a shell: write the path out"},
-		{"RetainK", env{"NEO_BACKUP_RETAIN_K": "three"}, "", `read environment NEO_BACKUP_RETAIN_K: "three" is no whole number from 0 up`},
-		{"RetainKNegative", env{"NEO_BACKUP_RETAIN_K": "-1"}, "", `read environment NEO_BACKUP_RETAIN_K: "-1" is no whole number from 0 up`},
-		{"RetainDaysWithUnit", env{"NEO_BACKUP_RETAIN_DAYS": "7d"}, "", `read environment NEO_BACKUP_RETAIN_DAYS: "7d" is no whole number from 0 up`},
 		{"Dimension", env{"NEO_VECTOR_DIMENSION": "0"}, "", `read environment NEO_VECTOR_DIMENSION: "0" is no whole number from 1 up`},
 		{"Token", env{"KEEPSAKE_CHROMA_TOKEN": "two words"}, "", "read environment KEEPSAKE_CHROMA_TOKEN: the token holds white space or control characters"},
 	} {
@@ -99,28 +95,5 @@ func TestEnvironmentRefused(t *testing.T) {
 			root, _, err := setting{env: c.env, file: c.file}.load(t)
 			wantError(t, err, root, c.want)
 		})
-	}
-}
-
-func TestRetentionOfNothingIsRefusedWhenAsked(t *testing.T) {
-	for name, want := range map[string]string{
-		"NEO_BACKUP_RETAIN_K":    "read environment NEO_BACKUP_RETAIN_K: retention would keep nothing: want at least 1, have 0",
-		"NEO_BACKUP_RETAIN_DAYS": "read environment NEO_BACKUP_RETAIN_DAYS: retention would keep nothing: want at least 1, have 0",
-	} {
-		t.Run(name, func(t *testing.T) {
-			root, cfg := setting{env: map[string]string{name: "0"}}.mustLoad(t)
-			err := cfg.CheckRetention()
-			wantError(t, err, root, want)
-			if !errors.Is(err, config.ErrNothingKept) {
-				t.Errorf("got %v, want %v", err, config.ErrNothingKept)
-			}
-		})
-	}
-	_, cfg := setting{}.mustLoad(t)
-	if err := cfg.CheckRetention(); err != nil {
-		t.Errorf("got %v for the preset, want none", err)
-	}
-	if err := new(config.Config).CheckRetention(); err == nil {
-		t.Error("got no error for the zero configuration")
 	}
 }

@@ -117,8 +117,13 @@ type file struct {
 		Summaries     scalar `yaml:"summaries"`
 	} `yaml:"collections"`
 	Retention struct {
-		Keep scalar `yaml:"keep"`
-		Days scalar `yaml:"days"`
+		Keep        scalar `yaml:"keep"`
+		Days        scalar `yaml:"days"`
+		KeepDaily   scalar `yaml:"keep-daily"`
+		KeepWeekly  scalar `yaml:"keep-weekly"`
+		KeepMonthly scalar `yaml:"keep-monthly"`
+		MaxBytes    scalar `yaml:"max-bytes"`
+		SafetyDays  scalar `yaml:"safety-days"`
 	} `yaml:"retention"`
 	VectorDimension scalar `yaml:"vector-dimension"`
 

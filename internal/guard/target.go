@@ -40,9 +40,15 @@ type Target struct {
 	err     error // why it could not be looked at
 }
 
-// DemoTarget looks at the folder of a demo, an absolute path: the one target that
-// is no store's.
+// DemoTarget looks at the folder of a demo, an absolute path. It and BundleTarget
+// are the targets that are no store's.
 func DemoTarget(ctx context.Context, folder string) Target {
+	return NewTarget(ctx, memory.Locator{Kind: memory.KindFiles, Path: folder}, nil)
+}
+
+// BundleTarget looks at a folder of a backup root, an absolute path: a bundle, or
+// what was one. Only package bundle calls it.
+func BundleTarget(ctx context.Context, folder string) Target {
 	return NewTarget(ctx, memory.Locator{Kind: memory.KindFiles, Path: folder}, nil)
 }
 

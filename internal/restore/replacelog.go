@@ -108,6 +108,15 @@ type Unfinished struct {
 // memory is neither the old nor the new one.
 func (u *Unfinished) Swapping() bool { return len(u.committing) > 0 }
 
+// Needs lists the paths of the bundles without which the replace can neither be
+// finished nor taken back.
+func (u *Unfinished) Needs() []string {
+	if u.safety == "" {
+		return []string{u.Bundle}
+	}
+	return []string{u.Bundle, u.safety}
+}
+
 // plannedReplace is what is read back of a plan.json.
 type plannedReplace struct {
 	Mode       Mode            `json:"mode"`

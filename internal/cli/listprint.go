@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+)
+
+// printList prints a line of columns a bundle, and below it what doesn't fit into
+// a column: what is known of it, and what the next prune would do.
+func (a *app) printList(bundles []listed, latest string) error {
+	if a.flags.quiet {
+		return nil
+	}
+	t := &table{header: []string{"bundle", "age", "size", "kb", "mc", "graph", "files", "status"}, gap: 1, right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true}}
+	now := a.Now()
+	for i := range bundles {
+		l := &bundles[i]
+		files := l.Rows[memory.Concepts] + l.Rows[memory.Trajectories] + l.Rows[memory.Mailbox]
+		t.add(l.Bundle, age(now.Sub(l.Timestamp)), size(l.Bytes), short(l.Rows[memory.KB]), short(l.Rows[memory.MC]),
+			short(l.Rows[memory.GraphSystem]), short(files), l.word())
+	}
+	var b strings.Builder
+	if err := t.write(&b); err != nil {
+		return err
+	}
+	lines := strings.SplitAfter(b.String(), "\n")
+	for i := range bundles {
+		below := wrap(strings.Join(bundles[i].facts(now), "; "), width-3)
+		lines[i+1] += "  " + strings.Join(below, "\n  ") + "\n"
+	}
+	_, err := io.WriteString(a.Stdout, strings.Join(lines, ""))
+	a.say("\nlatest good: %s\n", latest)
+	return err
+}
+
+// word is the status in one word.
+func (l *listed) word() string {
+	if len(l.Suspect) > 0 {
+		return "suspect"
+	}
+	return l.Status
+}
+
+func (l *listed) facts(now time.Time) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if l.Reason != "" && l.Reason != string(bundle.ReasonBackup) {
+		add("%s", l.Reason)
+	}
+	switch {
+	case l.NotesError != "":
+		add("%s", l.NotesError)
+	case l.Pinned != nil:
+		add("pinned %s ago%s", age(now.Sub(l.Pinned.At)), prefixed(": ", l.Pinned.Why))
+	}
+	if len(l.Suspect) > 0 {
+		add("suspect: %s", joined(l.Suspect))
+	}
+	if l.Error != "" || l.Status == string(bundle.Complete) && l.Fault != "" && l.failed == nil && l.NotesError == "" {
+		add("not good: %s", l.Fault)
+	}
+	if l.NotesError == "" {
+		out = append(out, l.verifiedFacts(now)...)
+	}
+	if v := l.NextPrune; v != nil {
+		add("next prune: %s, %s", v.Action, words(v.Grounds))
+	}
+	return out
+}
+
+// verifiedFacts says when the bundle was last verified, and what still speaks
+// against it.
+func (l *listed) verifiedFacts(now time.Time) []string {
+	if len(l.Verifications) == 0 {
+		return []string{"never verified"}
+	}
+	last := &l.Verifications[len(l.Verifications)-1]
+	said := func(v *bundle.Verification) string {
+		word := "ok"
+		if !v.OK {
+			word = "DID NOT VERIFY"
+		}
+		if v.Recall != nil {
+			word += fmt.Sprintf(", recall %.3f", *v.Recall)
+		}
+		return fmt.Sprintf("verified %s ago (%s): %s", age(now.Sub(v.At)), v.Level, word)
+	}
+	out := []string{said(last)}
+	if l.failed != nil && l.failed.At != last.At {
+		out = append(out, said(l.failed))
+	}
+	return out
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
+
+func joined(sections []memory.Section) string {
+	names := make([]string, len(sections))
+	for i, s := range sections {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ", ")
+}
