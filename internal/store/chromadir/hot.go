@@ -31,27 +31,28 @@ type snapshot struct {
 // errMoving says that the directory changed while it was copied.
 var errMoving = errors.New("it changes faster than it can be copied")
 
-// take copies the database of the directory at path.
-func (c *Config) take(ctx context.Context, path string) (s *snapshot, err error) {
+// newSnapshot makes an empty snapshot.
+func (c *Config) newSnapshot() (*snapshot, error) {
 	if c.TempDir == "" {
 		return nil, errors.New("no folder for temporary files is named")
 	}
-	s = &snapshot{}
-	if s.folder, err = os.MkdirTemp(c.TempDir, "keepsake-chromadir-"); err != nil {
-		return nil, err
-	}
+	folder, err := os.MkdirTemp(c.TempDir, "keepsake-chromadir-")
+	return &snapshot{folder: folder}, err
+}
+
+// takeDatabase copies the database of the directory at path and opens the copy.
+func (s *snapshot) takeDatabase(ctx context.Context, c *Config, path string) error {
 	if err := s.copyDatabase(ctx, c, filepath.Join(path, databaseFile)); err != nil {
-		return nil, errors.Join(err, s.close())
+		return err
 	}
-	if s.db, err = openCopy(ctx, filepath.Join(s.folder, databaseFile)); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return s, nil
+	var err error
+	s.db, err = openCopy(ctx, filepath.Join(s.folder, databaseFile))
+	return err
 }
 
 // copyDatabase copies the database under its lock, or, where a crash left a
 // journal to be rolled back or a log, with that and without a lock: then nobody
-// has it open.
+// has it open. Nor can the lock of a damaged one be had.
 func (s *snapshot) copyDatabase(ctx context.Context, c *Config, path string) error {
 	goal := filepath.Join(s.folder, databaseFile)
 	alone, err := logged(path)
@@ -60,7 +61,7 @@ func (s *snapshot) copyDatabase(ctx context.Context, c *Config, path string) err
 	}
 	if !alone {
 		err := s.copyLocked(ctx, c, path, goal)
-		if err == nil || !crashed(err) {
+		if err == nil || !crashed(err) && !damaged(err) {
 			return err
 		}
 	}
@@ -92,11 +93,10 @@ func logged(path string) (bool, error) {
 	}
 	defer f.Close()
 	var head [20]byte // sqlite.org/fileformat2.html: byte 19 is the read version
-	n, err := io.ReadFull(f, head[:])
-	if n == 0 && errors.Is(err, io.EOF) {
-		err = nil // an empty file is an empty database
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return false, nil //nolint:nilerr // SQLite says what is wrong with it
 	}
-	return head[19] == 2, err
+	return head[19] == 2, nil
 }
 
 // copyLocked copies the file while a read transaction holds its lock.

@@ -30,21 +30,23 @@ type index struct {
 	ids      *labels
 	level0   level0
 	elements []element // by label
-	lengths  []byte    // float32 by position; nil unless the space is cosine
+	lengths  []byte    // float32 by position, when the space is cosine
 	cosine   bool
+	guessed  bool // the space was not known
 	file     io.Closer
 	problems []error
 }
 
-// loadIndex reads what is in folder. A folder in which nothing was ever saved is
-// an empty index, and no problem.
-func loadIndex(ctx context.Context, folder string, cosine bool) (*index, error) {
-	x := &index{ids: newLabels(), cosine: cosine}
+// loadIndex reads what is in folder, of an index of that space; where it is not
+// known, the vectors tell. A folder in which nothing was ever saved is an empty
+// index, and no problem.
+func loadIndex(ctx context.Context, folder, space string) (*index, error) {
+	x := &index{ids: newLabels(), cosine: space == "cosine", guessed: space == ""}
 	saved := x.loadPickle(folder)
 	if err := x.loadElements(ctx, folder); err != nil {
 		return nil, errors.Join(err, x.close())
 	}
-	if !saved && !x.live() {
+	if !saved && !slices.ContainsFunc(x.elements, func(e element) bool { return !e.deleted }) {
 		x.problems = nil
 	}
 	return x, nil
@@ -96,7 +98,13 @@ func (x *index) loadElements(ctx context.Context, folder string) error {
 		x.problem(level0File, err)
 	}
 	x.sort()
-	return x.loadLengths(folder)
+	if x.cosine || x.guessed {
+		x.loadLengths(folder)
+	}
+	if x.guessed {
+		x.cosine = x.looksCosine()
+	}
+	return nil
 }
 
 // sort puts the elements in the order of their labels. Of two with one label the
@@ -112,45 +120,96 @@ func (x *index) sort() {
 	}
 }
 
-func (x *index) loadLengths(folder string) error {
-	if !x.cosine {
-		return nil
-	}
+func (x *index) loadLengths(folder string) {
 	var err error
 	if x.lengths, err = os.ReadFile(filepath.Join(folder, lengthFile)); err != nil {
 		x.problem(lengthFile, err)
 	} else if n := int64(len(x.lengths)) / 4; n < x.level0.count {
 		x.problem(lengthFile, fmt.Errorf("it holds %d of %d lengths", n, x.level0.count))
 	}
-	return nil
+}
+
+// looksCosine reports whether the elements are unit vectors and have lengths: in
+// other spaces the file of lengths holds what was in memory by chance.
+func (x *index) looksCosine() bool {
+	const enough = 200
+	vector := make([]byte, 4*x.level0.dimension())
+	for _, e := range x.elements[:min(enough, len(x.elements))] {
+		if !x.hasLength(e) || x.level0.vector(vector, e.position) != nil {
+			return false
+		}
+		var norm float64
+		for k := range x.level0.dimension() {
+			norm += float64(float32At(vector, k)) * float64(float32At(vector, k))
+		}
+		length := float64(float32At(x.lengths, int(e.position)))
+		if math.Abs(norm-1) > 1e-4 || !(1e-15 < length && length < 1e15) {
+			return false
+		}
+	}
+	return len(x.elements) > 0
 }
 
 func (x *index) problem(file string, err error) {
 	x.problems = append(x.problems, fmt.Errorf("%s: %w", file, err))
 }
 
-// live reports whether an element is in it.
-func (x *index) live() bool {
-	return slices.ContainsFunc(x.elements, func(e element) bool { return !e.deleted })
+// The reasons why a vector is not in an index.
+var (
+	errNoID      = errors.New("the index does not know its id")
+	errNoElement = errors.New("the index has no element of its label")
+	errDeleted   = errors.New("the index has it deleted")
+	errNoLength  = errors.New("the length of its vector is lost")
+	errNoName    = errors.New("the index has lost the id of its label")
+)
+
+func (x *index) search(label uint32) (n int, ok bool) {
+	return slices.BinarySearchFunc(x.elements, label, func(e element, label uint32) int { return cmp.Compare(e.label, label) })
 }
 
-// at returns the element of a label. Deleted ones, and those whose length is
-// lost, are not found.
-func (x *index) at(label uint32) (element, bool) {
-	n, ok := slices.BinarySearchFunc(x.elements, label, func(e element, label uint32) int { return cmp.Compare(e.label, label) })
-	if !ok || x.elements[n].deleted || x.cosine && int64(len(x.lengths)) < 4*(int64(x.elements[n].position)+1) {
-		return element{}, false
+// at returns the element of a label.
+func (x *index) at(label uint32) (element, error) {
+	n, ok := x.search(label)
+	switch {
+	case !ok:
+		return element{}, errNoElement
+	case x.elements[n].deleted:
+		return element{}, errDeleted
+	case x.cosine && !x.hasLength(x.elements[n]):
+		return element{}, errNoLength
 	}
-	return x.elements[n], true
+	return x.elements[n], nil
 }
+
+// hasLength reports whether the length of an element is known.
+func (x *index) hasLength(e element) bool { return 4*(int64(e.position)+1) <= int64(len(x.lengths)) }
 
 // find returns the element of an id.
-func (x *index) find(id []byte) (element, bool) {
-	label, ok := x.ids.find(id)
-	if !ok {
-		return element{}, false
+func (x *index) find(id []byte) (element, error) {
+	n := x.ids.find(id)
+	if n < 0 {
+		return element{}, errNoID
 	}
-	return x.at(label)
+	return x.at(x.ids.label(n))
+}
+
+// nameless returns the elements whose id is lost. A label that was given after
+// the pickle was saved is of a save that a crash ended: its row is in the queue.
+func (x *index) nameless() []element {
+	named := newNumbers(len(x.elements))
+	for i := range x.ids.len() {
+		n, ok := x.search(x.ids.label(i))
+		if ok {
+			named.add(n)
+		}
+	}
+	var lost []element
+	for n, e := range x.elements {
+		if !e.deleted && !named.has(n) && (!x.complete || int64(e.label) <= x.added) {
+			lost = append(lost, e)
+		}
+	}
+	return lost
 }
 
 // vector reads the vector of an element into dst as a server gives it: for

@@ -43,14 +43,13 @@ func (l *labels) id(i int) []byte {
 	return l.blob[start:l.rows[i].end]
 }
 
-// find returns the label of an id.
-func (l *labels) find(id []byte) (label uint32, ok bool) {
-	n := l.table[l.slot(id)]
-	if n == 0 {
-		return 0, false
-	}
-	return l.rows[n-1].label, true
+// find returns the number of the row of an id, -1 when it is not in the map.
+func (l *labels) find(id []byte) int {
+	return int(l.table[l.slot(id)]) - 1
 }
+
+// label returns the label of row i.
+func (l *labels) label(i int) uint32 { return l.rows[i].label }
 
 // slot returns where an id is in the table, or would be.
 func (l *labels) slot(id []byte) int {

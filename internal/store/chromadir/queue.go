@@ -40,9 +40,7 @@ func (d *database) positions(ctx context.Context, c *collection) (p positions, e
 
 // queued are the vectors that the queue has, by id: where they are, so that only
 // those that are wanted are read.
-type queued struct {
-	rows map[string]queuedRow
-}
+type queued map[string]queuedRow
 
 type queuedRow struct {
 	// newer is the position of the vector that goes before the index's, 0 for
@@ -50,13 +48,15 @@ type queuedRow struct {
 	newer int64
 	gone  bool
 	// older is the position of a vector that the index has already, perhaps less
-	// exactly; 0 for none.
-	older int64
+	// exactly; 0 for none. It is unsure when it came with an add: that did
+	// nothing if the row was there, which the queue may not tell any more.
+	older  int64
+	unsure bool
 }
 
 // loadQueue replays the queue over an index that is as it was at position.
-func (d *database) loadQueue(ctx context.Context, c *collection, position int64, has func(id string) bool) (*queued, error) {
-	q := &queued{rows: map[string]queuedRow{}}
+func (d *database) loadQueue(ctx context.Context, c *collection, position int64, has func(id string) bool) (queued, error) {
+	q := queued{}
 	rows, err := d.query(ctx, opsQuery, c.id, 0)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (d *database) loadQueue(ctx context.Context, c *collection, position int64,
 		if err := rows.Scan(&seq, &operation, &id, &size); err != nil {
 			return nil, err
 		}
-		row, known := q.rows[id]
+		row, known := q[id]
 		if seq <= position {
 			row.saved(seq, operation, size.Valid)
 		} else {
@@ -80,7 +80,7 @@ func (d *database) loadQueue(ctx context.Context, c *collection, position int64,
 			row.unsaved(seq, operation, size.Valid, there)
 		}
 		if known || row != (queuedRow{}) {
-			q.rows[id] = row
+			q[id] = row
 		}
 	}
 	return q, rows.Err()
@@ -93,7 +93,7 @@ func (r *queuedRow) saved(seq, operation int64, vector bool) {
 		r.older = 0
 	case operation == opAdd && r.older > 0: // it was there: nothing happened
 	case vector:
-		r.older = seq
+		r.older, r.unsure = seq, operation == opAdd
 	}
 }
 

@@ -3,67 +3,13 @@ package chromadir
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
-	"math"
-	"strings"
 	"time"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
-	"keepsake/internal/store"
 )
-
-// source is where the vector of a row is.
-type source struct {
-	seq     int64   // position in the queue, 0 for the index
-	element element // of the index
-	older   int64   // position in the queue of what the index may have less exactly
-}
-
-// source finds the vector of a row; false when there is none.
-func (p *part) source(id []byte) (source, bool) {
-	q := p.queue.rows[string(id)]
-	if q.newer > 0 {
-		return source{seq: q.newer}, true
-	}
-	if q.gone {
-		return source{}, false
-	}
-	e, ok := p.index.find(id)
-	return source{element: e, older: q.older}, ok
-}
-
-// whole counts the rows and fails unless each has its vector.
-func (p *part) whole(ctx context.Context, db *database) error {
-	rows, err := db.query(ctx, rowsQuery, p.metadocs)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var number int64
-	var id []byte
-	var without []string
-	for rows.Next() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := rows.Scan(&number, &id); err != nil {
-			return err
-		}
-		p.rows++
-		if _, ok := p.source(id); !ok {
-			without = append(without, string(id))
-		}
-	}
-	if err := rows.Err(); err != nil || len(without) == 0 {
-		return err
-	}
-	few := without[:min(3, len(without))]
-	return errors.Join(fmt.Errorf("%d of %d rows have no vector, as %q", len(without), p.rows, strings.Join(few, `", "`)),
-		errors.Join(p.index.problems...))
-}
 
 // reader yields the rows of one section as canonical lines.
 type reader struct {
@@ -71,19 +17,27 @@ type reader struct {
 	section memory.Section
 	*part
 
+	yield    func(memory.Record, error) bool
 	scanner  record.Scanner
 	vector   []byte
 	metadata []byte
 	line     []byte
+	tally    Recovered // what is rescued
 
-	read     int64
-	salvaged int64
-	ended    time.Time
+	read       int64
+	salvaged   int64
+	unreadable []string
+	ended      time.Time
 }
 
 func (r *reader) records(ctx context.Context) iter.Seq2[memory.Record, error] {
 	return func(yield func(memory.Record, error) bool) {
-		more, err := r.walk(ctx, yield)
+		r.yield = yield
+		all := r.walk
+		if r.rescued {
+			all = r.salvage
+		}
+		more, err := all(ctx)
 		switch {
 		case err == nil && more:
 			r.ended = r.session.config.Now()
@@ -91,14 +45,14 @@ func (r *reader) records(ctx context.Context) iter.Seq2[memory.Record, error] {
 		case ctx.Err() != nil:
 			yield(nil, fmt.Errorf("read %s: %w", r.section, context.Cause(ctx)))
 		default:
-			yield(nil, fmt.Errorf("read %s: %s: %w: %w", r.section, r.session.path, store.ErrUnreadable, explain(err)))
+			yield(nil, fmt.Errorf("read %s: %s: %w", r.section, r.session.path, explain(err)))
 		}
 	}
 }
 
 // walk yields all rows. More is false when the consumer stopped.
-func (r *reader) walk(ctx context.Context, yield func(memory.Record, error) bool) (more bool, err error) {
-	rows, err := r.session.copy.db.rows(ctx, r.collection)
+func (r *reader) walk(ctx context.Context) (more bool, err error) {
+	rows, err := r.session.copy.db.rows(ctx, r.collection, false)
 	if err != nil {
 		return false, err
 	}
@@ -108,76 +62,80 @@ func (r *reader) walk(ctx context.Context, yield func(memory.Record, error) bool
 			return false, err
 		}
 		row, err := rows.next()
+		if err != nil || row == nil {
+			return err == nil, err
+		}
+		bits, err := r.bits(ctx, row.id)
+		if err == nil {
+			more, err = r.emit(row.id, bits, row)
+		}
 		if err != nil {
-			return false, err
-		}
-		if row == nil {
-			return true, nil
-		}
-		if err := r.print(ctx, row); err != nil {
 			return false, fmt.Errorf("row %q: %w", row.id, err)
 		}
-		r.read++
-		if !yield(r.line, nil) {
+		if !more {
 			return false, nil
 		}
 	}
 }
 
-// print writes a row into line. A vector with a number that is no number can't
-// be had from a server either: the row goes without.
-func (r *reader) print(ctx context.Context, row *row) error {
-	bits, err := r.bits(ctx, row.id)
-	if err != nil {
-		return err
-	}
+// emit prints a row and yields it. Row is nil when there is but a vector. A
+// vector with a number that is no number can't be had from a server either: the
+// row goes without.
+func (r *reader) emit(id, bits []byte, row *row) (more bool, err error) {
 	if !finite(bits) {
 		bits = nil
+	}
+	if bits == nil {
 		r.salvaged++
 	}
-	r.metadata = row.metadata.appendTo(r.metadata[:0], visible)
-	r.line, err = r.scanner.AppendVector(r.line[:0], string(row.id), bits, r.metadata, row.document())
-	return err
+	r.metadata = r.metadata[:0]
+	var document *string
+	if row != nil {
+		r.metadata = row.metadata.appendTo(r.metadata, visible)
+		document = row.document()
+	}
+	if r.line, err = r.scanner.AppendVector(r.line[:0], string(id), bits, r.metadata, document); err != nil {
+		return false, err
+	}
+	r.read++
+	return r.yield(r.line, nil), nil
 }
 
 // bits reads the vector of a row.
 func (r *reader) bits(ctx context.Context, id []byte) ([]byte, error) {
-	from, ok := r.source(id)
-	if !ok {
-		return nil, errors.New("it has no vector")
+	from, err := r.source(id)
+	if err != nil {
+		return nil, err
 	}
+	return r.from(ctx, from)
+}
+
+// from reads a vector from where it is.
+func (r *reader) from(ctx context.Context, from source) ([]byte, error) {
+	db := r.session.copy.db
 	if from.seq > 0 {
-		return r.session.copy.db.vectorAt(ctx, from.seq, r.dimension)
+		return db.vectorAt(ctx, from.seq, r.dimension)
 	}
+	bits, err := r.indexed(from.element)
+	if err != nil || !r.index.cosine || from.older == 0 {
+		return bits, err
+	}
+	older, err := db.vectorAt(ctx, from.older, r.dimension)
+	if err != nil {
+		return nil, err
+	}
+	return original(bits, older), nil
+}
+
+// indexed reads the vector of an element.
+func (r *reader) indexed(e element) ([]byte, error) {
 	if n := r.index.level0.dimension(); n != r.dimension {
 		return nil, fmt.Errorf("the index has %d numbers a vector, the collection %d", n, r.dimension)
 	}
 	if r.vector == nil {
 		r.vector = make([]byte, 4*r.dimension)
 	}
-	if err := r.index.vector(r.vector, from.element); err != nil {
-		return nil, err
-	}
-	if r.index.cosine && from.older > 0 {
-		return r.original(ctx, from.older)
-	}
-	return r.vector, nil
-}
-
-// original returns the vector that the index was made from, where the queue still
-// has it and it is the same but for rounding.
-func (r *reader) original(ctx context.Context, seq int64) ([]byte, error) {
-	bits, err := r.session.copy.db.vectorAt(ctx, seq, r.dimension)
-	if err != nil {
-		return nil, err
-	}
-	for i := range r.dimension {
-		a, b := float64(float32At(bits, i)), float64(float32At(r.vector, i))
-		if math.Abs(a-b) > 1e-6*math.Abs(a) {
-			return r.vector, nil
-		}
-	}
-	return bits, nil
+	return r.vector, r.index.vector(r.vector, e)
 }
 
 // finite reports whether bits, little-endian float32, hold no NaN and no
@@ -194,9 +152,13 @@ func finite(bits []byte) bool {
 
 // captured says what was seen. In a copy of one moment every row is held.
 func (r *reader) captured() memory.Capture {
+	unreadable := r.unreadable
+	if unreadable == nil {
+		unreadable = []string{}
+	}
 	return memory.Capture{
 		StartedAt: r.session.started, EndedAt: r.ended,
-		Before: r.rows, After: r.rows, Held: r.rows, Missing: max(0, r.rows-r.read),
-		Salvaged: r.salvaged, Unreadable: []string{}, Method: "directory",
+		Before: r.rows, After: r.rows, Held: r.rows, Missing: max(0, r.rows-r.read-int64(len(unreadable))),
+		Salvaged: r.salvaged, Unreadable: unreadable, Method: "directory",
 	}
 }

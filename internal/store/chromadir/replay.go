@@ -11,27 +11,25 @@ import (
 )
 
 // replay brings the tables of a copy up to the end of the queue, as a server does
-// when it starts: after a crash they may lag behind. It returns how many
-// operations there were.
-func (d *database) replay(ctx context.Context, c *collection, position int64) (n int64, err error) {
+// when it starts: after a crash they may lag behind.
+func (d *database) replay(ctx context.Context, c *collection, position int64) error {
 	arrays, err := d.has(ctx, "embedding_metadata_array", "")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	r := replayer{database: d, segment: c.metadocs, arrays: arrays}
 	for {
 		op, err := d.next(ctx, c, position)
 		if errors.Is(err, sql.ErrNoRows) {
-			return n, nil
+			return nil
 		}
 		if err == nil {
 			err = r.apply(ctx, op)
 		}
 		if err != nil {
-			return n, fmt.Errorf("replay the queue after %d: %w", position, err)
+			return fmt.Errorf("replay the queue after %d: %w", position, err)
 		}
 		position = op.seq
-		n++
 	}
 }
 

@@ -25,15 +25,6 @@ type Session struct {
 
 var _ store.Inspector = (*Session)(nil)
 
-// part is what a session knows of one section.
-type part struct {
-	*collection
-	index     *index
-	queue     *queued
-	positions positions
-	rows      int64
-}
-
 // Open copies what the sections need, and makes sure that every row of them has
 // its vector. A directory that is damaged is ErrUnreadable: Rescue takes what it
 // still holds.
@@ -45,9 +36,10 @@ func (d *Dir) Open(ctx context.Context, sections []memory.Section) (store.Sessio
 	if err != nil {
 		return nil, err
 	}
-	s, err := d.settle(ctx, path, slices.Compact(slices.Sorted(slices.Values(sections))))
+	sections = slices.Compact(slices.Sorted(slices.Values(sections)))
+	s, err := d.settle(ctx, func() (*Session, error) { return d.look(ctx, path, sections) })
 	if err != nil {
-		return nil, err // not s: a nil pointer in an interface is not nil
+		return nil, fmt.Errorf("open Chroma directory %s: %w", path, err) // not s, which would not be nil
 	}
 	return s, nil
 }
@@ -74,7 +66,7 @@ func (d *Dir) locate() (string, error) {
 }
 
 // settle looks until nothing changed under the look.
-func (d *Dir) settle(ctx context.Context, path string, sections []memory.Section) (*Session, error) {
+func (d *Dir) settle(ctx context.Context, look func() (*Session, error)) (*Session, error) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for try := 1; ; try++ {
@@ -83,15 +75,14 @@ func (d *Dir) settle(ctx context.Context, path string, sections []memory.Section
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		s, err := d.look(ctx, path, sections)
-		if err == nil {
+		s, err := look()
+		switch {
+		case err == nil:
 			return s, nil
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		}
-		if try == d.config.Tries || !errors.Is(err, errMoving) {
-			return nil, fmt.Errorf("open Chroma directory %s: %w: %w", path, store.ErrUnreadable, explain(err))
+		case try == d.config.Tries || !errors.Is(err, errMoving):
+			return nil, explain(err)
 		}
 		pause.Reset(time.Duration(try) * 20 * time.Millisecond)
 	}
@@ -104,8 +95,11 @@ func (d *Dir) look(ctx context.Context, path string, sections []memory.Section) 
 	if err != nil {
 		return nil, err
 	}
-	if s.copy, err = d.config.take(ctx, path); err != nil {
+	if s.copy, err = d.config.newSnapshot(); err != nil {
 		return nil, err
+	}
+	if err := s.copy.takeDatabase(ctx, &d.config, path); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.find(ctx, sections); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -125,9 +119,26 @@ func (d *Dir) look(ctx context.Context, path string, sections []memory.Section) 
 		}
 	}
 	if err := s.load(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(s.blame(ctx, before, err), s.Close())
 	}
 	return s, nil
+}
+
+// blame says whether what looks like damage is a save that had begun before the
+// look and went on after it.
+func (s *Session) blame(ctx context.Context, before map[string]string, err error) error {
+	const longest = 300 * time.Millisecond // that a busy machine lets a server wait in the middle of a save
+	wait := time.NewTimer(longest)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+		return err
+	}
+	if after, failed := printIndexes(s.path); failed == nil && !maps.Equal(before, after) {
+		return errors.Join(errMoving, err)
+	}
+	return err
 }
 
 // find looks the collections of the sections up.
@@ -170,35 +181,15 @@ func (s *Session) load(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("collection %q: %w", p.name, err)
 		}
+		for _, problem := range p.index.problems {
+			s.findings = append(s.findings, memory.Finding{
+				Level: memory.Warning, Code: "index-damaged", Section: section, File: filepath.Join(s.path, p.vectors),
+				Message: problem.Error() + "; no row needs what is lost",
+				Hint:    "a server may refuse to load this index; restore the section, or rebuild the collection",
+			})
+		}
 	}
 	return nil
-}
-
-// load reads the index and brings all up to the end of the queue.
-func (p *part) load(ctx context.Context, from *snapshot) (err error) {
-	if p.positions, err = from.db.positions(ctx, p.collection); err != nil {
-		return err
-	}
-	p.index, err = loadIndex(ctx, filepath.Join(from.folder, p.vectors), p.distance() == "cosine")
-	if err != nil {
-		return err
-	}
-	position := p.positions.vectors
-	switch {
-	case p.index.ids.len() == 0:
-		position = 0 // nothing was saved: the queue has all that there is
-	case position == 0:
-		position = p.index.maxSeq
-	}
-	p.queue, err = from.db.loadQueue(ctx, p.collection, position, func(id string) bool {
-		_, ok := p.index.ids.find([]byte(id))
-		return ok
-	})
-	if err != nil {
-		return err
-	}
-	_, err = from.db.replay(ctx, p.collection, p.positions.metadocs)
-	return err
 }
 
 // Sections describes those that exist, sorted by name.
@@ -207,7 +198,7 @@ func (s *Session) Sections(context.Context) ([]memory.SectionSpec, error) {
 	for _, section := range slices.Sorted(maps.Keys(s.parts)) {
 		p := s.parts[section]
 		specs = append(specs, memory.SectionSpec{
-			Name: section, Kind: memory.Vectors, Dimension: p.dimension, Distance: p.distance(), Rows: p.rows,
+			Name: section, Kind: memory.Vectors, Dimension: p.dimension, Distance: p.space(), Rows: p.rows,
 			Collection: p.exported(), Locator: s.config.locator(s.path, p.collection),
 		})
 	}
@@ -220,7 +211,7 @@ func (s *Session) Read(ctx context.Context, section memory.Section) (*store.Read
 	if p == nil {
 		return nil, fmt.Errorf("read %s: %w: no collection %q in %s", section, store.ErrAbsent, s.config.Collections[section], s.path)
 	}
-	if s.copy.db == nil {
+	if s.copy.folder == "" {
 		return nil, fmt.Errorf("read %s: session is closed", section)
 	}
 	r := &reader{session: s, section: section, part: p}

@@ -8,10 +8,13 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"keepsake/internal/store"
 )
 
 // databaseFile is the one SQLite file of a directory.
@@ -87,13 +90,36 @@ func code(err error) int {
 	return failure.Code()
 }
 
-// explain puts what SQLite reports into words that an operator can act on.
-func explain(err error) error {
+// damaged reports whether SQLite could not make sense of a file: it is no
+// database, is broken, or has not the tables of a Chroma.
+func damaged(err error) bool {
 	switch code(err) & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return fmt.Errorf("its server holds the lock: %w", err)
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("the file is damaged: %w", err)
+	case 0, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT:
+		return false
 	}
-	return err
+	return true
+}
+
+// explain puts what SQLite reports into words that an operator can act on, and
+// says whether the directory could not be reached or not be read.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return err
+	case code(err)&0xff == sqlite3.SQLITE_FULL:
+		return fmt.Errorf("copy %s: %w: %w", databaseFile, syscall.ENOSPC, err)
+	case code(err)&0xff == sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%w: another process holds the lock of %s: %w", store.ErrUnreachable, databaseFile, err)
+	case damaged(err):
+		return fmt.Errorf("%w: %s is damaged: %w", store.ErrUnreadable, databaseFile, err)
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnreadable, err)
+}
+
+// words are what an error says without the ground of it.
+func words(err error) string {
+	if damaged(err) {
+		return fmt.Sprintf("%s is damaged: %v", databaseFile, err)
+	}
+	return err.Error()
 }

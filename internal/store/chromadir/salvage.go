@@ -1,0 +1,201 @@
+package chromadir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// errNotFinite says that a vector holds what is no number.
+var errNotFinite = errors.New("its vector holds a number that is none")
+
+// errRowLost says that there is a vector and no row.
+var errRowLost = errors.New("the database has no row of its id")
+
+// errUnread says that the database knows an id and could not read its row.
+var errUnread = errors.New("the database names it, and its row can't be read")
+
+// salvage yields whatever can be read: rows, whole or without vectors; then
+// vectors whose rows are lost; then vectors whose ids are lost. It goes on after
+// everything but an end of the context.
+func (r *reader) salvage(ctx context.Context) (more bool, err error) {
+	s := salvager{reader: r, came: newLabels()}
+	for _, stage := range []func(context.Context) (bool, error){s.rows, s.rowless, s.queued, s.listed, s.unnamed} {
+		more, err := stage(ctx)
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if err != nil {
+			s.problem(err)
+		} else if !more {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+type salvager struct {
+	*reader
+	came *labels // the ids that came, or are known to be lost
+}
+
+func (s *salvager) problem(err error) {
+	s.tally.Problems = append(s.tally.Problems, words(err))
+}
+
+// once reports whether an id comes for the first time.
+func (s *salvager) once(id []byte) bool { return !errors.Is(s.came.add(id, 0), errTwice) }
+
+// rows yields the rows of the tables.
+func (s *salvager) rows(ctx context.Context) (more bool, err error) {
+	db := s.session.copy.db
+	if db == nil {
+		return true, nil
+	}
+	rows, err := db.rows(ctx, s.collection, true)
+	if err != nil {
+		return true, err
+	}
+	defer rows.Close()
+	for ctx.Err() == nil {
+		row, err := rows.next()
+		if err != nil || row == nil {
+			return true, errors.Join(err, rows.lost)
+		}
+		if s.once(row.id) && !s.row(ctx, row, rows.lost) {
+			return false, nil
+		}
+	}
+	return false, ctx.Err()
+}
+
+// row yields what there is of one row.
+func (s *salvager) row(ctx context.Context, row *row, lost error) (more bool) {
+	bits, why := s.bits(ctx, row.id)
+	if why != nil {
+		if spare, ok := s.spare(row.id, row.seq); ok {
+			bits, why = s.from(ctx, spare)
+		}
+	}
+	if why == nil && !finite(bits) {
+		why = errNotFinite
+	}
+	if why != nil {
+		bits = nil
+	}
+	if why != nil && row.lost {
+		s.lose(row.id, errors.Join(why, lost))
+		return true
+	}
+	more, err := s.emit(row.id, bits, row)
+	switch {
+	case err != nil:
+		s.lose(row.id, err)
+		return true
+	case why != nil:
+		s.tally.Vectorless++
+		s.tally.lose(string(row.id), "vector", why)
+	case row.lost:
+		s.tally.Documentless++
+		s.tally.lose(string(row.id), "document", lost)
+	default:
+		s.tally.Whole++
+	}
+	return more
+}
+
+// lose notes a row of which nothing can be had.
+func (s *salvager) lose(id []byte, why error) {
+	s.tally.Unreadable++
+	s.tally.lose(string(id), "row", why)
+	s.unreadable = append(s.unreadable, string(id))
+}
+
+// rowless yields the vectors of the index whose rows are lost.
+func (s *salvager) rowless(ctx context.Context) (more bool, err error) {
+	for i := range s.index.ids.len() {
+		id := s.index.ids.id(i)
+		q := s.queue[string(id)]
+		if q.gone || q.newer > 0 || !s.once(id) {
+			continue // those of the queue come next
+		}
+		if !s.vectorOnly(ctx, id, errRowLost) || ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+	}
+	return true, nil
+}
+
+// queued yields the vectors of the queue whose rows are lost.
+func (s *salvager) queued(ctx context.Context) (more bool, err error) {
+	for _, id := range slices.Sorted(maps.Keys(s.queue)) {
+		if s.queue[id].newer == 0 || !s.once([]byte(id)) {
+			continue
+		}
+		if !s.vectorOnly(ctx, []byte(id), errRowLost) || ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+	}
+	return true, nil
+}
+
+// vectorOnly yields an id and its vector.
+func (s *salvager) vectorOnly(ctx context.Context, id []byte, why error) (more bool) {
+	bits, err := s.bits(ctx, id)
+	if err == nil && !finite(bits) {
+		err = errNotFinite
+	}
+	more = true
+	if err == nil {
+		more, err = s.emit(id, bits, nil)
+	}
+	if err != nil {
+		s.lose(id, errors.Join(why, err))
+		return true
+	}
+	s.tally.Documentless++
+	s.tally.lose(string(id), "document", why)
+	return more
+}
+
+// listed notes the rows that an index of the tables still names.
+func (s *salvager) listed(ctx context.Context) (more bool, err error) {
+	if s.session.copy.db == nil {
+		return true, nil
+	}
+	return true, s.session.copy.db.eachListed(ctx, s.collection, func(id []byte) {
+		if s.once(id) {
+			s.lose(id, errUnread)
+		}
+	})
+}
+
+// unnamed yields the vectors of the index whose ids are lost.
+func (s *salvager) unnamed(ctx context.Context) (more bool, err error) {
+	for _, e := range s.index.nameless() {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		id := fmt.Appendf(nil, "label-%d", e.label)
+		bits, err := s.indexed(e)
+		if err == nil && !finite(bits) {
+			err = errNotFinite
+		}
+		more = true
+		if err == nil {
+			more, err = s.emit(id, bits, nil)
+		}
+		if err != nil {
+			s.lose(id, err)
+			continue
+		}
+		s.tally.Unnamed++
+		s.tally.lose(string(id), "id", errNoName)
+		if !more {
+			return false, nil
+		}
+	}
+	return true, nil
+}
