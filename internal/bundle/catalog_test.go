@@ -136,6 +136,9 @@ func TestLatestPassesOver(t *testing.T) {
 		{name: "MetaGone", do: func(b *broken) { b.remove(bundle.MetaFile) }, why: "has no bundle-meta.json"},
 		{name: "MetaTorn", do: func(b *broken) { b.write(bundle.MetaFile, []byte("{")) }, why: "parse meta"},
 		{name: "NotOurs", do: func(b *broken) { b.write(bundle.MetaFile, []byte("{}")) }, why: "was not made by keepsake"},
+		{name: "DidNotVerify", do: func(b *broken) {
+			b.write("../.notes-"+day2+".json", []byte(`{"verifications":[{"at":"2026-11-03T00:00:00Z","level":"full"},{"level":"quick","ok":true}]}`))
+		}, why: "did not verify (full, 2026-11-03T00:00:00Z)"},
 		{name: "FileGone", do: func(b *broken) { b.remove("graph") }, why: "is missing"},
 		{name: "FileShort", do: func(b *broken) {
 			name := "graph/graph-backup-" + day2 + ".jsonl"
@@ -168,6 +171,41 @@ func TestLatestPassesOver(t *testing.T) {
 				t.Errorf("passed over %+v", passed)
 			case c.why != "" && (len(passed) != 1 || passed[0].Entry.Name != bundle.Prefix+day2 || !strings.Contains(passed[0].Why, c.why)):
 				t.Errorf("passed over %+v, want one because it %s", passed, c.why)
+			}
+		})
+	}
+}
+
+// A newer bundle that can't be read stops the search: nobody can say whether it
+// is the one. An older one is nobody's concern.
+func TestLatestStops(t *testing.T) {
+	for name, do := range map[string]func(*broken){
+		"MetaTorn":  func(b *broken) { b.write(bundle.MetaFile, []byte("{")) },
+		"SealWrong": func(b *broken) { b.replace(bundle.MetaFile, `"sequence": 2`, `"sequence": 1`) },
+		"OtherReason": func(b *broken) {
+			b.replace(bundle.MetaFile, `"reason": "backup"`, `"reason": "rescue"`)
+		},
+		"Notes": func(b *broken) { b.write("../.notes-"+day2+".json", []byte("{")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &shelf{t, t.TempDir()}
+			s.put(day1, 1, nil)
+			do(s.put(day2, 2, nil))
+			got, passed, err := s.list().Latest(bundle.Wanted{Memory: memoryID})
+			if !errors.Is(err, bundle.ErrUnreadable) || !strings.Contains(err.Error(), bundle.Prefix+day2) {
+				t.Errorf("error is %v, want ErrUnreadable with the name", err)
+			}
+			if got.Name != day1Name || len(passed) != 1 {
+				t.Errorf("got %s, passed over %+v, want the one that skipping takes", got.Name, passed)
+			}
+			got, _, err = s.list().Latest(bundle.Wanted{Memory: memoryID, SkipUnreadable: true})
+			if err != nil || got.Name != day1Name {
+				t.Errorf("skipping: got %s, %v", got.Name, err)
+			}
+			s.put(day3, 3, nil)
+			got, passed, err = s.list().Latest(bundle.Wanted{Memory: memoryID})
+			if err != nil || got.Name != bundle.Prefix+day3 || len(passed) != 0 {
+				t.Errorf("with a newer one: got %s, %+v, %v", got.Name, passed, err)
 			}
 		})
 	}

@@ -38,8 +38,15 @@ func TestLatestWalksPast(t *testing.T) {
 
 	a.forget()
 	a.adopts(dig(t, readMeta(t, good), "keepsake", "memoryId").(string))
+	before := tree(t, a.data("backups"))
+	for _, args := range [][]string{{"restore", "latest"}, {"restore", "--at", "2027-01-01T00:00:00Z"}, {"verify", "latest"}, {"show", "latest"}, {"pin", "latest"}} {
+		r := a.must(4, args...)
+		says(t, r.stderr, "a newer bundle cannot be read: "+filepath.Base(broken)+": ",
+			"\n  --skip-unreadable takes "+filepath.Base(good)+", the newest that is good")
+	}
+	same(t, "the backup root", tree(t, a.data("backups")), before)
 	for _, args := range [][]string{{"restore", "latest"}, {"restore", "--at", "2027-01-01T00:00:00Z"}, {"verify", "latest"}} {
-		r := a.must(0, args...)
+		r := a.must(0, append(args, "--skip-unreadable")...)
 		says(t, r.stdout+r.stderr, filepath.Base(good),
 			"passed over "+filepath.Base(degraded)+": is degraded",
 			"passed over "+filepath.Base(neo)+": was not made by keepsake and has no hashes",
@@ -51,6 +58,8 @@ func TestLatestWalksPast(t *testing.T) {
 	if got := len(a.ids(memory.Memories)); got != rows()[memory.Memories] {
 		t.Errorf("got %d memories, want the %d of the good bundle", got, rows()[memory.Memories])
 	}
+	writable(t, broken)
+	remove(t, broken)
 	for _, b := range a.json(0, "list")["bundles"].([]any) {
 		entry := b.(map[string]any)
 		if want := entry["path"] == good; entry["latest"] != want {

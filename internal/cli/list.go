@@ -112,7 +112,7 @@ func (m *memoryAt) latestOf(c *bundle.Catalog) (name, words string, err error) {
 // used it would do nothing, and that is said.
 func (m *memoryAt) fates(c *bundle.Catalog) map[string]*verdict {
 	d, err := m.decide(c)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoMemory) { // the data folder may be lost: that is known
 		m.app.warn("nothing would be removed: %v", err)
 	}
 	out := map[string]*verdict{}

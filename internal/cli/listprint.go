@@ -68,7 +68,7 @@ func (l *listed) facts(now time.Time) []string {
 		out = append(out, l.verifiedFacts(now)...)
 	}
 	if v := l.NextPrune; v != nil {
-		add("next prune: %s, %s", v.Action, words(v.Grounds))
+		add("next prune: %s, %s", v.Action, why(v.Grounds))
 	}
 	return out
 }

@@ -120,6 +120,18 @@ func words(grounds []retention.Ground) string {
 	return strings.Join(all, "; ")
 }
 
+// why is what a person needs of the grounds: the first, which decides, and that a
+// bundle takes no place of a good one.
+func why(grounds []retention.Ground) string {
+	var told []retention.Ground
+	for i, g := range grounds {
+		if i == 0 || g.Code == retention.NoPlace {
+			told = append(told, g)
+		}
+	}
+	return words(told)
+}
+
 // what says in one word what became of a bundle.
 func (r *removing) what(d retention.Decision) string {
 	err, tried := r.done[d.Candidate.Name]
@@ -145,7 +157,7 @@ func (r *removing) print(all bool) error {
 		if stamp, err := bundle.ParseName(d.Candidate.Name); err == nil {
 			when = age(r.now.Sub(stamp))
 		}
-		for i, line := range wrap(words(d.Grounds), width-nameWidth-6-7-3*2) {
+		for i, line := range wrap(why(d.Grounds), width-nameWidth-6-7-3*2) {
 			if i == 0 {
 				t.add(cut(d.Candidate.Name, nameWidth), when, r.what(d), line)
 			} else {
