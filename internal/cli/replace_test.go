@@ -2,9 +2,11 @@ package cli_test
 
 import (
 	"maps"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
@@ -110,4 +112,37 @@ func TestUndoMerge(t *testing.T) {
 	r := a.confirmed(0, "undo")
 	sameDigests(t, a.digests(), before)
 	says(t, r.stdout, "was taken back")
+}
+
+// TestAsidesAreDropped: an old collection is kept as long as a safety bundle, and
+// longer when a client that wasn't restarted wrote into it.
+func TestAsidesAreDropped(t *testing.T) {
+	a := newAgent(t, true)
+	a.remember(memory.KnowledgeBase, memory.Memories)
+	only := []string{"--only", "kb,mc/memory"}
+	bundle := a.backup(only...)
+	old := map[memory.Section]string{memory.KnowledgeBase: a.collection(memory.KnowledgeBase), memory.Memories: a.collection(memory.Memories)}
+	a.replaced(bundle, only...)
+	a.kb.Call(t, http.MethodPost, old[memory.Memories]+"/add", chromaRows{
+		IDs: []string{"late"}, Embeddings: [][]float32{make([]float32, dimension)}, Documents: []string{"late"},
+	}, nil)
+	asides := func() (names []string) {
+		for name := range a.state() {
+			if strings.Contains(name, "-aside-") {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	r := a.must(0, append([]string{"backup"}, only...)...)
+	says(t, r.stderr, "1 rows were written into neo-agent-memory-aside-", "restart the clients")
+	if got := asides(); len(got) != 2 {
+		t.Fatalf("got %q, want both kept for a week", got)
+	}
+	a.clock = a.clock.Add(8 * 24 * time.Hour)
+	r = a.must(0, append([]string{"backup"}, only...)...)
+	says(t, r.stderr, "dropped neo-knowledge-base-aside-", "neo-agent-memory-aside-", "was not dropped", "rows that the live collection lacks")
+	if got := asides(); len(got) != 1 || !strings.Contains(got[0], "neo-agent-memory-aside-") {
+		t.Errorf("got %q, want the one with a late row", got)
+	}
 }

@@ -139,5 +139,8 @@ func (m *memoryAt) retain(ctx context.Context) *removing {
 	if err := r.carryOut(ctx); err != nil {
 		r.err = fmt.Errorf("retention did not finish: %w", err)
 	}
+	if _, err := m.dropAsides(ctx); err != nil && r.err == nil {
+		r.err = fmt.Errorf("retention did not finish: %w", err)
+	}
 	return r
 }

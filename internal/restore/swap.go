@@ -201,9 +201,12 @@ func (r *replacement) stageOne(ctx context.Context, p *part) (err error) {
 		Plan: r.id, Operation: r.opts.Replace.operation(p.Spec.Name), InPlace: r.opts.Replace.InPlace, Now: r.opts.Clock(),
 	}
 	started := r.opts.Clock()
-	if aside, back := r.opts.Replace.Back[p.Spec.Name]; back && p.keeper() != nil {
+	aside, back := r.opts.Replace.Back[p.Spec.Name]
+	if back = back && p.keeper() != nil; back {
 		p.staged, err = p.keeper().StageBack(ctx, p.Spec, aside, opts)
-	} else {
+		back = !errors.Is(err, store.ErrAbsent) // else it was dropped since, and its rows are in the bundle
+	}
+	if !back {
 		p.staged, err = target.Stage(ctx, p.Spec, r.phase(ctx, p, "stage"), opts)
 	}
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 type Aside struct {
 	Section memory.Section
 	Locator memory.Locator
+	// Target is the same collection for the guard.
+	Target guard.Target
 	Plan    string
 	When    time.Time
 	// Parked says that an agent made it while the name was free; else it is the
@@ -88,6 +90,7 @@ func (s *Server) asides(ctx context.Context, section memory.Section, all census)
 		if told {
 			a.Late = int64(late.len())
 		}
+		a.Target = guard.NewTarget(ctx, a.Locator, s)
 		asides = append(asides, a)
 	}
 	slices.SortFunc(asides, func(a, b Aside) int { return cmp.Compare(a.Locator.Collection, b.Locator.Collection) })

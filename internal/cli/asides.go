@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"keepsake/internal/config"
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/store/chroma"
+)
+
+// dropAsides deletes the collections that replaces kept aside, once they are as
+// old as a safety bundle may get. One that holds rows which nothing else holds
+// stays, and is told of.
+func (m *memoryAt) dropAsides(ctx context.Context) ([]string, error) {
+	days := m.cfg.Retention.SafetyDays.V
+	if days <= 0 {
+		return nil, nil // for good
+	}
+	var dropped []string
+	var failed error
+	for _, server := range m.chromas() {
+		names, err := m.dropAsidesOf(ctx, server, m.app.Now().Add(-time.Duration(days)*24*time.Hour))
+		dropped, failed = append(dropped, names...), errors.Join(failed, err)
+	}
+	return dropped, failed
+}
+
+func (m *memoryAt) dropAsidesOf(ctx context.Context, server *chroma.Server, before time.Time) (dropped []string, err error) {
+	asides, err := server.Asides(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range asides {
+		if !a.When.Before(before) {
+			continue
+		}
+		if err := m.dropAside(ctx, server, a); err != nil {
+			m.app.warn("%s was not dropped: %v", a.Locator.Collection, err)
+			continue
+		}
+		m.app.warn("dropped %s, kept aside on %s", a.Locator.Collection, a.When.Format(time.DateOnly))
+		dropped = append(dropped, a.Locator.Collection)
+	}
+	return dropped, nil
+}
+
+func (m *memoryAt) dropAside(ctx context.Context, server *chroma.Server, a chroma.Aside) error {
+	rules, done, err := m.guarded(false)
+	if err != nil {
+		return err
+	}
+	permit, err := rules.AssertDestructiveTargetAllowed(ctx, guard.Request{
+		Operation: guard.Prune, Target: a.Target,
+		Reason: fmt.Sprintf("kept aside by plan %s, older than %d days", a.Plan, m.cfg.Retention.SafetyDays.V),
+	})
+	if err := errors.Join(err, done()); err != nil {
+		return err
+	}
+	return server.Drop(ctx, a.Locator, permit)
+}
+
+// chromas are the Chroma servers of the memory: two when it is federated.
+func (m *memoryAt) chromas() (servers []*chroma.Server) {
+	for _, of := range []struct {
+		at       config.Vectors
+		sections []memory.Section
+	}{
+		{m.cfg.KB, []memory.Section{memory.KnowledgeBase}},
+		{m.cfg.MC, []memory.Section{memory.Memories, memory.Summaries}},
+	} {
+		if of.at.Store.V.Kind != memory.KindChroma {
+			continue
+		}
+		store, err := m.vectors(of.at, m.names(of.sections...))
+		if server, ok := store.(*chroma.Server); err == nil && ok {
+			servers = append(servers, server)
+		}
+	}
+	return servers
+}
