@@ -1,16 +1,20 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 	"keepsake/internal/sample"
+	"keepsake/internal/store/chroma/chromatest"
 )
 
 const allowed = "NEO_ALLOW_PRODUCTION_DESTRUCTIVE"
@@ -145,4 +149,54 @@ func TestAsidesAreDropped(t *testing.T) {
 	if got := asides(); len(got) != 1 || !strings.Contains(got[0], "neo-agent-memory-aside-") {
 		t.Errorf("got %q, want the one with a late row", got)
 	}
+}
+
+// TestInPlaceCutShort: what an agent wrote into a section that was half replaced
+// is in a bundle before it goes.
+func TestInPlaceCutShort(t *testing.T) {
+	a := newAgent(t, true)
+	a.remember(memory.KnowledgeBase)
+	first := a.digests()
+	bundle := a.backup("--only", "kb")
+	a.deletes(memory.KnowledgeBase, a.ids(memory.KnowledgeBase)[:20]...)
+	a.updates(memory.KnowledgeBase, map[string]any{"changed": true}, "changed", a.ids(memory.KnowledgeBase)[:20]...)
+	id := a.collection(memory.KnowledgeBase)
+	args := []string{"restore", bundle, "--mode", "replace", "--force", "--in-place"}
+	var broken atomic.Bool
+	writes := atomic.Int64{}
+	a.behind(&a.kb, func(r chromatest.Request) chromatest.Fault {
+		if r.Op == "add" || r.Op == "delete" {
+			writes.Add(1)
+		}
+		return chromatest.Fault{Status: map[bool]int{true: 400}[broken.Load() && writes.Load() > 1]}
+	})
+	token := a.token(args...)
+	a.env[allowed] = "true"
+	broken.Store(true)
+	a.must(1, append(args, "--confirm", token)...)
+	broken.Store(false)
+	a.must(11, "backup", "--only", "kb")
+	a.adds(memory.KnowledgeBase, "late")
+	r := a.json(0, "restore", "--resume")
+	sameDigests(t, a.digests(), first)
+	if got := a.collection(memory.KnowledgeBase); got != id {
+		t.Errorf("got collection %s, want its id kept: %s", got, id)
+	}
+	text, err := json.Marshal(r["findings"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, name, found := strings.Cut(string(text), "what the run that was cut short had left is in ")
+	if !found {
+		t.Fatalf("got findings %s, want a half-way bundle", text)
+	}
+	files, err := filepath.Glob(a.data("backups", name[:len("backup-2026-11-22T09-00-00.000Z")], "kb", "*.jsonl"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("got %q, %v", files, err)
+	}
+	half, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, string(half), `{"id":"late"`)
 }

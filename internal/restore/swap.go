@@ -30,6 +30,7 @@ type part struct {
 	out    *SectionReceipt
 	permit guard.Permit
 	staged store.Staged
+	half   *bundle.Bundle // of what an earlier run left half replaced
 	done   bool
 }
 
@@ -41,10 +42,6 @@ type committed struct {
 	// Rejected are the rows that the target did not take, as was accepted.
 	Rejected int64 `json:"rejected,omitempty"`
 }
-
-// safetyTries is how often the safety bundle is made anew because an agent wrote
-// meanwhile, where the old section is not kept aside.
-const safetyTries = 3
 
 func (p *Plan) replace(ctx context.Context, j *journal, r *Receipt) error {
 	log, err := openSteps(j.dir, p.opts.Clock)
@@ -122,60 +119,6 @@ func (r *replacement) permit(ctx context.Context) (err error) {
 	}
 	return r.steps.note(step{Step: stepBegun})
 }
-
-// save makes the safety bundle, or takes up that of the plan that is gone on
-// with.
-func (r *replacement) save(ctx context.Context) error {
-	if u := r.opts.Replace.resumed; u != nil && u.safety != "" {
-		b, err := bundle.Open(u.safety, bundle.Limits{})
-		if err != nil {
-			return fmt.Errorf("open safety bundle: %w", err)
-		}
-		r.safety, r.receipt.Safety = b, b.Path()
-		return nil
-	}
-	return r.saveAnew(ctx)
-}
-
-// saveAnew bundles what lives now in the sections that are still to be replaced,
-// with what an earlier safety bundle holds of those that are, and verifies every
-// row of that bundle.
-func (r *replacement) saveAnew(ctx context.Context) error {
-	var live []memory.Section
-	for _, p := range r.parts {
-		if p.Survey.Exists && !p.done {
-			live = append(live, p.Spec.Name)
-		}
-	}
-	opts := r.opts.Replace
-	if len(live) == 0 || opts.NoSafety {
-		return nil
-	}
-	b, err := opts.Safety(ctx, Saving{Live: live, Before: r.safety, Degraded: opts.AcceptDegradedSafety && r.allKept()})
-	if err != nil {
-		return fmt.Errorf("make safety bundle: %w", err)
-	}
-	r.opts.Progress.Begin("check safety bundle", "", -1)
-	defer r.opts.Progress.End()
-	report, err := b.Verify(ctx, bundle.Full, bundle.VerifyOptions{
-		Progress: func(_ memory.Section, rows, bytes int64) { r.opts.Progress.Advance(rows, bytes) },
-	})
-	if err != nil {
-		return fmt.Errorf("verify safety bundle: %w", err)
-	}
-	if report.Refused() {
-		return fmt.Errorf("verify safety bundle %s: %w", b.Name(), &RefusedError{Ground: GroundBundle, Findings: report.Findings})
-	}
-	r.safety, r.receipt.Safety = b, b.Path()
-	return r.steps.note(step{Step: stepSafety, Bundle: b.Path()})
-}
-
-// allKept reports whether every old section is kept aside whole.
-func (r *replacement) allKept() bool {
-	return !slices.ContainsFunc(r.parts, func(p *part) bool { return !r.keptAside(p) })
-}
-
-func (r *replacement) keptAside(p *part) bool { return p.keeper() != nil && !r.opts.Replace.InPlace }
 
 // stage puts every section beside the live one and reads it back.
 func (r *replacement) stage(ctx context.Context) error {
@@ -292,8 +235,12 @@ func (r *replacement) commitOne(ctx context.Context, p *part) error {
 	if r.keptAside(p) {
 		ctx = context.WithoutCancel(ctx) // a few requests, and a window between them
 	}
+	if err := r.saveHalfWay(ctx, p); err != nil {
+		return err
+	}
 	live, err := r.tryCommit(ctx, p)
-	if errors.Is(err, store.ErrMoved) || errors.Is(err, guard.ErrNotPermitted) || errors.Is(err, guard.ErrTargetMoved) {
+	untouched := errors.Is(err, store.ErrMoved) || errors.Is(err, guard.ErrNotPermitted) || errors.Is(err, guard.ErrTargetMoved)
+	if untouched && !r.wasCommitting(p) {
 		return errors.Join(err, r.steps.note(step{Step: stepKept, Section: p.Spec.Name}))
 	}
 	if err != nil {
@@ -304,34 +251,6 @@ func (r *replacement) commitOne(ctx context.Context, p *part) error {
 	done := committed{live, p.Difference, p.Survey.Exists, p.out.Rejected}
 	p.out.committed(done, p.Section)
 	return r.steps.note(step{Step: stepCommitted, Section: p.Spec.Name, Done: &done})
-}
-
-// tryCommit commits, with a new safety bundle when an agent wrote meanwhile.
-func (r *replacement) tryCommit(ctx context.Context, p *part) (store.Committed, error) {
-	for try := 1; ; try++ {
-		done, err := p.staged.Commit(ctx, p.permit, r.safetyOf(ctx, p))
-		if !errors.Is(err, store.ErrMoved) || try == safetyTries {
-			return done, err
-		}
-		if err := r.saveAnew(ctx); err != nil {
-			return store.Committed{}, errors.Join(store.ErrMoved, err)
-		}
-	}
-}
-
-// safetyOf is what the safety bundle holds of a section; nil when it holds
-// nothing of it. A section that is changed in place, and was half-way when the
-// run ended, is neither what the safety bundle holds nor the new one.
-func (r *replacement) safetyOf(ctx context.Context, p *part) iter.Seq2[memory.Record, error] {
-	u := r.opts.Replace.resumed
-	if r.safety == nil || !p.Survey.Exists || (r.opts.Replace.InPlace && u != nil && u.committing[p.Spec.Name]) {
-		return nil
-	}
-	held := func(s memory.SectionSpec) bool { return s.Name == p.Spec.Name }
-	if !slices.ContainsFunc(r.safety.Sections(), held) {
-		return nil
-	}
-	return r.safety.Records(ctx, p.Spec.Name)
 }
 
 // committed notes what a commit did.
