@@ -243,7 +243,7 @@ func TestDropKilled(t *testing.T) {
 		}
 		return s.Drop(t.Context(), at, permit)
 	}
-	killed(t, prepare, drop, func(t *testing.T, p place) {
+	check := func(t *testing.T, p place) {
 		if _, left := p.all(t)[asideOf]; left {
 			if err := drop(t, open(t, p.config(p.URL())), p); err != nil {
 				t.Fatal(err)
@@ -251,7 +251,8 @@ func TestDropKilled(t *testing.T) {
 		}
 		p.wantNames(t, name)
 		p.wantLive(t, rows)
-	})
+	}
+	undertaking{prepare, drop, check}.killed(t, false)
 }
 
 // TestDropLeavesNoArrays drops rows with arrays, and the rows that come next have

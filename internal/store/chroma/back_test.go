@@ -202,7 +202,7 @@ func TestBackKilled(t *testing.T) {
 		_, err := back(t, s, at, permitVia(t, p, guard.Undo, s.Address()))
 		return err
 	}
-	killed(t, prepare, undo, func(t *testing.T, p place) {
+	check := func(t *testing.T, p place) {
 		if err := undo(t, open(t, p.config(p.URL())), p); err != nil {
 			t.Fatal(err)
 		}
@@ -214,5 +214,6 @@ func TestBackKilled(t *testing.T) {
 		if n := len(p.dump(t, p.all(t)[backAside].ID)); n != 12 {
 			t.Errorf("got %d rows in what was replaced, want all 12", n)
 		}
-	})
+	}
+	undertaking{prepare, undo, check}.killed(t, false)
 }

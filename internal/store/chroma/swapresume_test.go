@@ -3,6 +3,8 @@ package chroma_test
 import (
 	"context"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -14,69 +16,84 @@ import (
 )
 
 // swapKilledAt is a proxy that dies at request n: with it (the server does not hear
-// it) or after it (the server has done it, and nobody heard). changes tells
-// whether that request changes anything.
+// it) or after it (the server has done it, and nobody heard).
 type swapKilledAt struct {
-	n       int64
-	after   bool
-	seen    atomic.Int64
-	changes atomic.Bool
+	n     int64
+	after bool
+	seen  atomic.Int64
 }
 
-func (k *swapKilledAt) decide(r chromatest.Request) chromatest.Fault {
-	switch n := k.seen.Add(1); {
-	case n < k.n:
-		return chromatest.Fault{}
-	case n == k.n:
-		k.changes.Store(changes(r))
-		return chromatest.Fault{Reset: true, Forward: k.after && k.changes.Load()}
-	}
-	return chromatest.Fault{Reset: true}
+func (k *swapKilledAt) decide(chromatest.Request) chromatest.Fault {
+	n := k.seen.Add(1)
+	return chromatest.Fault{Reset: n >= k.n, Forward: n == k.n && k.after}
 }
 
-// changes reports whether a request changes anything.
-func changes(r chromatest.Request) bool {
-	return r.Method != http.MethodGet && r.Op != "get"
+// undertaking is something to be killed at its requests, each time in a place of
+// its own.
+type undertaking struct {
+	prepare func(*testing.T) place
+	do      func(*testing.T, *chroma.Server, place) error
+	check   func(*testing.T, place) // after it was killed
 }
 
-// killed calls do with a server that dies at each of its requests in turn, before
-// and after it is done, each time in a place of its own, then checks the place.
-func killed(t *testing.T, prepare func(*testing.T) place, do func(*testing.T, *chroma.Server, place) error, check func(*testing.T, place)) {
+// killed kills it at each request that changes anything, before it is done and
+// after. A kill at any other request leaves what the last such one left; with
+// every they are made too.
+func (u undertaking) killed(t *testing.T, every bool) {
 	t.Helper()
-	steps := 0
-	for n := int64(1); ; n++ {
-		k := &swapKilledAt{n: n}
-		if !kill(t, k, prepare, do, check) {
-			break
+	requests := u.count(t)
+	for i, changes := range requests {
+		n := int64(i + 1)
+		if changes || every {
+			u.kill(t, &swapKilledAt{n: n})
 		}
-		if steps++; k.changes.Load() {
-			kill(t, &swapKilledAt{n: n, after: true}, prepare, do, check)
+		if changes {
+			u.kill(t, &swapKilledAt{n: n, after: true})
 		}
 		if t.Failed() {
-			t.Fatalf("killed at request %d", n)
+			t.Fatalf("killed at request %d of %d", n, len(requests))
 		}
-	}
-	if steps < 10 {
-		t.Errorf("got %d requests, want more", steps)
 	}
 }
 
-func kill(t *testing.T, k *swapKilledAt, prepare func(*testing.T) place, do func(*testing.T, *chroma.Server, place) error, check func(*testing.T, place)) bool {
+// count goes through with it and says of each request whether it changes anything.
+func (u undertaking) count(t *testing.T) []bool {
 	t.Helper()
-	p := prepare(t)
-	k.seen.Store(0)
-	proxy := chromatest.Proxy(t, p.Server, k.decide)
+	var mu sync.Mutex
+	var requests []bool
+	p := u.prepare(t)
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		requests = append(requests, r.Method != http.MethodGet && r.Op != "get")
+		return chromatest.Fault{}
+	})
+	if err := u.do(t, u.through(t, p, proxy), p); err != nil {
+		t.Fatalf("nothing was killed: %v", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(requests) < 10 || !slices.Contains(requests, true) {
+		t.Errorf("got %d requests, want more", len(requests))
+	}
+	return requests
+}
+
+func (u undertaking) through(t *testing.T, p place, proxy *chromatest.FaultProxy) *chroma.Server {
+	t.Helper()
 	config := p.config(proxy.URL())
 	config.Tries, config.BatchRows = 1, 10
-	err := do(t, open(t, config), p)
-	if k.seen.Load() < k.n {
-		if err != nil {
-			t.Errorf("nothing was killed: %v", err)
-		}
-		return false
+	return open(t, config)
+}
+
+func (u undertaking) kill(t *testing.T, k *swapKilledAt) {
+	t.Helper()
+	p := u.prepare(t)
+	err := u.do(t, u.through(t, p, chromatest.Proxy(t, p.Server, k.decide)), p)
+	if k.seen.Load() < k.n || err == nil {
+		t.Errorf("got %v after %d requests, want it to be killed at request %d", err, k.seen.Load(), k.n)
 	}
-	check(t, p)
-	return true
+	u.check(t, p)
 }
 
 // TestSwapKilled kills a replace at each of its requests. The same plan, staged and
@@ -108,7 +125,7 @@ func TestSwapKilled(t *testing.T) {
 				}
 				return p
 			}
-			killed(t, prepare, replace, func(t *testing.T, p place) {
+			check := func(t *testing.T, p place) {
 				s := open(t, p.config(p.URL()))
 				if err := replace(t, s, p); err != nil {
 					t.Fatal(err)
@@ -129,7 +146,8 @@ func TestSwapKilled(t *testing.T) {
 				if live := p.all(t)[name]; len(live.Metadata) != 1 || live.Metadata["mine"] != 1.0 {
 					t.Errorf("got metadata %v, want the bundle's", live.Metadata)
 				}
-			})
+			}
+			undertaking{prepare, replace, check}.killed(t, tt.old != nil)
 		})
 	}
 }
