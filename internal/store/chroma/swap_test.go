@@ -13,7 +13,6 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
-	"keepsake/internal/store/chroma"
 	"keepsake/internal/store/chroma/chromatest"
 	"keepsake/internal/store/storetest"
 )
