@@ -41,6 +41,7 @@ func parts() []part {
 		{"plain-import", (*bench).plainImport},
 		{"wide", (*bench).wide},
 		{"graph", (*bench).graph},
+		{"shelf", (*bench).shelf},
 	}
 }
 

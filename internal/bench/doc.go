@@ -8,5 +8,6 @@
 //
 // KEEPSAKE_BENCH_ROWS, KEEPSAKE_BENCH_DIM and KEEPSAKE_BENCH_GRAPH set the sizes
 // (50000, 1024, 300000); KEEPSAKE_BENCH_ONLY names the parts to run, by commas:
-// fill, read, backup, plain-backup, verify, merge, again, plain-import, wide, graph.
+// fill, read, backup, plain-backup, verify, merge, again, plain-import, wide, graph,
+// shelf.
 package bench

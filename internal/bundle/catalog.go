@@ -7,9 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Catalog is what lies in a backup root.
@@ -34,6 +37,9 @@ type Entry struct {
 	// Notes are what is known beside it; NotesErr says why they can't be read.
 	Notes    Notes
 	NotesErr error
+
+	sized     bool // sizeFault was looked for
+	sizeFault string
 }
 
 // PassedOver is a bundle that would have been chosen, were it good.
@@ -65,9 +71,7 @@ func List(root string) (*Catalog, error) {
 		}
 		c.add(e)
 	}
-	for i := range c.Bundles {
-		c.Bundles[i].readNotes(c.Root, notes)
-	}
+	c.readAll(notes)
 	slices.SortStableFunc(c.Bundles, newestFirst)
 	return c, nil
 }
@@ -77,7 +81,7 @@ func (c *Catalog) add(e fs.DirEntry) {
 	t, err := ParseName(name)
 	switch {
 	case err == nil && e.IsDir():
-		c.Bundles = append(c.Bundles, newEntry(filepath.Join(c.Root, name), t))
+		c.Bundles = append(c.Bundles, Entry{Name: name, Path: filepath.Join(c.Root, name), Time: t})
 	case strings.HasPrefix(name, PartialPrefix):
 		c.Partials = append(c.Partials, name)
 	case strings.HasPrefix(name, TrashPrefix):
@@ -87,22 +91,35 @@ func (c *Catalog) add(e fs.DirEntry) {
 	}
 }
 
-func newEntry(path string, t time.Time) Entry {
-	e := Entry{Name: filepath.Base(path), Path: path, Time: t}
-	b := &Bundle{path: path, limits: Limits{}.orDefaults()}
-	root, err := os.OpenRoot(path)
+// readAll reads metas and notes, on all processors: there may be a thousand.
+func (c *Catalog) readAll(notes map[string]bool) {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range c.Bundles {
+		group.Go(func() error {
+			e := &c.Bundles[i]
+			e.readMeta()
+			e.readNotes(c.Root, notes)
+			return nil
+		})
+	}
+	_ = group.Wait() // what can't be read is said of its bundle
+}
+
+func (e *Entry) readMeta() {
+	b := &Bundle{path: e.Path, limits: Limits{}.orDefaults()}
+	root, err := os.OpenRoot(e.Path)
 	if err != nil {
 		e.Err = err
-		return e
+		return
 	}
 	defer root.Close()
 	if err := b.readMeta(root); err != nil {
 		e.Err = err
-		return e
+		return
 	}
 	e.Meta, e.Sealed = b.meta, b.Sealed()
 	e.Err = errors.Join(b.metaErr, b.sealErr)
-	return e
 }
 
 // readNotes looks only for files that are there: most bundles have none.
@@ -154,8 +171,15 @@ func (e *Entry) Fault() string {
 }
 
 // SizeFault says which file is not there in the size of the meta, "" when all
-// are. No file is read.
+// are. No file is read. It looks once.
 func (e *Entry) SizeFault() string {
+	if !e.sized {
+		e.sized, e.sizeFault = true, e.misfit()
+	}
+	return e.sizeFault
+}
+
+func (e *Entry) misfit() string {
 	if e.Meta == nil || e.Meta.Keepsake == nil {
 		return ""
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // distinctKeys refuses a meta in which a key comes twice, be it in another case:
@@ -14,32 +15,62 @@ import (
 // readers take one that is spelled right, and each would see another bundle. In a
 // meta that isn't ours only the keys at the top are looked at.
 func distinctKeys(meta []byte, ours bool) error {
-	k := keys{dec: json.NewDecoder(bytes.NewReader(meta))}
-	k.dec.UseNumber()
+	k := keys{text: meta}
 	return k.value(ours, true)
 }
 
-// keys walks a JSON document that was parsed before.
-type keys struct{ dec *json.Decoder }
+// keys walks a JSON document that was parsed before, so that it need not look for
+// mistakes: it steps over what is none of an object's keys.
+type keys struct {
+	text []byte
+	at   int
+}
 
-// value reads one value. deep is false where only this object is looked at, and
+// value walks one value. deep is false where only this object is looked at, and
 // strict where its own keys aren't either.
 func (k *keys) value(deep, strict bool) error {
-	token, err := k.dec.Token()
-	if err != nil {
-		return err
+	switch k.next() {
+	case '{':
+		return k.object(deep, strict)
+	case '[':
+		k.at++
+		for k.next() != ']' {
+			if err := k.value(deep, deep); err != nil {
+				return err
+			}
+		}
+		k.at++
+	case '"':
+		k.str()
+	default:
+		k.word()
 	}
-	open, ok := token.(json.Delim)
-	if !ok {
-		return nil
+	return nil
+}
+
+// word steps over a number, true, false or null.
+func (k *keys) word() {
+	for ; k.at < len(k.text); k.at++ {
+		switch k.text[k.at] {
+		case ',', ']', '}', ' ', '\t', '\r', '\n':
+			return
+		}
 	}
-	seen := make(map[string]bool)
-	for k.dec.More() {
+}
+
+func (k *keys) object(deep, strict bool) error {
+	var seen nameSet
+	k.at++
+	for k.next() != '}' {
+		raw := k.str()
 		inner := deep
-		if open == '{' {
-			name, err := k.key(seen, strict)
+		if strict {
+			name, err := unquote(raw)
 			if err != nil {
 				return err
+			}
+			if !seen.add(folded(name)) {
+				return fmt.Errorf("key %q comes twice", name)
 			}
 			inner = deep && !isFree(name)
 		}
@@ -47,22 +78,73 @@ func (k *keys) value(deep, strict bool) error {
 			return err
 		}
 	}
-	_, err = k.dec.Token()
-	return err
+	k.at++
+	return nil
 }
 
-func (k *keys) key(seen map[string]bool, strict bool) (string, error) {
-	token, err := k.dec.Token()
-	if err != nil {
-		return "", err
+// next steps over what stands between values, and returns what comes then; 0 at
+// the end.
+func (k *keys) next() byte {
+	for ; k.at < len(k.text); k.at++ {
+		switch c := k.text[k.at]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+		default:
+			return c
+		}
 	}
-	name, _ := token.(string)
-	folded := strings.Map(fold, name)
-	if strict && seen[folded] {
-		return "", fmt.Errorf("key %q comes twice", name)
+	return 0
+}
+
+// str steps over a string and returns it with its quotes.
+func (k *keys) str() []byte {
+	from := k.at
+	for k.at++; k.at < len(k.text) && k.text[k.at] != '"'; k.at++ {
+		if k.text[k.at] == '\\' {
+			k.at++
+		}
 	}
-	seen[folded] = true
-	return name, nil
+	k.at++
+	return k.text[from:min(k.at, len(k.text))]
+}
+
+func unquote(raw []byte) (name string, err error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), nil
+	}
+	return name, json.Unmarshal(raw, &name)
+}
+
+// nameSet is a set of names, mostly few.
+type nameSet struct {
+	few  []string
+	many map[string]bool
+}
+
+// add reports whether the name was not in the set.
+func (s *nameSet) add(name string) bool {
+	const few = 32
+	if s.many[name] || slices.Contains(s.few, name) {
+		return false
+	}
+	if len(s.few) < few {
+		s.few = append(s.few, name)
+		return true
+	}
+	if s.many == nil {
+		s.many = make(map[string]bool)
+	}
+	s.many[name] = true
+	return true
+}
+
+// folded returns the same name for all that differ in case only.
+func folded(name string) string {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return strings.Map(fold, name)
+		}
+	}
+	return strings.ToUpper(name) // what fold comes to
 }
 
 // isFree knows the objects whose keys are somebody else's.

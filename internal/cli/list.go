@@ -101,7 +101,7 @@ func (m *memoryAt) latestOf(c *bundle.Catalog) (name, words string, err error) {
 	e, _, err := c.Latest(bundle.Wanted{Memory: id})
 	switch {
 	case errors.Is(err, bundle.ErrUnreadable):
-		return "", "unknown, for a newer bundle can't be read; else " + e.Name, nil
+		return "", e.Name + ", but a newer one can't be read", nil
 	case errors.Is(err, bundle.ErrNotFound):
 		return "", "none: keepsake verify --all says why", nil
 	}
