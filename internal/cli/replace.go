@@ -274,40 +274,6 @@ func (t tokenPlan) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// resume finishes what was cut short: the one that is in the middle of its swap,
-// else the newest.
-func (a *app) resume(ctx context.Context, m *memoryAt) error {
-	pending, err := restore.FindUnfinished(m.restores())
-	if err != nil {
-		return err
-	}
-	if len(pending) == 0 {
-		a.say("Nothing to resume: no replace is unfinished.\n")
-		if a.flags.asJSON {
-			return a.printJSON(map[string]any{"resumed": false})
-		}
-		return nil
-	}
-	u := pending[len(pending)-1]
-	for _, p := range pending {
-		if p.Swapping() {
-			u = p
-		}
-	}
-	req, err := parseRequest(u.Request)
-	if err != nil {
-		return fmt.Errorf("resume plan %s: %w", u.Plan, err)
-	}
-	if req.Undoes != "" {
-		return a.undoReplace(ctx, m, filepath.Join(m.restores(), req.Undoes), undoFlags{})
-	}
-	b, err := bundle.Open(u.Bundle, bundle.Limits{})
-	if err != nil {
-		return fail(exitNotFound, fmt.Errorf("resume plan %s: %w", u.Plan, err), "it needs its bundle: put it back to "+u.Bundle)
-	}
-	return a.replace(ctx, m, b, req.flags())
-}
-
 // room returns what is free where the safety bundle is made.
 func (m *memoryAt) room() (int64, error) {
 	dir := m.root()
