@@ -62,6 +62,11 @@ func space(name string) map[string]any {
 	return map[string]any{"configuration": map[string]any{"hnsw": map[string]any{"space": name}}}
 }
 
+// savedEach is a space whose index is saved at each so many records.
+func savedEach(space string, records int) map[string]any {
+	return map[string]any{"configuration": map[string]any{"hnsw": map[string]any{"space": space, "sync_threshold": records}}}
+}
+
 // send does one operation with rows.
 func send(t testing.TB, s *chromatest.Server, path string, rows []memory.Record) {
 	t.Helper()

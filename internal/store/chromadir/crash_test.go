@@ -23,7 +23,7 @@ func TestCrashed(t *testing.T) {
 			s := chromatest.Start(t, options...)
 			names := []string{"first", "second"}
 			paths := []string{
-				create(t, s, names[0], map[string]any{"configuration": map[string]any{"hnsw": map[string]any{"space": "l2", "sync_threshold": 100}}}),
+				create(t, s, names[0], savedEach("l2", 100)),
 				create(t, s, names[1], space("ip")),
 			}
 			for round := range int64(4) {

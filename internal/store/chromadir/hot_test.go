@@ -37,7 +37,7 @@ func hot(t *testing.T, s *chromatest.Server) {
 	names := []string{"first", "second"}
 	paths := []string{
 		// Saved at each hundredth record, the index changes all the time.
-		create(t, s, names[0], map[string]any{"configuration": map[string]any{"hnsw": map[string]any{"space": "l2", "sync_threshold": 100}}}),
+		create(t, s, names[0], savedEach("l2", 100)),
 		create(t, s, names[1], space("ip")),
 	}
 	w := writers{url: s.URL(), paths: paths}

@@ -96,12 +96,13 @@ func (p *part) spare(id []byte, seq int64) (source, bool) {
 func (p *part) whole(ctx context.Context, db *database) error {
 	seen := newNumbers(p.index.ids.len())
 	var without []string
-	err := db.eachID(ctx, p.collection, func(id []byte) {
+	_, err := db.eachRow(ctx, rowsQuery, p.collection, func(r *row) bool {
 		p.rows++
-		seen.add(p.index.ids.find(id))
-		if _, err := p.source(id); err != nil && len(without) < 3 {
-			without = append(without, fmt.Sprintf("row %q: %v", id, err))
+		seen.add(p.index.ids.find(r.id))
+		if _, err := p.source(r.id); err != nil && len(without) < 3 {
+			without = append(without, fmt.Sprintf("row %q: %v", r.id, err))
 		}
+		return true
 	})
 	if err != nil {
 		return err

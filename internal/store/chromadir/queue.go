@@ -114,11 +114,14 @@ func (r *queuedRow) unsaved(seq, operation int64, vector, there bool) {
 func (d *database) vectorAt(ctx context.Context, seq int64, dimension int) ([]byte, error) {
 	var bits []byte
 	var encoding sql.NullString
-	row := d.conn.QueryRowContext(context.WithoutCancel(ctx), `SELECT vector, encoding FROM embeddings_queue WHERE seq_id = ?`, seq)
-	if err := row.Scan(&bits, &encoding); err != nil {
-		return nil, fmt.Errorf("read vector %d of the queue: %w", seq, err)
+	query, err := d.prepare(ctx, `SELECT vector, encoding FROM embeddings_queue WHERE seq_id = ?`)
+	if err == nil {
+		err = query.QueryRowContext(context.WithoutCancel(ctx), seq).Scan(&bits, &encoding)
 	}
-	if err := checkQueued(bits, encoding.String, dimension); err != nil {
+	if err == nil {
+		err = checkQueued(bits, encoding.String, dimension)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read vector %d of the queue: %w", seq, err)
 	}
 	return bits, nil

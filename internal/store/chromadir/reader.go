@@ -52,7 +52,7 @@ func (r *reader) records(ctx context.Context) iter.Seq2[memory.Record, error] {
 
 // walk yields all rows. More is false when the consumer stopped.
 func (r *reader) walk(ctx context.Context) (more bool, err error) {
-	rows, err := r.session.copy.db.rows(ctx, r.collection, false)
+	rows, err := r.session.copy.db.rows(ctx, r.collection)
 	if err != nil {
 		return false, err
 	}

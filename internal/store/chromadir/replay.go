@@ -13,11 +13,7 @@ import (
 // replay brings the tables of a copy up to the end of the queue, as a server does
 // when it starts: after a crash they may lag behind.
 func (d *database) replay(ctx context.Context, c *collection, position int64) error {
-	arrays, err := d.has(ctx, "embedding_metadata_array", "")
-	if err != nil {
-		return err
-	}
-	r := replayer{database: d, segment: c.metadocs, arrays: arrays}
+	r := replayer{database: d, segment: c.metadocs}
 	for {
 		op, err := d.next(ctx, c, position)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -51,7 +47,6 @@ func (d *database) next(ctx context.Context, c *collection, position int64) (op 
 type replayer struct {
 	*database
 	segment string
-	arrays  bool // the database has a table for them
 }
 
 // apply does what Chroma's sqlite_metadata.rs does with an operation.
@@ -93,7 +88,7 @@ func (r *replayer) insert(ctx context.Context, op operation) (int64, error) {
 // tables are those that hold metadata.
 func (r *replayer) tables() []string {
 	if r.arrays {
-		return []string{"embedding_metadata", "embedding_metadata_array"}
+		return []string{"embedding_metadata", arrayTable}
 	}
 	return []string{"embedding_metadata"}
 }
@@ -141,7 +136,7 @@ func (r *replayer) put(ctx context.Context, row int64, key string, text json.Raw
 	if !r.arrays && len(elements) > 0 {
 		return errors.New("an array, for which the database has no table")
 	}
-	return r.putIn(ctx, "embedding_metadata_array", row, key, elements)
+	return r.putIn(ctx, arrayTable, row, key, elements)
 }
 
 func (r *replayer) putIn(ctx context.Context, table string, row int64, key string, values []json.RawMessage) error {

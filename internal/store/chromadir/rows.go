@@ -13,11 +13,12 @@ const (
 	walk       = ` FROM embeddings e NOT INDEXED `
 	ofSegment  = ` WHERE e.segment_id = ? ORDER BY e.id`
 	rowsQuery  = `SELECT e.id, e.embedding_id, CAST(e.seq_id AS INTEGER)` + walk + ofSegment
-	valueQuery = `SELECT m.id, m.key, m.string_value, m.int_value, m.float_value, m.bool_value` + walk +
-		`CROSS JOIN embedding_metadata m ON m.id = e.id` + ofSegment + `, m.key`
-	arrayQuery = `SELECT m.id, m.key, m.string_value, m.int_value, m.float_value, m.bool_value` + walk +
-		`CROSS JOIN embedding_metadata_array m ON m.id = e.id` + ofSegment + `, m.key, m.rowid`
+	columns    = `SELECT m.id, m.key, m.string_value, m.int_value, m.float_value, m.bool_value`
+	valueQuery = columns + walk + `CROSS JOIN embedding_metadata m ON m.id = e.id` + ofSegment + `, m.key`
+	arrayQuery = columns + walk + `CROSS JOIN embedding_metadata_array m ON m.id = e.id` + ofSegment + `, m.key, m.rowid`
 )
+
+const arrayTable = "embedding_metadata_array"
 
 // row is one row of a collection but for its vector. Its parts are valid until
 // the next.
@@ -26,7 +27,6 @@ type row struct {
 	id       []byte
 	seq      int64 // of the last operation on it
 	metadata fields
-	lost     bool // the metadata, and with it the document
 }
 
 // document returns the document of a row, nil for none.
@@ -39,45 +39,6 @@ func (r *row) document() *string {
 	return &text
 }
 
-// eachID calls use with the id of every row.
-func (d *database) eachID(ctx context.Context, c *collection, use func(id []byte)) error {
-	rows, err := d.query(ctx, rowsQuery, c.metadocs)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var number, seq int64
-	var id sql.RawBytes
-	for rows.Next() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := rows.Scan(&number, &id, &seq); err != nil {
-			return err
-		}
-		use(id)
-	}
-	return rows.Err()
-}
-
-// eachListed calls use with the id of every row that the index of ids names.
-func (d *database) eachListed(ctx context.Context, c *collection, use func(id []byte)) error {
-	const query = `SELECT embedding_id FROM embeddings INDEXED BY sqlite_autoindex_embeddings_1 WHERE segment_id = ?`
-	rows, err := d.query(ctx, query, c.metadocs)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var id sql.RawBytes
-	for rows.Next() && ctx.Err() == nil {
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		use(id)
-	}
-	return errors.Join(ctx.Err(), rows.Err())
-}
-
 // rowReader joins the rows of a collection with their metadata.
 type rowReader struct {
 	rows    *sql.Rows
@@ -85,28 +46,16 @@ type rowReader struct {
 	arrays  valueCursor
 	current row
 	id      sql.RawBytes
-	// lenient makes rows without metadata of what can't be read.
-	lenient bool
-	lost    error // why metadata could not be read
 }
 
-func (d *database) rows(ctx context.Context, c *collection, lenient bool) (*rowReader, error) {
-	r := &rowReader{lenient: lenient}
-	arrays, err := d.has(ctx, "embedding_metadata_array", "")
-	if err != nil {
-		return nil, err
-	}
+func (d *database) rows(ctx context.Context, c *collection) (r *rowReader, err error) {
+	r = &rowReader{}
 	into := map[string]**sql.Rows{rowsQuery: &r.rows, valueQuery: &r.values.rows}
-	if arrays {
+	if d.arrays {
 		into[arrayQuery] = &r.arrays.rows
 	}
 	for query, rows := range into {
-		*rows, err = d.query(ctx, query, c.metadocs) //nolint:rowserrcheck,sqlclosecheck // next and Close do
-		switch {
-		case err == nil:
-		case lenient && query != rowsQuery:
-			r.lost, *rows = err, nil
-		default:
+		if *rows, err = d.query(ctx, query, c.metadocs); err != nil { //nolint:rowserrcheck,sqlclosecheck // next and Close do
 			return nil, errors.Join(err, r.Close())
 		}
 	}
@@ -123,27 +72,12 @@ func (r *rowReader) next() (*row, error) {
 		return nil, err
 	}
 	c.id = r.id
-	if err := r.attach(c); err != nil && !r.lenient {
-		return nil, err
-	} else if err != nil {
-		r.lost = err
-	}
-	if c.lost = r.lost != nil; c.lost {
-		c.metadata.reset()
-	}
-	return c, nil
-}
-
-// attach reads the metadata of a row.
-func (r *rowReader) attach(c *row) error {
 	c.metadata.reset()
-	if r.lost != nil {
-		return nil
+	err := r.values.of(c.number, c.metadata.scalar)
+	if err == nil {
+		err = r.arrays.of(c.number, c.metadata.element)
 	}
-	if err := r.values.of(c.number, c.metadata.scalar); err != nil {
-		return err
-	}
-	return r.arrays.of(c.number, c.metadata.element)
+	return c, err
 }
 
 // Close lets go of the rows. It may be called twice.

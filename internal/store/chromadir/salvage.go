@@ -14,15 +14,12 @@ var errNotFinite = errors.New("its vector holds a number that is none")
 // errRowLost says that there is a vector and no row.
 var errRowLost = errors.New("the database has no row of its id")
 
-// errUnread says that the database knows an id and could not read its row.
-var errUnread = errors.New("the database names it, and its row can't be read")
-
 // salvage yields whatever can be read: rows, whole or without vectors; then
 // vectors whose rows are lost; then vectors whose ids are lost. It goes on after
 // everything but an end of the context.
 func (r *reader) salvage(ctx context.Context) (more bool, err error) {
 	s := salvager{reader: r, came: newLabels()}
-	for _, stage := range []func(context.Context) (bool, error){s.rows, s.rowless, s.queued, s.listed, s.unnamed} {
+	for _, stage := range []func(context.Context) (bool, error){s.rows, s.listed, s.rowless, s.queued, s.unnamed} {
 		more, err := stage(ctx)
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -48,31 +45,28 @@ func (s *salvager) problem(err error) {
 // once reports whether an id comes for the first time.
 func (s *salvager) once(id []byte) bool { return !errors.Is(s.came.add(id, 0), errTwice) }
 
-// rows yields the rows of the tables.
-func (s *salvager) rows(ctx context.Context) (more bool, err error) {
+// rows yields the rows of the table.
+func (s *salvager) rows(ctx context.Context) (more bool, err error) { return s.each(ctx, rowsQuery) }
+
+// listed yields the rows that the table has lost and its index of ids names.
+func (s *salvager) listed(ctx context.Context) (more bool, err error) { return s.each(ctx, listQuery) }
+
+func (s *salvager) each(ctx context.Context, query string) (more bool, err error) {
 	db := s.session.copy.db
 	if db == nil {
 		return true, nil
 	}
-	rows, err := db.rows(ctx, s.collection, true)
-	if err != nil {
-		return true, err
-	}
-	defer rows.Close()
-	for ctx.Err() == nil {
-		row, err := rows.next()
-		if err != nil || row == nil {
-			return true, errors.Join(err, rows.lost)
-		}
-		if s.once(row.id) && !s.row(ctx, row, rows.lost) {
-			return false, nil
-		}
-	}
-	return false, ctx.Err()
+	return db.eachRow(ctx, query, s.collection, func(r *row) bool {
+		return !s.once(r.id) || s.row(ctx, r)
+	})
 }
 
 // row yields what there is of one row.
-func (s *salvager) row(ctx context.Context, row *row, lost error) (more bool) {
+func (s *salvager) row(ctx context.Context, row *row) (more bool) {
+	lost := s.session.copy.db.attach(ctx, row)
+	if lost != nil {
+		row.metadata.reset()
+	}
 	bits, why := s.bits(ctx, row.id)
 	if why != nil {
 		if spare, ok := s.spare(row.id, row.seq); ok {
@@ -85,7 +79,7 @@ func (s *salvager) row(ctx context.Context, row *row, lost error) (more bool) {
 	if why != nil {
 		bits = nil
 	}
-	if why != nil && row.lost {
+	if why != nil && lost != nil {
 		s.lose(row.id, errors.Join(why, lost))
 		return true
 	}
@@ -97,9 +91,9 @@ func (s *salvager) row(ctx context.Context, row *row, lost error) (more bool) {
 	case why != nil:
 		s.tally.Vectorless++
 		s.tally.lose(string(row.id), "vector", why)
-	case row.lost:
+	case lost != nil:
 		s.tally.Documentless++
-		s.tally.lose(string(row.id), "document", lost)
+		s.tally.lose(string(row.id), "document", errors.New(words(lost)))
 	default:
 		s.tally.Whole++
 	}
@@ -158,18 +152,6 @@ func (s *salvager) vectorOnly(ctx context.Context, id []byte, why error) (more b
 	s.tally.Documentless++
 	s.tally.lose(string(id), "document", why)
 	return more
-}
-
-// listed notes the rows that an index of the tables still names.
-func (s *salvager) listed(ctx context.Context) (more bool, err error) {
-	if s.session.copy.db == nil {
-		return true, nil
-	}
-	return true, s.session.copy.db.eachListed(ctx, s.collection, func(id []byte) {
-		if s.once(id) {
-			s.lose(id, errUnread)
-		}
-	})
 }
 
 // unnamed yields the vectors of the index whose ids are lost.

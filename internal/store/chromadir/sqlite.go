@@ -28,13 +28,24 @@ func openLive(ctx context.Context, path string, busy time.Duration) (*database, 
 
 // openCopy opens a copy of our own. SQLite mends it where its server crashed.
 func openCopy(ctx context.Context, path string) (*database, error) {
-	return openDatabase(ctx, path, "mode=rw&_pragma=trusted_schema(0)&_pragma=synchronous(0)")
+	d, err := openDatabase(ctx, path, "mode=rw&_pragma=trusted_schema(0)&_pragma=synchronous(0)")
+	if err != nil {
+		return nil, err
+	}
+	if d.arrays, err = d.has(ctx, arrayTable, "id"); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
 }
 
 // database is one connection.
 type database struct {
 	pool *sql.DB
 	conn *sql.Conn
+	// arrays says that there is a table of arrays: 1.0 servers have none.
+	arrays bool
+	// prepared are the statements that are run for single rows.
+	prepared map[string]*sql.Stmt
 }
 
 func openDatabase(ctx context.Context, path, query string) (*database, error) {
@@ -51,7 +62,7 @@ func openDatabase(ctx context.Context, path, query string) (*database, error) {
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	return &database{pool, conn}, nil
+	return &database{pool: pool, conn: conn, prepared: map[string]*sql.Stmt{}}, nil
 }
 
 func (d *database) exec(ctx context.Context, statement string, args ...any) error {
@@ -65,12 +76,22 @@ func (d *database) query(ctx context.Context, statement string, args ...any) (*s
 	return d.conn.QueryContext(context.WithoutCancel(ctx), statement, args...)
 }
 
-// has reports whether the database has a table, or a table that column.
+// prepare returns a statement that is run often. It is closed with the database.
+func (d *database) prepare(ctx context.Context, statement string) (*sql.Stmt, error) {
+	if s, ok := d.prepared[statement]; ok {
+		return s, nil
+	}
+	s, err := d.conn.PrepareContext(context.WithoutCancel(ctx), statement) //nolint:sqlclosecheck // close does
+	if err == nil {
+		d.prepared[statement] = s
+	}
+	return s, err
+}
+
+// has reports whether a table has a column; without the table it has not.
 func (d *database) has(ctx context.Context, table, column string) (bool, error) {
-	const query = `SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c
-		WHERE s.type = 'table' AND s.name = ? AND (? = '' OR c.name = ?)`
 	var n int
-	err := d.conn.QueryRowContext(ctx, query, table, column, column).Scan(&n)
+	err := d.conn.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info(?) WHERE name = ?`, table, column).Scan(&n)
 	return n > 0, err
 }
 
@@ -78,7 +99,11 @@ func (d *database) close() error {
 	if d == nil {
 		return nil
 	}
-	return errors.Join(d.conn.Close(), d.pool.Close())
+	var errs []error
+	for _, s := range d.prepared {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, d.conn.Close(), d.pool.Close())...)
 }
 
 // code is the extended result code of SQLite, 0 when err is not from it.
