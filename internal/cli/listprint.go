@@ -30,7 +30,10 @@ func (a *app) printList(bundles []listed, latest string) error {
 	}
 	lines := strings.SplitAfter(b.String(), "\n")
 	for i := range bundles {
-		below := wrap(strings.Join(bundles[i].facts(now), "; "), width-3)
+		below := wrap(strings.Join(bundles[i].facts(now), "; "), width-2)
+		if v := bundles[i].NextPrune; v != nil {
+			below = append(below, wrap("next prune: "+string(v.Action)+", "+why(v.Grounds), width-2)...)
+		}
 		lines[i+1] += "  " + strings.Join(below, "\n  ") + "\n"
 	}
 	_, err := io.WriteString(a.Stdout, strings.Join(lines, ""))
@@ -66,9 +69,6 @@ func (l *listed) facts(now time.Time) []string {
 	}
 	if l.NotesError == "" {
 		out = append(out, l.verifiedFacts(now)...)
-	}
-	if v := l.NextPrune; v != nil {
-		add("next prune: %s, %s", v.Action, why(v.Grounds))
 	}
 	return out
 }

@@ -20,7 +20,7 @@ func TestPin(t *testing.T) {
 	says(t, a.must(0, "pin", "latest", "--why", "before the migration").stdout, all[1]+" is pinned\n")
 	at := a.clock
 	a.clock = a.clock.Add(2 * day)
-	says(t, a.must(0, "list").stdout, "  pinned 2 d ago: before the migration; never verified; next prune: keep, is\n  pinned\n")
+	says(t, a.must(0, "list").stdout, "  pinned 2 d ago: before the migration; never verified\n  next prune: keep, is pinned\n")
 	a.sub("Twice", func(t *testing.T) {
 		says(t, a.must(0, "pin", all[1]).stdout, "Nothing to do: "+all[1]+" is pinned already.")
 		out := a.json(0, "pin", a.data("backups", all[1]), "--why", "the auditor asked")
@@ -68,7 +68,7 @@ func TestVerifyIsOnRecord(t *testing.T) {
 	all := a.fills(2)
 	a.must(0, "verify", "--all", "--level", "quick")
 	a.clock = a.clock.Add(3 * time.Hour)
-	says(t, a.must(0, "list").stdout, "  verified 3 h ago (quick): ok; next prune: keep")
+	says(t, a.must(0, "list").stdout, "  verified 3 h ago (quick): ok\n  next prune: keep")
 	newest := a.data("backups", all[1])
 	writable(t, newest)
 	rows := payload(t, newest, "graph/graph")
@@ -139,6 +139,6 @@ func TestListFits(t *testing.T) {
 	asNeo(t, asNeoCopy)
 	r := a.must(0, "list")
 	fits(t, r.stdout)
-	says(t, r.stdout, " suspect\n", " unreadable\n", " unsealed\n", " complete\n", "  rescue; ", "suspect: ", "not good: parse meta", "not good: kb/knowledge-base-backup", " is missing;", "pinned ", "next prune: skip, ")
+	says(t, r.stdout, " suspect\n", " unreadable\n", " unsealed\n", " complete\n", "  rescue; ", "suspect: ", "not good: parse meta", "not good: kb/knowledge-base-backup", " is missing;", "pinned ", "  next prune: skip, ")
 	fits(t, a.must(0, "prune", "--dry-run", "--keep", "1").stdout)
 }

@@ -315,7 +315,7 @@ func TestSafetyBundlesGoByTheirOwnAge(t *testing.T) {
 		t.Errorf("after 6 days: got %s", got)
 	}
 	r := a.must(0, "list")
-	says(t, r.stdout, "  pre-restore; never verified; next prune: keep, was made before a restore", "latest good: "+all[0])
+	says(t, r.stdout, "  pre-restore; never verified\n  next prune: keep, was made before a restore", "latest good: "+all[0])
 	a.clock = a.clock.Add(2 * day)
 	says(t, a.must(0, "prune", "--accept-mass-prune").stdout, "was made before a restore,\n", "more than 7 days ago\n")
 	a.holds(all[:1])
