@@ -33,6 +33,8 @@ type agent struct {
 	// clock goes on by a second with each command, so that no two bundles of a
 	// test have one name.
 	clock time.Time
+	// realTime takes the machine's clock instead: processes beside have it as well.
+	realTime bool
 	// kb and mc are the servers, the same one when unified.
 	kb, mc server
 }
@@ -161,6 +163,9 @@ func (a *agent) run(args ...string) result {
 func (a *agent) runIn(ctx context.Context, args ...string) result {
 	a.t.Helper()
 	a.clock = a.clock.Add(time.Second)
+	if a.realTime {
+		a.clock = time.Now()
+	}
 	began, start := time.Now(), a.clock
 	var stdout, stderr bytes.Buffer
 	env := maps.Clone(a.env)
