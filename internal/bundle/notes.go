@@ -52,6 +52,7 @@ type Verification struct {
 	OK       bool      `json:"ok"`
 	Tool     string    `json:"tool"`
 	Seconds  float64   `json:"seconds"`
+	Rows     int64     `json:"rows,omitempty"`
 	Refusals int       `json:"refusals"` // findings for which a bundle must not be used
 	// Recall is the share, from 0 to 1, of exact nearest neighbours that a drill
 	// found again; nil when none was asked for.

@@ -124,7 +124,7 @@ func (d *demonstration) backUp(ctx context.Context) error {
 
 func (d *demonstration) verify(ctx context.Context) error {
 	d.app.say("\n3. keepsake verify latest\n\n")
-	return d.quietly(func() error { return d.app.verify(ctx, []string{"latest"}, "full", false) })
+	return d.quietly(func() error { return d.app.verify(ctx, []string{"latest"}, verifyFlags{level: "full"}) })
 }
 
 func (d *demonstration) lose(ctx context.Context) error {

@@ -22,37 +22,62 @@ type verified struct {
 	Rows     int64            `json:"rows"`
 	Bytes    int64            `json:"bytes"`
 	Findings []memory.Finding `json:"findings"`
+	// Drill is what --level restore saw beside that.
+	Drill *drilled `json:"drill,omitempty"`
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	var level string
+	var level, to string
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "verify BUNDLE... | --all",
 		Short: "Check bundles: hashes, and every row",
 		Long: `Reads a bundle and reports everything that is wrong with it, each with file and
-line. quick compares hashes; full also scans every row.`,
+line. quick compares hashes; full also scans every row; restore is a drill: it
+restores the bundle into a temporary folder, reads everything back, compares
+every record, and searches the vectors. With --to the vectors go into a scratch
+database of a Chroma, and are taken away again.`,
 		Example: `  keepsake verify latest
-  keepsake verify --all --level quick`,
+  keepsake verify --all --level quick
+  keepsake verify latest --level restore
+  keepsake verify latest --level restore \
+    --to chroma:http://localhost:9000/default_tenant/scratch`,
 		GroupID: "main",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.verify(cmd.Context(), args, level, all)
+			return a.verify(cmd.Context(), args, verifyFlags{level, all, to})
 		},
 	}
-	cmd.Flags().StringVar(&level, "level", "full", "how much to check: quick, full")
+	cmd.Flags().StringVar(&level, "level", "full", "how much to check: quick, full, restore")
 	cmd.Flags().BoolVar(&all, "all", false, "verify every bundle in the backup root")
 	a.latestFlags(cmd.Flags())
+	cmd.Flags().StringVar(&to, "to", "", "with --level restore: the scratch database, a `STORE`, that the vectors go into")
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, names []string, level string, all bool) error {
-	levels := map[string]bundle.Level{"quick": bundle.Quick, "full": bundle.Full}
-	l, ok := levels[level]
+type verifyFlags struct {
+	level string
+	all   bool
+	to    string
+}
+
+func (f verifyFlags) check(names []string) (bundle.Level, error) {
+	levels := map[string]bundle.Level{"quick": bundle.Quick, "full": bundle.Full, "restore": bundle.Drill}
+	l, ok := levels[f.level]
 	switch {
 	case !ok:
-		return usage(fmt.Errorf("--level %q is neither quick nor full", level))
-	case all == (len(names) > 0):
-		return usage(errors.New("name bundles, or say --all"))
+		return l, usage(fmt.Errorf("--level %q is none of quick, full, restore", f.level))
+	case f.to != "" && l != bundle.Drill:
+		return l, usage(errors.New("--to goes with --level restore only"))
+	case f.all == (len(names) > 0):
+		return l, usage(errors.New("name bundles, or say --all"))
+	}
+	return l, nil
+}
+
+func (a *app) verify(ctx context.Context, names []string, f verifyFlags) error {
+	level, err := f.check(names)
+	if err != nil {
+		return err
 	}
 	m, err := a.memory(true)
 	if err != nil {
@@ -62,13 +87,13 @@ func (a *app) verify(ctx context.Context, names []string, level string, all bool
 	if err := m.lockRoot(ctx, lock.Shared); err != nil {
 		return err
 	}
-	bundles, err := a.bundles(m, names, all)
+	bundles, err := a.bundles(m, names, f.all)
 	if err != nil {
 		return err
 	}
 	out := []verified{}
 	for _, b := range bundles {
-		v, err := a.verifyOne(ctx, m, b, l)
+		v, err := a.verifyAt(ctx, m, b, level, f.to)
 		if err != nil {
 			return err
 		}
@@ -99,6 +124,13 @@ func endVerify(all []verified) error {
 	return nil
 }
 
+func (a *app) verifyAt(ctx context.Context, m *memoryAt, b *bundle.Bundle, level bundle.Level, to string) (verified, error) {
+	if level == bundle.Drill {
+		return a.drillOne(ctx, m, b, to)
+	}
+	return a.verifyOne(ctx, m, b, level)
+}
+
 func (a *app) verifyOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, level bundle.Level) (verified, error) {
 	p, began := a.progress(), a.Now()
 	p.Begin("check", memory.Section(b.Name()), -1)
@@ -119,7 +151,7 @@ func (a *app) verifyOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, leve
 	}
 	m.note(b, bundle.Verification{
 		At: began.UTC(), Level: level, OK: v.OK, Tool: tool(),
-		Seconds: a.Now().Sub(began).Seconds(), Refusals: refusals(report.Findings),
+		Seconds: a.Now().Sub(began).Seconds(), Rows: v.Rows, Refusals: refusals(report.Findings),
 	})
 	a.printFindings(report.Findings)
 	word := "ok"

@@ -32,9 +32,33 @@ const nearestQuery = `SELECT id, embedding FROM records NOT INDEXED WHERE collec
 //
 // Errors: store.ErrAbsent when the section does not exist; a vector of another
 // dimension, or with a number that isn't finite, or k < 1.
-func (s *Store) Nearest(ctx context.Context, section memory.Section, vector []float32, k int) (near []Neighbour, err error) {
+func (s *Store) Nearest(ctx context.Context, section memory.Section, vector []float32, k int) ([]Neighbour, error) {
+	probes, err := s.measure(ctx, section, [][]float32{vector}, k)
+	if err != nil {
+		return nil, fmt.Errorf("find nearest in %s: %w", section, err)
+	}
+	return probes[0].best, nil
+}
+
+// Search implements store.Searcher: as Nearest does, in one pass over the rows.
+func (s *Store) Search(ctx context.Context, section memory.Section, vectors [][]float32, k int) ([][]string, error) {
+	probes, err := s.measure(ctx, section, vectors, k)
+	if err != nil {
+		return nil, fmt.Errorf("search %s: %w", section, err)
+	}
+	found := make([][]string, len(probes))
+	for i, p := range probes {
+		for _, n := range p.best {
+			found[i] = append(found[i], n.ID)
+		}
+	}
+	return found, nil
+}
+
+// measure returns a probe for each vector that has seen every row.
+func (s *Store) measure(ctx context.Context, section memory.Section, vectors [][]float32, k int) (probes []*probe, err error) {
 	if k < 1 {
-		return nil, fmt.Errorf("find nearest in %s: k is %d", section, k)
+		return nil, fmt.Errorf("k is %d", k)
 	}
 	look, err := s.open(ctx, []memory.Section{section})
 	if err != nil {
@@ -43,17 +67,22 @@ func (s *Store) Nearest(ctx context.Context, section memory.Section, vector []fl
 	defer func() { err = errors.Join(err, look.Close()) }()
 	e, ok := look.entries[section]
 	if !ok {
-		return nil, fmt.Errorf("find nearest in %s: %w in %s", section, store.ErrAbsent, s.config.Path)
+		return nil, fmt.Errorf("%w in %s", store.ErrAbsent, s.config.Path)
 	}
-	p, err := newProbe(vector, e, k)
-	if err == nil {
-		err = p.measureAll(ctx, look.file.conn)
+	for _, vector := range vectors {
+		p, err := newProbe(vector, e, k)
+		if err != nil {
+			return nil, err
+		}
+		probes = append(probes, p)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("find nearest in %s: %w", section, err)
+	if err := measureAll(ctx, look.file.conn, e, probes); err != nil {
+		return nil, err
 	}
-	p.cut()
-	return p.best, nil
+	for _, p := range probes {
+		p.cut()
+	}
+	return probes, nil
 }
 
 // probe measures rows against one vector and keeps the nearest.
@@ -87,8 +116,9 @@ func newProbe(vector []float32, e entry, k int) (*probe, error) {
 	return p, nil
 }
 
-func (p *probe) measureAll(ctx context.Context, conn *sql.Conn) error {
-	rows, err := conn.QueryContext(context.WithoutCancel(ctx), nearestQuery, p.entry.number)
+// measureAll shows every row to every probe.
+func measureAll(ctx context.Context, conn *sql.Conn, e entry, probes []*probe) error {
+	rows, err := conn.QueryContext(context.WithoutCancel(ctx), nearestQuery, e.number)
 	if err != nil {
 		return fmt.Errorf("%w: %w", store.ErrUnreadable, explain(err))
 	}
@@ -102,10 +132,12 @@ func (p *probe) measureAll(ctx context.Context, conn *sql.Conn) error {
 		if err := rows.Scan(&id, &bits); err != nil {
 			return fmt.Errorf("%w: %w", store.ErrUnreadable, explain(err))
 		}
-		if len(bits) != 4*len(p.vector) || !finite(bits) {
-			return fmt.Errorf("%w: the vector of row %q is damaged", store.ErrUnreadable, id)
+		for _, p := range probes {
+			if len(bits) != 4*len(p.vector) || !finite(bits) {
+				return fmt.Errorf("%w: the vector of row %q is damaged", store.ErrUnreadable, id)
+			}
+			p.add(Neighbour{id, p.distance(bits)})
 		}
-		p.add(Neighbour{id, p.distance(bits)})
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrUnreadable, explain(err))

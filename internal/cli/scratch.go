@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/config"
+	"keepsake/internal/drill"
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/store/chroma"
+)
+
+// scratch are the collections of a drill on a Chroma server: made for it, marked
+// as disposable, and dropped afterwards.
+type scratch struct {
+	m      *memoryAt
+	server *chroma.Server
+	names  map[memory.Section]string
+	specs  []memory.SectionSpec
+}
+
+// scratchAt names a collection for each section of vectors in the database that
+// --to says.
+func (m *memoryAt) scratchAt(b *bundle.Bundle, to string) (*scratch, error) {
+	s, err := config.ParseStore(to)
+	switch {
+	case err != nil:
+		return nil, usage(fmt.Errorf("--to: %w", err))
+	case s.Kind != memory.KindChroma || s.Collection != "":
+		return nil, usage(fmt.Errorf("--to %s: a drill goes into a database of a Chroma (chroma:http://host:port/tenant/database)", s))
+	case s.Same(m.cfg.KB.Store.V), s.Same(m.cfg.MC.Store.V):
+		return nil, usage(fmt.Errorf("--to %s is where the memory itself lives: a drill goes into a scratch database", s))
+	}
+	v := config.Vectors{Store: config.Value[config.Store]{V: s}}
+	for _, like := range []config.Vectors{m.cfg.MC, m.cfg.KB} {
+		if like.Store.V.Address() == s.Address() { // credentials go to no other server
+			v = like
+			v.Store.V = s
+		}
+	}
+	random := strings.ToLower(rand.Text()[:8])
+	out := &scratch{m: m, names: map[memory.Section]string{}, specs: vectorSpecs(b)}
+	for _, spec := range out.specs {
+		out.names[spec.Name] = "drill-" + random + "-" + strings.ReplaceAll(string(spec.Name), "/", "-")
+	}
+	rw, err := m.chroma(v, out.names)
+	if err != nil {
+		return nil, err
+	}
+	server, ok := rw.(*chroma.Server)
+	if !ok {
+		return nil, errors.New("a drill needs a Chroma server")
+	}
+	out.server = server
+	return out, nil
+}
+
+func (s *scratch) make(ctx context.Context) error {
+	for _, spec := range s.specs {
+		if err := s.server.MakeScratch(ctx, spec); err != nil {
+			return s.m.explainStores(err)
+		}
+	}
+	return nil
+}
+
+func (s *scratch) place() drill.Place {
+	return drill.Place{Sections: selectors(s.names), Store: s.server}
+}
+
+// drop takes every collection away that is there. Each asks the guard, which
+// allows what bears a disposable mark of its own.
+func (s *scratch) drop(ctx context.Context) error {
+	var all error
+	for _, spec := range s.specs {
+		if err := s.dropOne(ctx, spec.Name); err != nil {
+			all = errors.Join(all, fail(0, fmt.Errorf("take away what the drill made: %w", err),
+				"remove the collection "+s.names[spec.Name]+" by hand"))
+		}
+	}
+	return all
+}
+
+func (s *scratch) dropOne(ctx context.Context, section memory.Section) error {
+	live, err := s.server.Survey(ctx, section)
+	if err != nil || !live.Exists {
+		return err
+	}
+	rules, done, err := s.m.guarded(false)
+	if err != nil {
+		return err
+	}
+	permit, err := rules.AssertDestructiveTargetAllowed(ctx, guard.Request{
+		Operation: guard.Prune, Subsystem: section.Subsystem(), Target: live.Target, Reason: "made for a drill",
+	})
+	if err = errors.Join(err, done()); err != nil {
+		return err
+	}
+	return s.server.DropScratch(ctx, live.Locator, permit)
+}
