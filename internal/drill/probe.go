@@ -33,7 +33,23 @@ func (s *sampler) offer(row int, v *record.Vector) {
 	if !s.vectors || len(s.taken) >= s.wanted || int64(row) < int64(len(s.taken))*s.rows/int64(s.wanted) {
 		return
 	}
-	s.taken = append(s.taken, floats(v.Bits))
+	if vector := floats(v.Bits); measurable(vector) {
+		s.taken = append(s.taken, vector)
+	}
+}
+
+// measurable reports whether a server, in float32, can tell how far a vector is
+// from others: squares of very small and very large numbers are 0 or infinite there.
+func measurable(v []float32) bool {
+	square := squares(v)
+	return square == 0 || square > 1e-30 && square < 1e30
+}
+
+func squares(v []float32) (sum float64) {
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return sum
 }
 
 func floats(bits []byte) []float32 {
@@ -56,11 +72,7 @@ func (s *sampler) probes() [][]float32 {
 
 // beside returns a vector a tenth of its length away, more or less.
 func beside(v []float32, seed uint64) []float32 {
-	var square float64
-	for _, x := range v {
-		square += float64(x) * float64(x)
-	}
-	step := 0.1 * math.Sqrt(square/float64(max(1, len(v))))
+	step := 0.1 * math.Sqrt(squares(v)/float64(max(1, len(v))))
 	random := rand.New(rand.NewPCG(seed, 0x6b656570))
 	out := make([]float32, len(v))
 	for i, x := range v {
