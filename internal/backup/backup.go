@@ -34,6 +34,9 @@ type Options struct {
 	Only []string
 	// AllowDegraded publishes also when a section could not be read whole.
 	AllowDegraded bool
+	// Whole publishes nothing also where a row is without its vector, which makes
+	// a bundle degraded otherwise.
+	Whole bool
 
 	Bundle bundle.Options
 	// Reason is why the bundle is made; "" is bundle.ReasonBackup.

@@ -71,6 +71,9 @@ func (r *run) judge(want wanted, written *bundle.Section, c memory.Capture) (*bu
 	}
 	if c.Salvaged > 0 {
 		out.Reason = fmt.Sprintf("%d rows are without their vector, which could not be read", c.Salvaged)
+		if r.opts.Whole {
+			return nil, fmt.Errorf("back up %s: %w: %s", name, store.ErrUnreadable, out.Reason)
+		}
 		r.receipt.warn("salvaged", name, "%s", out.Reason)
 	}
 	if written.Rows == 0 && out.Status == bundle.Pass {

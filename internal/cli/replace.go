@@ -118,6 +118,9 @@ func (r *replacing) run(ctx context.Context, plan *restore.Plan) error {
 	}
 	receipt, err := restore.Run(ctx, plan, r.dir)
 	r.printDropped(r.memory)
+	if receipt != nil { // those of the plan have been printed
+		r.printFindings(receipt.Findings[min(len(plan.Findings()), len(receipt.Findings)):])
+	}
 	return r.endReplace(receipt, err)
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"keepsake/internal/backup"
@@ -19,6 +20,7 @@ func (m *memoryAt) safety(targets []restore.Target) func(context.Context, restor
 		if err != nil {
 			return nil, err
 		}
+		opts.Whole = !want.Degraded
 		opts.Reason, opts.Sources = bundle.ReasonPreRestore, targetsAsSources(targets, want.Live)
 		opts.Sources = append(opts.Sources, takenOver(want)...)
 		if opts, err = m.identify(ctx, opts); err != nil {
@@ -26,10 +28,18 @@ func (m *memoryAt) safety(targets []restore.Target) func(context.Context, restor
 		}
 		receipt, err := backup.Run(ctx, opts)
 		if err != nil {
-			return nil, m.explainStores(err)
+			return nil, m.explainSafety(err)
 		}
 		return bundle.Open(receipt.Path, bundle.Limits{})
 	}
+}
+
+// explainSafety adds what the operator can do when what lives can't be bundled.
+func (m *memoryAt) explainSafety(err error) error {
+	if errors.Is(err, store.ErrUnreadable) || errors.Is(err, backup.ErrParity) {
+		return fail(exitStore, err, "nothing was replaced; --accept-degraded-safety does without what can't be read, where the old collection is kept aside")
+	}
+	return m.explainStores(err)
 }
 
 // targetsAsSources reads the sections from where they are about to be replaced.

@@ -1,12 +1,15 @@
 package cli_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/sample"
+	"keepsake/internal/store/chroma/chromatest"
 	"keepsake/internal/store/graph"
 )
 
@@ -95,6 +98,25 @@ func TestUndoWithoutItsSafetyBundle(t *testing.T) {
 		says(t, r.stderr, "open safety bundle: ", "safety_days")
 		a.stays(10, "undo", "--plan")
 	})
+}
+
+// TestUndoWithoutWhatWasKeptAside: when the old collection was removed, its rows come
+// from the safety bundle.
+func TestUndoWithoutWhatWasKeptAside(t *testing.T) {
+	a := newAgent(t, true)
+	a.remember(memory.Memories, memory.Summaries)
+	bundle := a.backup("--only", "mc")
+	a.changesMemories()
+	before := a.digests()
+	a.replaced(bundle)
+	for name := range a.collections() {
+		if strings.HasPrefix(name, "neo-agent-memory-aside-") {
+			a.mc.Call(t, http.MethodDelete, chromatest.Collections(a.mc.database)+"/"+name, nil, nil)
+		}
+	}
+	r := a.confirmed(0, "undo")
+	says(t, r.stderr, "warning: mc/memory: it comes from the safety bundle, not from what was kept aside: ")
+	sameDigests(t, a.digests(), before)
 }
 
 // TestUndoOfAMerge takes out the rows that came with it and are still as they came,

@@ -44,7 +44,7 @@ func (r *replacement) saveAnew(ctx context.Context) error {
 	if len(live) == 0 || opts.NoSafety {
 		return nil
 	}
-	b, err := opts.Safety(ctx, Saving{Live: live, Before: r.safety, Degraded: opts.AcceptDegradedSafety && r.allKept()})
+	b, err := opts.Safety(ctx, Saving{Live: live, Before: r.safety, Degraded: opts.AcceptDegradedSafety && r.anyKept()})
 	if err != nil {
 		return fmt.Errorf("make safety bundle: %w", err)
 	}
@@ -59,14 +59,37 @@ func (r *replacement) saveAnew(ctx context.Context) error {
 	if report.Refused() {
 		return fmt.Errorf("verify safety bundle %s: %w", b.Name(), &RefusedError{Ground: GroundBundle, Findings: report.Findings})
 	}
+	if err := r.checkSafety(b); err != nil {
+		return fmt.Errorf("check safety bundle %s: %w", b.Name(), err)
+	}
 	r.safety, r.receipt.Safety = b, b.Path()
 	return r.steps.note(step{Step: stepSafety, Bundle: b.Path()})
 }
 
-// allKept reports whether every old section is kept aside whole.
-func (r *replacement) allKept() bool {
-	return !slices.ContainsFunc(r.parts, func(p *part) bool { return !r.keptAside(p) })
+// checkSafety wants the safety bundle to hold each section whole, unless that is
+// kept aside and less was accepted.
+func (r *replacement) checkSafety(b *bundle.Bundle) error {
+	for _, p := range r.parts {
+		spared := r.opts.Replace.AcceptDegradedSafety && r.keptAside(p)
+		if p.done || !p.Survey.Exists || spared || holdsWhole(b, p.Spec.Name) {
+			continue
+		}
+		return fmt.Errorf("%w: it does not hold %s whole", store.ErrUnreadable, p.Spec.Name)
+	}
+	return nil
 }
+
+// holdsWhole reports whether a bundle of ours holds all of a section as it was.
+func holdsWhole(b *bundle.Bundle, section memory.Section) bool {
+	meta := b.Meta()
+	return meta != nil && meta.Keepsake != nil && slices.ContainsFunc(meta.Keepsake.Sections, func(m bundle.SectionMeta) bool {
+		return m.Name == section && m.Failed == "" && m.Capture.Complete()
+	})
+}
+
+// anyKept reports whether an old section is kept aside whole: only that one may be
+// without a whole copy in the safety bundle.
+func (r *replacement) anyKept() bool { return slices.ContainsFunc(r.parts, r.keptAside) }
 
 func (r *replacement) keptAside(p *part) bool { return p.keeper() != nil && !r.opts.Replace.InPlace }
 

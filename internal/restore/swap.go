@@ -144,21 +144,42 @@ func (r *replacement) stageOne(ctx context.Context, p *part) (err error) {
 		Plan: r.id, Operation: r.opts.Replace.operation(p.Spec.Name), InPlace: r.opts.Replace.InPlace, Now: r.opts.Clock(),
 	}
 	started := r.opts.Clock()
-	aside, back := r.opts.Replace.Back[p.Spec.Name]
-	if back = back && p.keeper() != nil; back {
-		p.staged, err = p.keeper().StageBack(ctx, p.Spec, aside, opts)
-		back = !errors.Is(err, store.ErrAbsent) // else it was dropped since, and its rows are in the bundle
+	if back, err := r.stageBack(ctx, p, opts); back || err != nil {
+		p.out.MergeSeconds = r.opts.Clock().Sub(started).Seconds()
+		return err
 	}
-	if !back {
-		p.staged, err = target.Stage(ctx, p.Spec, r.phase(ctx, p, "stage"), opts)
-	}
-	if err != nil {
+	if p.staged, err = target.Stage(ctx, p.Spec, r.phase(ctx, p, "stage"), opts); err != nil {
 		return err
 	}
 	staged := r.opts.Clock()
 	err = p.staged.Check(ctx)
 	p.out.MergeSeconds, p.out.ProofSeconds = staged.Sub(started).Seconds(), r.opts.Clock().Sub(staged).Seconds()
 	return err
+}
+
+// stageBack stages the old section that was kept aside, and reports whether there
+// was one, whole. One that is gone or can't be read is made anew of the bundle.
+func (r *replacement) stageBack(ctx context.Context, p *part, opts store.StageOptions) (bool, error) {
+	aside, back := r.opts.Replace.Back[p.Spec.Name]
+	if !back || p.keeper() == nil {
+		return false, nil
+	}
+	staged, err := p.keeper().StageBack(ctx, p.Spec, aside, opts)
+	if err == nil {
+		if err = staged.Check(ctx); err == nil {
+			p.staged, p.unfit = staged, nil // with the rows that a bundle could not hold
+			return true, nil
+		}
+		err = errors.Join(err, staged.Close())
+	}
+	if !errors.Is(err, store.ErrAbsent) && !errors.Is(err, store.ErrStaged) {
+		return false, err
+	}
+	r.receipt.Findings = append(r.receipt.Findings, memory.Finding{
+		Level: memory.Warning, Code: "aside-unusable", Section: p.Spec.Name,
+		Message: "it comes from the safety bundle, not from what was kept aside: " + err.Error(),
+	})
+	return false, nil
 }
 
 // phase is the section's records; each pass over them is told to the progress:
