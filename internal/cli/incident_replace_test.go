@@ -148,7 +148,7 @@ func (a *agent) changesMemories() {
 // somewhere reports whether one collection holds all of the rows.
 func (a *agent) somewhere(ids []string) bool {
 	a.t.Helper()
-	for _, id := range a.collections() {
+	for _, id := range a.collections(memory.Memories) {
 		var got chromaRows
 		a.mc.Call(a.t, http.MethodPost, chromatest.Collections(a.mc.database)+"/"+id+"/get", map[string]any{"include": []string{}}, &got)
 		if !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(got.IDs, id) }) {
@@ -156,18 +156,6 @@ func (a *agent) somewhere(ids []string) bool {
 		}
 	}
 	return false
-}
-
-// collections returns the ids of MC's collections by their names.
-func (a *agent) collections() map[string]string {
-	a.t.Helper()
-	var all []struct{ ID, Name string }
-	a.mc.Call(a.t, http.MethodGet, chromatest.Collections(a.mc.database), nil, &all)
-	found := map[string]string{}
-	for _, c := range all {
-		found[c.Name] = c.ID
-	}
-	return found
 }
 
 // A replace of the graph wiped the memories, and an import swept other folders.

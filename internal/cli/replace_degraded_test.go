@@ -96,7 +96,7 @@ func TestReplaceOfADamagedMemory(t *testing.T) {
 	a.env[allowed] = "true"
 	r := a.must(8, append(args, "--confirm", token)...)
 	says(t, r.stderr, "make safety bundle: ", "mc/memory")
-	if !a.somewhere(ids) || a.collections()["neo-agent-memory"] == "" {
+	if !a.somewhere(ids) || a.collections(memory.Memories)["neo-agent-memory"] == "" {
 		t.Error("the damaged collection isn't as it was")
 	}
 	accepted := append(args, "--accept-degraded-safety")
@@ -117,7 +117,7 @@ func TestReplaceOfADamagedMemory(t *testing.T) {
 	expect(t, safety, "degraded", "keepsake", "status")
 	expect(t, section(t, safety["keepsake"].(map[string]any), memory.Memories), 2.0, "capture", "salvaged")
 	aside := dig(t, section(t, out, memory.Memories), "replaced", "aside", "collection").(string)
-	if a.collections()[aside] == "" || !a.somewhere(ids) {
+	if a.collections(memory.Memories)[aside] == "" || !a.somewhere(ids) {
 		t.Errorf("the damaged collection is not kept as %s", aside)
 	}
 	t.Run("UndoOfTheMended", func(t *testing.T) { // as when the server was started anew
@@ -140,7 +140,7 @@ func TestReplaceOfADamagedMemory(t *testing.T) {
 		}
 		unrestored := readFile(t, filepath.Join(a.data(".keepsake", "restores", a.receiptDir()), "unrestored.jsonl"))
 		says(t, unrestored, `"id":"`+ids[3]+`","embedding":null`, `"id":"`+ids[7]+`","embedding":null`)
-		if a.collections()[aside] == "" || !a.somewhere(ids) {
+		if a.collections(memory.Memories)[aside] == "" || !a.somewhere(ids) {
 			t.Errorf("the damaged collection is not kept as %s", aside)
 		}
 	})

@@ -19,7 +19,7 @@ func TestReplaceAs(t *testing.T) {
 	want := a.digests()[memory.Memories]
 	bundle := a.backup("--only", "mc")
 	a.must(0, "restore", bundle, "--only", "mc/memory", "--as", "mc/memory=beside")
-	id := a.collections()["beside"]
+	id := a.collections(memory.Memories)["beside"]
 	a.changesMemories()
 	own := a.digests()
 	beside := func() records {
@@ -35,7 +35,7 @@ func TestReplaceAs(t *testing.T) {
 	a.confirmed(0, "undo")
 	sameDigests(t, beside(), fewer)
 	sameDigests(t, a.digests(), own)
-	if got := a.collections()["beside"]; got != id {
+	if got := a.collections(memory.Memories)["beside"]; got != id {
 		t.Errorf("after the undo beside has id %s, want %s as before", got, id)
 	}
 }

@@ -109,7 +109,7 @@ func TestUndoWithoutWhatWasKeptAside(t *testing.T) {
 	a.changesMemories()
 	before := a.digests()
 	a.replaced(bundle)
-	for name := range a.collections() {
+	for name := range a.collections(memory.Memories) {
 		if strings.HasPrefix(name, "neo-agent-memory-aside-") {
 			a.mc.Call(t, http.MethodDelete, chromatest.Collections(a.mc.database)+"/"+name, nil, nil)
 		}
