@@ -202,7 +202,7 @@ func TestAC_B7(t *testing.T) {
 			"trajectories/trajectories: files:"+g.fileOf(memory.TrajectoryLog)+" holds 3 rows",
 			"--force replaces them")
 	})
-	g.sub("WithoutFactors", func(t *testing.T) { g.stays(6, args...) })
+	g.sub("WithoutFactors", func(*testing.T) { g.stays(6, args...) })
 	g.sub("Plan", func(t *testing.T) {
 		r := g.stays(6, append(args, "--plan")...)
 		silent(t, r.stdout+r.stderr, "--confirm ")

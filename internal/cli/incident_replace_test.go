@@ -233,9 +233,9 @@ func TestIncidentV_WhatLooksTemporary(t *testing.T) {
 	bundle := a.backup("--only", "mc,graph")
 	file := a.data("sqlite", "memory-core-graph.sqlite")
 	temporary := t.TempDir()
-	link := func(name string, make func(from, to string) error, from string) string {
+	link := func(name string, by func(from, to string) error, from string) string {
 		to := filepath.Join(temporary, name)
-		if err := make(from, to); err != nil {
+		if err := by(from, to); err != nil {
 			t.Skip("this machine makes no links: ", err)
 		}
 		return to

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -99,7 +100,7 @@ func TestReplaceOfADamagedMemory(t *testing.T) {
 	if !a.somewhere(ids) || a.collections(memory.Memories)["neo-agent-memory"] == "" {
 		t.Error("the damaged collection isn't as it was")
 	}
-	accepted := append(args, "--accept-degraded-safety")
+	accepted := append(slices.Clone(args), "--accept-degraded-safety")
 	t.Run("InPlace", func(t *testing.T) {
 		a.t = t
 		token := a.token(append(accepted, "--in-place")...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,7 +88,7 @@ func TestReplaceOnATerminal(t *testing.T) {
 	a.sql("DELETE FROM Edges WHERE rowid % 3 = 0")
 	changed := a.digests()
 	args := []string{"restore", bundle, "--mode", "replace", "--force", "--accept-shrink"}
-	one := append(args, "--only", "graph")
+	one := append(slices.Clone(args), "--only", "graph")
 	const name, question = "memory-core-graph.sqlite", "Type memory-core-graph.sqlite to replace it, anything else to leave it: "
 
 	a.sub("NoEnvironment", func(t *testing.T) {

@@ -176,7 +176,7 @@ func TestCutShortBeforeTheSwap(t *testing.T) {
 	c := cutShort(t, makesShadow)
 	sameDigests(t, c.digests(), c.before)
 	token := c.token(c.others()["other replace"]...) // shows, and gives up nothing
-	c.part("others", func(t *testing.T) {
+	c.part("others", func(*testing.T) {
 		c.must(0, "backup", "--only", "mc,graph")
 		c.must(0, "restore", c.bundle, "--only", "mc/summaries")
 		c.stays(10, "undo", "--plan")

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 //	chroma             points KEEPSAKE_KB_CHROMA at an empty database of a real one
 //	notchroma          points it at a server that isn't one
 //	hangs              points it at a server that never answers
+//	token              puts the "token" of the last output into TOKEN
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -39,6 +41,11 @@ func TestScripts(t *testing.T) {
 				ts.Defer(s.Close)
 				ts.Setenv("KEEPSAKE_KB_CHROMA", "chroma:"+s.URL)
 				ts.Setenv("NEO_CHROMA_UNIFIED", "true")
+			},
+			"token": func(ts *testscript.TestScript, _ bool, _ []string) {
+				var plan struct{ Token string }
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &plan))
+				ts.Setenv("TOKEN", plan.Token)
 			},
 			"hangs": func(ts *testscript.TestScript, _ bool, _ []string) {
 				l, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts

@@ -13,7 +13,7 @@ import (
 func (p *Plan) checkTopology() {
 	meta := p.opts.Bundle.Meta()
 	if meta == nil {
-		p.note(memory.Warning, "no-meta", "", "the bundle has no bundle-meta.json: whether it was made of a unified or a federated memory is unknown", "")
+		p.warn("no-meta", "", "the bundle has no bundle-meta.json: whether it was made of a unified or a federated memory is unknown", "")
 		return
 	}
 	if meta.Topology == nil || !p.vectors() {
@@ -23,7 +23,7 @@ func (p *Plan) checkTopology() {
 	if was.Unified != now.Unified {
 		message := fmt.Sprintf("the bundle was made of a %s memory, the target is %s", was.Name(), now.Name())
 		if p.opts.ForceTopology {
-			p.note(memory.Warning, "topology", "", message, "")
+			p.warn("topology", "", message, "")
 			return
 		}
 		p.refuse(GroundTopology, "topology", "", message, "--force-topology-mismatch restores it all the same")
@@ -45,7 +45,7 @@ func (p *Plan) vectors() bool {
 // compareCoords only warns: a memory that moved is still that memory.
 func (p *Plan) compareCoords(name string, was, now memory.Coords) {
 	if from, to := address(was), address(now); from != to {
-		p.note(memory.Warning, "coordinates", "", fmt.Sprintf("%s was backed up from %s and goes to %s", name, from, to), "")
+		p.warn("coordinates", "", fmt.Sprintf("%s was backed up from %s and goes to %s", name, from, to), "")
 	}
 }
 
@@ -79,7 +79,7 @@ func (p *Plan) checkMemory() {
 	}
 	message := fmt.Sprintf("the bundle is of memory %s, the target is memory %s", id, now)
 	if p.opts.ForceMemory {
-		p.note(memory.Warning, "memory", "", message, "")
+		p.warn("memory", "", message, "")
 		return
 	}
 	p.refuse(GroundMemory, "memory", "", message, "--force-memory restores it all the same")
@@ -97,7 +97,7 @@ func (p *Plan) checkShape(s Section) {
 			was.Distance, now.Locator, now.Distance), "restore into a collection of its own with --as "+string(was.Name)+"=NAME")
 	}
 	if a, b := model(was.Collection), model(now.Collection); a != "" && b != "" && a != b {
-		p.note(memory.Warning, "embedding-model", was.Name, fmt.Sprintf("the bundle's vectors were made by %s, those of %s by %s: they may not be comparable",
+		p.warn("embedding-model", was.Name, fmt.Sprintf("the bundle's vectors were made by %s, those of %s by %s: they may not be comparable",
 			a, now.Locator, b), "")
 	}
 }

@@ -54,7 +54,7 @@ type Section struct {
 type Plan struct {
 	opts     Options
 	sections []Section
-	findings []memory.Finding // notes and warnings
+	findings []memory.Finding // all but the refusals
 	refusals map[Ground][]memory.Finding
 	left     []string // payloads that no target takes
 	salvaged int64
@@ -117,9 +117,9 @@ func (p *Plan) Refusal() error {
 // payloads that nothing takes, or rows whose vector was not readable.
 func (p *Plan) Incomplete() bool { return len(p.left) > 0 || p.salvaged > 0 }
 
-func (p *Plan) note(level memory.Level, code string, s memory.Section, message, hint string) {
+func (p *Plan) warn(code string, s memory.Section, message, hint string) {
 	p.findings = append(p.findings, memory.Finding{
-		Level: level, Code: code, Section: s, Message: message, Hint: hint,
+		Level: memory.Warning, Code: code, Section: s, Message: message, Hint: hint,
 	})
 }
 

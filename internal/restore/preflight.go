@@ -136,7 +136,7 @@ func (p *Plan) checkSelection() {
 
 func (p *Plan) leave(what string) {
 	p.left = append(p.left, what)
-	p.note(memory.Warning, "not-restored", "", what+" will not be restored: no target takes it",
+	p.warn("not-restored", "", what+" will not be restored: no target takes it",
 		"--only names what to restore, --to names a target")
 }
 

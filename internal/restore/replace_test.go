@@ -72,7 +72,7 @@ func TestNothingChangesBeforeAllIsStaged(t *testing.T) {
 		"Safety": func(_ *desk, opts *restore.Options) {
 			opts.Replace.Safety = func(context.Context, restore.Saving) (*bundle.Bundle, error) { return nil, broken }
 		},
-		"SafetyDamaged": func(d *desk, opts *restore.Options) {
+		"SafetyDamaged": func(_ *desk, opts *restore.Options) {
 			whole := opts.Replace.Safety
 			opts.Replace.Safety = func(ctx context.Context, want restore.Saving) (*bundle.Bundle, error) {
 				b, err := whole(ctx, want)
@@ -80,6 +80,13 @@ func TestNothingChangesBeforeAllIsStaged(t *testing.T) {
 					err = cutShort(b.Path())
 				}
 				return b, err
+			}
+		},
+		"SafetyWithoutASection": func(_ *desk, opts *restore.Options) {
+			whole := opts.Replace.Safety
+			opts.Replace.Safety = func(ctx context.Context, want restore.Saving) (*bundle.Bundle, error) {
+				want.Live = want.Live[:1]
+				return whole(ctx, want)
 			}
 		},
 		"Stage": func(d *desk, opts *restore.Options) {
@@ -246,14 +253,17 @@ func TestReplaceRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		{"AllAtOnce", restore.GroundNotEmpty, []string{"not-empty", "not-empty", "shrink", "memory", "guard", "guard", "room"},
+		{
+			"AllAtOnce", restore.GroundNotEmpty,
+			[]string{"not-empty", "not-empty", "shrink", "memory", "guard", "guard", "room"},
 			func(t *testing.T, d *desk, opts *restore.Options) {
 				opts.Replace.Force, opts.Replace.AcceptShrink = false, false
 				opts.MemoryID = "7c9a2c6e-0b52-4a53-8f0e-1f4f8bb3a001"
 				opts.Replace.Rules.Environment = guard.Environment{}
 				opts.Replace.Room = func() (int64, error) { return 1, nil }
 				d.write(t, map[memory.Section]string{nodes: "{\"id\":\"1\"}\n{\"id\":\"2\"}\n{\"id\":\"3\"}\n"})
-			}},
+			},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := confirmed(t)
