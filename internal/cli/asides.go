@@ -9,6 +9,7 @@ import (
 	"keepsake/internal/config"
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 	"keepsake/internal/store/chroma"
 )
 
@@ -31,6 +32,9 @@ func (m *memoryAt) dropAsides(ctx context.Context) ([]string, error) {
 
 func (m *memoryAt) dropAsidesOf(ctx context.Context, server *chroma.Server, before time.Time) (dropped []string, err error) {
 	asides, err := server.Asides(ctx)
+	if errors.Is(err, store.ErrUnreachable) {
+		return nil, nil // a backup that reads it says so, and doctor
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +79,8 @@ func (m *memoryAt) chromas() (servers []*chroma.Server) {
 		if of.at.Store.V.Kind != memory.KindChroma {
 			continue
 		}
-		store, err := m.vectors(of.at, m.names(of.sections...))
-		if server, ok := store.(*chroma.Server); err == nil && ok {
+		at, err := m.vectors(of.at, m.names(of.sections...))
+		if server, ok := at.(*chroma.Server); err == nil && ok {
 			servers = append(servers, server)
 		}
 	}

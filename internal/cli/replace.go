@@ -2,13 +2,12 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -277,13 +276,8 @@ func (t tokenPlan) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// room returns what is free where the safety bundle is made.
-func (m *memoryAt) room() (int64, error) {
-	dir := m.root()
-	for {
-		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
-			return freeBytes(dir)
-		}
-		dir = filepath.Dir(dir)
-	}
+// room tells of the disk that a path is on, or the deepest part of it that is
+// there; for "", of that of the backup root.
+func (m *memoryAt) room(path string) (restore.Disk, error) {
+	return diskOf(existing(cmp.Or(path, m.root())))
 }

@@ -12,12 +12,12 @@ import (
 // that doesn't say how much is free is no reason.
 func roomFor(dir string, need int64, what string) error {
 	dir = existing(dir)
-	free, err := freeBytes(dir)
-	if err != nil || free >= need {
+	disk, err := diskOf(dir)
+	if err != nil || disk.Free >= need {
 		return nil
 	}
 	return fail(exitNoRoom, fmt.Errorf("no room for %s: it needs about %s, and %s are free on the disk of %s",
-		what, size(need), size(free), dir), "make room there; nothing was written")
+		what, size(need), size(disk.Free), dir), "make room there; nothing was written")
 }
 
 // existing returns the deepest folder of a path that is there.

@@ -2,13 +2,24 @@
 
 package cli
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
 
-// freeBytes is what this user may still write to the disk that path is on.
-func freeBytes(path string) (int64, error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(path, &s); err != nil {
-		return 0, err
+	"golang.org/x/sys/unix"
+
+	"keepsake/internal/restore"
+)
+
+// diskOf tells of the disk that path is on, and what this user may still write to it.
+func diskOf(path string) (restore.Disk, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return restore.Disk{}, err
 	}
-	return int64(s.Bavail) * int64(s.Bsize), nil //nolint:unconvert // the types differ between systems
+	var file unix.Stat_t
+	if err := unix.Stat(path, &file); err != nil {
+		return restore.Disk{}, err
+	}
+	free := int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // the types differ between systems
+	return restore.Disk{ID: fmt.Sprint(file.Dev), Free: free}, nil
 }

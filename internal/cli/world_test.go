@@ -87,22 +87,22 @@ func (a *agent) rowsOf(section memory.Section, id string) map[string]string {
 // oldOrNew wants each section to be one of the two, whole. Instead of a collection
 // there may be nothing: the old one has another name by then, and the new one not
 // its own yet.
-func (a *agent) oldOrNew(old, new world) {
+func (a *agent) oldOrNew(old, want world) {
 	a.t.Helper()
 	for _, spec := range sample.Sections() {
 		if s := spec.Name; spec.Kind == memory.Vectors {
-			a.oldOrNewRows(s, old, new)
-		} else if got := a.recordsOf(a.target(s), s); !maps.Equal(got, old.digests[s]) && !maps.Equal(got, new.digests[s]) {
+			a.oldOrNewRows(s, old, want)
+		} else if got := a.recordsOf(a.target(s), s); !maps.Equal(got, old.digests[s]) && !maps.Equal(got, want.digests[s]) {
 			a.t.Errorf("%s is neither the old nor the new one: %d records", s, len(got))
 		}
 	}
 }
 
-func (a *agent) oldOrNewRows(section memory.Section, old, new world) {
+func (a *agent) oldOrNewRows(section memory.Section, old, want world) {
 	a.t.Helper()
 	if now := a.liveIDs()[section]; now != "" {
 		got := a.rowsOf(section, now)
-		if !maps.Equal(got, old.rows[section]) && !maps.Equal(got, new.rows[section]) {
+		if !maps.Equal(got, old.rows[section]) && !maps.Equal(got, want.rows[section]) {
 			a.t.Errorf("%s is neither the old nor the new one: %d rows", section, len(got))
 		}
 		return
@@ -111,7 +111,7 @@ func (a *agent) oldOrNewRows(section memory.Section, old, new world) {
 	for _, id := range a.collections(section) {
 		held := a.rowsOf(section, id)
 		hasOld = hasOld || id == old.ids[section] && maps.Equal(held, old.rows[section])
-		hasNew = hasNew || id != old.ids[section] && maps.Equal(held, new.rows[section])
+		hasNew = hasNew || id != old.ids[section] && maps.Equal(held, want.rows[section])
 	}
 	if !hasOld || !hasNew {
 		a.t.Errorf("%s is not there; elsewhere is the old one: %t, the new one: %t", section, hasOld, hasNew)

@@ -3,6 +3,7 @@ package restore
 import (
 	"crypto/sha256"
 	"slices"
+	"time"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/guard"
@@ -47,6 +48,9 @@ type Section struct {
 	seen   bool                       // the survey succeeded
 	vacate bool                       // it becomes empty
 	unfit  map[[sha256.Size]byte]bool // records that the target will not take
+	// Of the comparison: the records that went by, and how long it took.
+	tally     tally
+	comparing time.Duration
 }
 
 // Plan is what a restore will do, and everything that was seen on the way to
@@ -62,6 +66,7 @@ type Plan struct {
 	// Of a replace:
 	id          string
 	fingerprint string // of the bundle
+	pace        Pace
 	estimated   Estimate
 
 	rows map[memory.Section]int64 // as they were counted

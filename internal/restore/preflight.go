@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
@@ -59,10 +60,16 @@ func (p *Plan) identify(ctx context.Context) (err error) {
 func (p *Plan) verify(ctx context.Context) error {
 	p.opts.Progress.Begin("check", "", -1)
 	defer p.opts.Progress.End()
+	started := p.opts.Clock()
+	var read atomic.Int64
 	report, err := p.opts.Bundle.Verify(ctx, bundle.Full, bundle.VerifyOptions{
 		AllowEmpty: p.opts.AllowEmpty,
-		Progress:   func(_ memory.Section, rows, bytes int64) { p.opts.Progress.Advance(rows, bytes) },
+		Progress: func(_ memory.Section, rows, bytes int64) {
+			read.Add(bytes)
+			p.opts.Progress.Advance(rows, bytes)
+		},
 	})
+	p.pace = Pace{Bytes: read.Load(), Verifying: p.opts.Clock().Sub(started)}
 	if err != nil {
 		return fmt.Errorf("verify bundle: %w", err)
 	}

@@ -35,9 +35,9 @@ type Replace struct {
 
 	// Safety makes the safety bundle. An error means that there is none.
 	Safety func(ctx context.Context, want Saving) (*bundle.Bundle, error)
-	// Room returns the free bytes where the safety bundle is made, and where
-	// files are staged. Without it no room is asked for.
-	Room func() (int64, error)
+	// Room tells of the disk that a file is on, or will be; for "", of that where
+	// the safety bundle is made. Without it no room is asked for.
+	Room func(path string) (Disk, error)
 	// Undoes is the name of the folder of the restore that is taken back.
 	Undoes string
 	// Back are old sections that were kept aside, to be put back rather than

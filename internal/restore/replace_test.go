@@ -239,10 +239,10 @@ func TestReplaceRefuses(t *testing.T) {
 			opts.Replace.NoSafety = true
 		}},
 		{"Room", restore.GroundRoom, []string{"room"}, func(_ *testing.T, _ *desk, opts *restore.Options) {
-			opts.Replace.Room = func() (int64, error) { return 1, nil }
+			opts.Replace.Room = func(string) (restore.Disk, error) { return restore.Disk{Free: 1}, nil }
 		}},
 		{"RoomUnknown", restore.GroundRoom, []string{"room"}, func(_ *testing.T, _ *desk, opts *restore.Options) {
-			opts.Replace.Room = func() (int64, error) { return 0, errors.New("no such disk") }
+			opts.Replace.Room = func(string) (restore.Disk, error) { return restore.Disk{}, errors.New("no such disk") }
 		}},
 		{"Memory", restore.GroundMemory, []string{"memory"}, func(_ *testing.T, _ *desk, opts *restore.Options) {
 			opts.MemoryID = "7c9a2c6e-0b52-4a53-8f0e-1f4f8bb3a001"
@@ -260,7 +260,7 @@ func TestReplaceRefuses(t *testing.T) {
 				opts.Replace.Force, opts.Replace.AcceptShrink = false, false
 				opts.MemoryID = "7c9a2c6e-0b52-4a53-8f0e-1f4f8bb3a001"
 				opts.Replace.Rules.Environment = guard.Environment{}
-				opts.Replace.Room = func() (int64, error) { return 1, nil }
+				opts.Replace.Room = func(string) (restore.Disk, error) { return restore.Disk{Free: 1}, nil }
 				d.write(t, map[memory.Section]string{nodes: "{\"id\":\"1\"}\n{\"id\":\"2\"}\n{\"id\":\"3\"}\n"})
 			},
 		},
