@@ -59,6 +59,9 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 	}
 	a.warnLegacy(m)
 	if f.dryRun {
+		if err := m.roomForBackup(f); err != nil {
+			return err
+		}
 		receipt, err := backup.Survey(ctx, opts)
 		return a.endBackup(ctx, m, receipt, err)
 	}
@@ -66,11 +69,14 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 	if err := errors.Join(m.lockRoot(ctx, lock.Exclusive), m.lockTarget(ctx, lock.Shared), m.blocked()); err != nil {
 		return err
 	}
+	a.sweep(ctx, m) // it may give room back
+	if err := m.roomForBackup(f); err != nil {
+		return err
+	}
 	opts, err = m.identify(ctx, opts)
 	if err != nil {
 		return err
 	}
-	a.sweep(ctx, m)
 	receipt, err := backup.Run(ctx, opts)
 	return a.endBackup(ctx, m, receipt, err)
 }

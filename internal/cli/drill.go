@@ -35,7 +35,7 @@ func (a *app) drillOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, to st
 		return v, fmt.Errorf("make folder for the drill: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := roomFor(dir, bundleBytes(b), "the drill"); err != nil {
+	if err := roomFor(dir, bundleBytes(b), "the drill", "TMPDIR names the folder for temporary files"); err != nil {
 		return v, err
 	}
 	places := m.drillPlaces(b, dir)

@@ -15,7 +15,7 @@ func tool() string { return "keepsake " + Version }
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.backupCommand(), a.restoreCommand(), a.undoCommand(), a.verifyCommand(), a.listCommand(),
+		a.backupCommand(), a.restoreCommand(), a.undoCommand(), a.verifyCommand(), a.doctorCommand(), a.listCommand(),
 		a.pruneCommand(), a.pinCommand(), a.unpinCommand(), a.unlockCommand(), a.demoCommand(),
 		a.showCommand(), a.configCommand(), a.versionCommand(),
 	}

@@ -58,6 +58,7 @@ type Config struct {
 
 	// Retention is what may be removed. CheckRetention says whether it can be used.
 	Retention Retention
+	Doctor    Doctor
 	// VectorDimension is what the embedding provider is said to make: advisory.
 	VectorDimension Value[int]
 	// AllowProduction is the first of the two factors of package guard. Only the
@@ -118,7 +119,7 @@ func Load(opts Options) (*Config, error) {
 	l := &loader{opts: opts, cfg: &Config{}}
 	steps := []func() error{
 		l.checkFlags, l.locate, l.preset, l.backupRoot, l.collections,
-		l.topology, l.vectors, l.layout, l.retention, l.dimension, l.permission,
+		l.topology, l.vectors, l.layout, l.retention, l.doctor, l.dimension, l.permission,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

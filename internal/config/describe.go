@@ -44,6 +44,7 @@ func (c *Config) Describe() []Row {
 	add("collections.memory", c.Memories.V, c.Memories.Source)
 	add("collections.summaries", c.Summaries.V, c.Summaries.Source)
 	c.Retention.describe(add)
+	add("doctor.max-age", ageText(c.Doctor.MaxAge.V), c.Doctor.MaxAge.Source)
 	add("vector-dimension", strconv.Itoa(c.VectorDimension.V), c.VectorDimension.Source)
 	add("production-destructive", strconv.FormatBool(c.AllowProduction.V), c.AllowProduction.Source)
 	return rows

@@ -125,6 +125,10 @@ type file struct {
 		MaxBytes    scalar `yaml:"max-bytes"`
 		SafetyDays  scalar `yaml:"safety-days"`
 	} `yaml:"retention"`
+	Doctor struct {
+		MaxAge      scalar `yaml:"max-age"`
+		OtherMaxAge scalar `yaml:"max_age"`
+	} `yaml:"doctor"`
 	VectorDimension scalar `yaml:"vector-dimension"`
 
 	path Value[string] // absolute, "" when there is none

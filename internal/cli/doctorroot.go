@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"keepsake/internal/bundle"
+)
+
+// rootFolder looks at the folder of the bundles, and at the disk that it is on.
+func (d *doctor) rootFolder(context.Context) {
+	const name = "backup root"
+	if d.root() == "" {
+		d.say(healthProblem, name, "--backup-root names the folder", "there is none to look at")
+		return
+	}
+	c, err := bundle.List(d.root())
+	switch {
+	case errors.Is(err, bundle.ErrNotFound):
+		d.say(healthWarning, name, "keepsake backup makes it", "%s is not there: there was no backup yet", d.root())
+	case err != nil:
+		d.say(healthProblem, name, "", "%v", err)
+	default:
+		d.catalog = c
+		d.say(healthOK, name, "", "%s, %s", d.root(), plural(int64(len(c.Bundles)), "bundle"))
+	}
+	d.disk()
+	d.workTree()
+	d.room()
+	d.residue()
+}
+
+const hintElsewhere = "--backup-root, NEO_BACKUP_PATH or backup-root in keepsake.yaml puts it elsewhere"
+
+// disk says whether the bundles would be lost with the data.
+func (d *doctor) disk() {
+	const name = "disk"
+	data, dataErr := diskOf(existing(d.cfg.DataDir.V))
+	root, err := diskOf(existing(d.root()))
+	switch {
+	case d.cfg.DataDir.V == "":
+	case err != nil || dataErr != nil:
+		d.say(healthNote, name, "", "which disk the bundles are on can't be found out: %v", errors.Join(err, dataErr))
+	case data.ID == root.ID:
+		d.say(healthWarning, name, hintElsewhere, "the bundles are on the disk of the data: who loses it loses both")
+	default:
+		d.say(healthOK, name, "", "the bundles are on another disk than the data")
+	}
+}
+
+// workTree says whether a git may take the bundles for files of its own: clean
+// deletes them, add commits them.
+func (d *doctor) workTree() {
+	const name = "work tree"
+	if tree := workTreeOf(d.root()); tree != "" {
+		d.say(healthWarning, name, hintElsewhere+"; .gitignore alone doesn't keep git clean -x from it",
+			"the bundles are inside the git work tree %s", tree)
+		return
+	}
+	d.say(healthOK, name, "", "the bundles are in none")
+}
+
+// workTreeOf returns the git work tree that a path is in, "" when it is in none.
+func workTreeOf(path string) string {
+	path = existing(path)
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	for {
+		if _, err := os.Lstat(filepath.Join(path, ".git")); err == nil {
+			return path
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return ""
+		}
+		path = parent
+	}
+}
+
+// room compares what is free with two bundles like the newest.
+func (d *doctor) room() {
+	const name, hint = "room", "make room on that disk, or keep fewer bundles: keepsake prune --dry-run"
+	need := d.lastSize(backupFlags{})
+	disk, err := diskOf(existing(d.root()))
+	free := disk.Free
+	switch {
+	case err != nil:
+		d.say(healthNote, name, "", "how much room there is can't be found out: %v", err)
+	case need == 0:
+		d.say(healthOK, name, "", "%s are free; there is no bundle to compare it with", size(free))
+	case free < need:
+		d.say(healthProblem, name, hint, "%s are free, and the next bundle needs about %s", size(free), size(need))
+	case free < 2*need:
+		d.say(healthWarning, name, hint, "%s are free: enough for one bundle of about %s, not for two", size(free), size(need))
+	default:
+		d.say(healthOK, name, "", "%s are free, the next bundle needs about %s", size(free), size(need))
+	}
+}
+
+// residue looks for what killed runs left. The next run removes it, so that what
+// is a day old says that there was none.
+func (d *doctor) residue() {
+	const name = "residue"
+	if d.catalog == nil {
+		return
+	}
+	left := append(append([]string{}, d.catalog.Partials...), d.catalog.Trash...)
+	for _, entry := range left {
+		h, what := healthNote, "a run is at work, or was killed"
+		if d.now.Sub(stampOf(entry)) > 24*time.Hour {
+			h, what = healthWarning, "left by a run that was killed"
+		}
+		d.say(h, name, "the next keepsake backup or prune removes it, unless its run is alive", "%s: %s", entry, what)
+	}
+	if len(left) == 0 {
+		d.say(healthOK, name, "", "none")
+	}
+}
+
+// stampOf is the time in the name of a partial or of trash, zero without one.
+func stampOf(name string) time.Time {
+	for _, prefix := range []string{bundle.PartialPrefix, bundle.TrashPrefix} {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			stamp, _, _ := cutLast(rest, "-")
+			t, _ := bundle.ParseTimestamp(stamp) // what isn't ours is as old as can be
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
