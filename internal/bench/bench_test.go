@@ -38,6 +38,7 @@ func parts() []part {
 		{"verify", (*bench).verify},
 		{"merge", (*bench).merge},
 		{"again", (*bench).again},
+		{"replace", (*bench).replace},
 		{"plain-import", (*bench).plainImport},
 		{"wide", (*bench).wide},
 		{"graph", (*bench).graph},
