@@ -108,17 +108,19 @@ func TestLateRowsAfterDeletes(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		deleted []string
-		again   []memory.Record // written after the late ones
+		moved   []memory.Record // deleted, and written again before the late ones
+		again   []memory.Record // written after them
 		late    int64
 		code    string
 	}{
-		{"None", nil, nil, 3, "late-rows"},
-		{"Last", last[10:], nil, 3, "late-rows"},
-		{"AllButOne", append(last[:4:4], last[5:]...), nil, 3, "late-rows"},
-		{"LastCameAgain", last[15:], all[39:40], 4, "late-rows"},
-		{"FirstOfThemCameAgain", last[:1], all[24:25], 4, "late-rows"},
-		{"AllOfThem", last, nil, -1, "late-rows-unknown"},
-		{"Everything", ids(t, all[:43]), nil, 0, ""},
+		{"None", nil, nil, nil, 3, "late-rows"},
+		{"Last", last[10:], nil, nil, 3, "late-rows"},
+		{"AllButOne", append(last[:4:4], last[5:]...), nil, nil, 3, "late-rows"},
+		{"LastCameAgain", last[15:], nil, all[39:40], 4, "late-rows"},
+		{"FirstOfThemCameAgain", last[:1], nil, all[24:25], 4, "late-rows"},
+		{"FirstOfThemMoved", nil, all[24:25], nil, 4, "late-rows"},
+		{"AllOfThem", last, nil, nil, -1, "late-rows-unknown"},
+		{"Everything", ids(t, all[:43]), nil, nil, 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPlace(t, chromatest.Shared(t))
@@ -126,9 +128,13 @@ func TestLateRowsAfterDeletes(t *testing.T) {
 			p.add(t, all[:40])
 			id := p.id(t)
 			p.replaced(t, storetest.Vectors("new", 20, true), swapOptions())
+			if tt.moved != nil {
+				p.delete(t, id, ids(t, tt.moved)...)
+				p.write(t, id, tt.moved)
+			}
 			p.write(t, id, all[40:43])
 			if tt.deleted != nil {
-				p.Call(t, http.MethodPost, p.collections()+"/"+id+"/delete", map[string]any{"ids": tt.deleted}, nil)
+				p.delete(t, id, tt.deleted...)
 			}
 			if tt.again != nil {
 				p.write(t, id, tt.again)
@@ -187,7 +193,7 @@ func TestDrop(t *testing.T) {
 		p.Call(t, http.MethodPut, p.collections()+"/"+id, map[string]any{"new_name": asideOf}, nil)
 	})
 	t.Run("Dropped", func(t *testing.T) {
-		p.Call(t, http.MethodPost, p.collections()+"/"+id+"/delete", map[string]any{"ids": []string{"row-000030"}}, nil)
+		p.delete(t, id, "row-000030")
 		if err := s.Drop(t.Context(), aside, permit); err != nil {
 			t.Fatal(err)
 		}

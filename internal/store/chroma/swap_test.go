@@ -120,24 +120,24 @@ func TestSwapTakesTheShapeOfTheLiveOne(t *testing.T) {
 	}
 }
 
-// TestSwapTwice replaces by two plans, and by the first one with other records.
+// TestSwapTwice replaces by two plans, and by the first one with other records,
+// twice.
 func TestSwapTwice(t *testing.T) {
-	p, old := filled(t, 20)
-	one, two, three := storetest.Vectors("one", 30, true), storetest.Vectors("two", 25, true), storetest.Vectors("three", 5, true)
-	p.replaced(t, one, swapOptions())
-	other := swapOptions()
-	other.Plan = "plan-8"
-	p.replaced(t, two, other)
-	again := p.replaced(t, three, swapOptions())
-	p.wantLive(t, three)
-	if len(p.all(t)) != 4 || again.Aside == nil {
-		t.Errorf("got %d collections, %+v, want the live one and three aside", len(p.all(t)), again)
+	p, _ := filled(t, 20)
+	plans := []string{plan, "plan-8", plan, plan}
+	for i, n := range []int{30, 25, 5, 7} {
+		opts, rows := swapOptions(), storetest.Vectors("new", n, true)
+		opts.Plan = plans[i]
+		if done := p.replaced(t, rows, opts); done.Aside == nil || done.Rows != int64(n) {
+			t.Errorf("got %+v, want %d rows, and the old one aside", done, n)
+		}
+		p.wantLive(t, rows)
 	}
 	sizes := map[int]int{}
 	for _, c := range p.all(t) {
 		sizes[len(p.dump(t, c.ID))]++
 	}
-	if want := map[int]int{len(old): 1, 30: 1, 25: 1, 5: 1}; !maps.Equal(sizes, want) {
+	if want := map[int]int{20: 1, 30: 1, 25: 1, 5: 1, 7: 1}; !maps.Equal(sizes, want) {
 		t.Errorf("got collections of %v rows, want %v", sizes, want)
 	}
 }

@@ -29,13 +29,13 @@ func TestCheck(t *testing.T) {
 			p.write(t, id, storetest.Vectors("new", 31, true)[30:])
 		}, `somebody added row "row-000030"`},
 		{"ErrFewer", func(t *testing.T, p place, id string) {
-			p.Call(t, http.MethodPost, p.collections()+"/"+id+"/delete", map[string]any{"ids": []string{"row-000020"}}, nil)
+			p.delete(t, id, "row-000020")
 		}, `1 rows differ, first row "row-000020"`},
 		{"ErrGone", func(t *testing.T, p place, _ string) {
 			p.Call(t, http.MethodDelete, p.collections()+"/"+shadow, nil, nil)
 		}, "is gone"},
 		{"AnotherRow", func(t *testing.T, p place, id string) {
-			p.Call(t, http.MethodPost, p.collections()+"/"+id+"/delete", map[string]any{"ids": []string{"row-000020"}}, nil)
+			p.delete(t, id, "row-000020")
 			p.write(t, id, storetest.Vectors("other", 21, true)[20:])
 		}, ""}, // it is put right
 	} {
@@ -103,6 +103,20 @@ func TestStageRejects(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStageOtherRecords stages other records for the same plan: the shadow holds
+// them, and none of the first.
+func TestStageOtherRecords(t *testing.T) {
+	p, _ := filled(t, 9)
+	s := open(t, p.config(p.URL()))
+	permit := leaveFor(t, s, guard.MemoriesReplace)
+	stageSwap(t, s, storetest.Vectors("first", 30, true))
+	rows := storetest.Vectors("new", 20, true)
+	if _, err := finish(t, stageSwap(t, s, rows), permit, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.wantLive(t, rows)
 }
 
 // TestStageOptions refuses to stage for nobody, and over what is not ours.

@@ -68,6 +68,12 @@ func (p place) write(t testing.TB, id string, rows []memory.Record) {
 	p.Call(t, http.MethodPost, p.collections()+"/"+id+"/add", columns(t, rows), nil)
 }
 
+// delete deletes rows of a collection by its id.
+func (p place) delete(t testing.TB, id string, rows ...string) {
+	t.Helper()
+	p.Call(t, http.MethodPost, p.collections()+"/"+id+"/delete", map[string]any{"ids": rows}, nil)
+}
+
 // getOrCreate is what an agent does that needs its collection.
 func (p place) getOrCreate(t testing.TB) string {
 	t.Helper()
