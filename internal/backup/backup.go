@@ -4,6 +4,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,13 @@ type Options struct {
 	// Whole publishes nothing also where a row is without its vector, which makes
 	// a bundle degraded otherwise.
 	Whole bool
+	// AcceptLineage are sections that may be other ones than in the bundle before:
+	// they begin anew. Each has to be among those that are backed up.
+	AcceptLineage []memory.Section
+	// Restored tells of the last restore of ours that ended since a bundle and made
+	// a section, at its locator, what it is; ok is false when there is none. Nil
+	// knows of none. It is asked only where a section is suspect.
+	Restored func(spec memory.SectionSpec, since time.Time) (restored Restored, ok bool)
 
 	Bundle bundle.Options
 	// Reason is why the bundle is made; "" is bundle.ReasonBackup.
@@ -61,6 +69,9 @@ var (
 	ErrIncomplete = errors.New("no bundle was made")
 	// ErrParity says that fewer rows were read than were there throughout.
 	ErrParity = errors.New("row-count parity failed")
+	// ErrNothingToAccept says that a section whose lineage is to be accepted is not
+	// backed up.
+	ErrNothingToAccept = errors.New("it is not backed up")
 )
 
 // Run makes one bundle of the sources and returns what it did. With an error
@@ -97,6 +108,7 @@ type run struct {
 	wanted   []wanted
 	failed   []bundle.SectionMeta  // sections that could not be opened
 	seen     map[store.Session]int // findings already taken over
+	catalog  *bundle.Catalog       // of the bundles before; nil when it is no backup
 }
 
 // wanted is one section that exists, and where to read it.
@@ -112,6 +124,9 @@ func (r *run) write(ctx context.Context) error {
 	}
 	// Abort is harmless once the bundle is published.
 	defer func() { _ = w.Abort() }()
+	if err := r.lookBack(); err != nil {
+		return err
+	}
 	sections, err := r.readAll(ctx, w)
 	if err != nil {
 		return err
@@ -125,6 +140,17 @@ func (r *run) write(ctx context.Context) error {
 		return fmt.Errorf("publish bundle: %w", err)
 	}
 	r.receipt.published(path, meta, r.opts.Clock())
+	return nil
+}
+
+// lookBack lists the bundles that this one is compared with.
+func (r *run) lookBack() (err error) {
+	if cmp.Or(r.opts.Reason, bundle.ReasonBackup) != bundle.ReasonBackup {
+		return nil
+	}
+	if r.catalog, err = bundle.List(r.opts.Bundle.Root); err != nil {
+		return fmt.Errorf("list bundles: %w", err)
+	}
 	return nil
 }
 

@@ -52,7 +52,8 @@ func (r *run) place(ctx context.Context) (int64, *bundle.Parent, error) {
 	return sequence, parent, nil
 }
 
-// status is degraded when anything that was asked for is not in the bundle.
+// status is degraded when anything that was asked for is not in the bundle, or
+// may be another memory's.
 func (r *run) status() bundle.Status {
 	for _, s := range r.receipt.Sections {
 		if s.Reason != "" {

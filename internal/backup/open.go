@@ -26,7 +26,7 @@ func (r *run) open(ctx context.Context) error {
 		}
 	}
 	if len(failed) == 0 {
-		failed = r.unmatched()
+		failed = append(r.unmatched(), r.unaccepted()...)
 	}
 	slices.SortStableFunc(r.wanted, func(a, b wanted) int { return rank(a.spec.Name) - rank(b.spec.Name) })
 	if err := errors.Join(failed...); err != nil {
@@ -50,6 +50,17 @@ func (r *run) unmatched() (errs []error) {
 			continue
 		}
 		errs = append(errs, err)
+	}
+	return errs
+}
+
+// unaccepted returns an error for each section that is to be accepted and isn't
+// backed up: it may be misspelt.
+func (r *run) unaccepted() (errs []error) {
+	for _, s := range r.opts.AcceptLineage {
+		if !slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s }) {
+			errs = append(errs, fmt.Errorf("accept the lineage of %s: %w", s, ErrNothingToAccept))
+		}
 	}
 	return errs
 }

@@ -46,7 +46,16 @@ func (r *run) read(ctx context.Context, w *bundle.Writer, want wanted) (*bundle.
 	if err != nil {
 		return nil, fmt.Errorf("back up %s: %w", name, err)
 	}
-	return r.judge(want, written, capture)
+	meta, err := r.judge(want, written, capture)
+	if err != nil {
+		return nil, err
+	}
+	out := &r.receipt.Sections[len(r.receipt.Sections)-1]
+	if err := r.compare(ctx, want, written, out); err != nil {
+		return nil, err
+	}
+	meta.Lineage = *out.Lineage
+	return meta, nil
 }
 
 // judge says whether a section is whole. Growth never fails it; a row that was

@@ -18,7 +18,8 @@ type SectionReceipt struct {
 	File      string                 `json:"file,omitempty"`
 	Locator   memory.Locator         `json:"source"`
 	Capture   *memory.Capture        `json:"capture,omitempty"`
-	// Reason says why a section is not whole.
+	Lineage   *memory.Lineage        `json:"lineage,omitempty"`
+	// Reason says why a section is not whole, or suspect.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -40,13 +41,20 @@ type Receipt struct {
 	Findings  []memory.Finding   `json:"findings,omitempty"`
 }
 
-// Degraded reports whether something that was asked for isn't in the bundle.
+// Degraded reports whether something that was asked for isn't in the bundle, or
+// may be another memory's.
 func (r *Receipt) Degraded() bool { return r.Status == bundle.Degraded }
 
 func (r *Receipt) warn(code string, s memory.Section, format string, args ...any) {
-	r.Findings = append(r.Findings, memory.Finding{
-		Level: memory.Warning, Code: code, Section: s, Message: fmt.Sprintf(format, args...),
-	})
+	r.find(memory.Warning, code, s, format, args...)
+}
+
+func (r *Receipt) note(code string, s memory.Section, format string, args ...any) {
+	r.find(memory.Note, code, s, format, args...)
+}
+
+func (r *Receipt) find(level memory.Level, code string, s memory.Section, format string, args ...any) {
+	r.Findings = append(r.Findings, memory.Finding{Level: level, Code: code, Section: s, Message: fmt.Sprintf(format, args...)})
 }
 
 // lost notes a section that will not be in the bundle.

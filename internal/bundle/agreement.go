@@ -46,6 +46,9 @@ func (k *Keepsake) honest() error {
 		if s.short() || s.Capture.Salvaged > 0 {
 			return fmt.Errorf("section %s lacks rows or vectors; the bundle cannot be complete", s.Name)
 		}
+		if s.Lineage.Suspect {
+			return fmt.Errorf("section %s is suspect; the bundle cannot be complete", s.Name)
+		}
 	}
 	return nil
 }

@@ -82,10 +82,16 @@ func (s *idSet) hash(space byte, id []byte) uint64 {
 
 func (s *idSet) add(space byte, id []byte) { s.list.add(s.hash(space, id)) }
 
+func (s *idSet) sort() {
+	s.list.less = func(a, b *uint64) bool { return *a < *b }
+	if !sort.IsSorted(&s.list) {
+		sort.Sort(&s.list)
+	}
+}
+
 // suspects returns the hashes that came more than once; nil when all ids differ.
 func (s *idSet) suspects() map[uint64]bool {
-	s.list.less = func(a, b *uint64) bool { return *a < *b }
-	sort.Sort(&s.list)
+	s.sort()
 	var found map[uint64]bool
 	for i := 1; i < s.list.n; i++ {
 		if v := *s.list.at(i); v == *s.list.at(i - 1) {

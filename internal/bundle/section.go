@@ -27,6 +27,7 @@ type Section struct {
 	Withheld []string
 
 	collection *memory.Collection // without them
+	ids        *idSet             // until the next section is written
 }
 
 // Meta returns the section as the meta describes it. Lineage is unknown until
@@ -40,7 +41,7 @@ func (s *Section) Meta(capture memory.Capture) SectionMeta {
 		Name: s.Spec.Name, Kind: s.Spec.Kind, Rows: s.Rows,
 		Dimension: s.Dimension, Distance: s.Spec.Distance,
 		Locator: redactLocator(s.Spec.Locator), Collection: s.collection, Withheld: s.Withheld,
-		Capture: capture, Lineage: memory.Lineage{Collection: "unknown"}, NotJSON: s.NotJSON,
+		Capture: capture, Lineage: memory.Lineage{Collection: memory.CollectionUnknown}, NotJSON: s.NotJSON,
 	}
 }
 
@@ -67,6 +68,10 @@ func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records ite
 	}
 	s.Rows, s.Dimension, s.Salvaged = c.rows, c.dimension, c.salvaged
 	s.File.Rows, s.File.Records = c.rows, c.digests.sum()
+	for _, other := range w.sections {
+		other.ids = nil
+	}
+	s.ids = &c.ids
 	w.sections = append(w.sections, s)
 	return s, nil
 }

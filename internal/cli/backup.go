@@ -19,6 +19,7 @@ type backupFlags struct {
 	dryRun        bool
 	compress      string
 	allowDegraded bool
+	acceptLineage []string
 	tags          map[string]string
 }
 
@@ -29,7 +30,12 @@ func (a *app) backupCommand() *cobra.Command {
 		Short: "Make one verified bundle of the memory, or nothing",
 		Long: `Reads every section of the memory into one bundle, checks that every row that
 was there throughout is in it, reads the bundle back, and only then makes it
-visible. A backup that can't be whole publishes nothing.`,
+visible. A backup that can't be whole publishes nothing.
+
+Each section is compared with the last good bundle: one that has lost its rows, or
+more than half of them, or is another collection of other rows, is suspect. The
+bundle is published, degraded, and the code is 3; --accept-lineage says that it is
+the memory all the same.`,
 		Example: `  keepsake backup
   keepsake backup --dry-run
   keepsake backup --only kb,graph --compress zstd`,
@@ -44,6 +50,7 @@ visible. A backup that can't be whole publishes nothing.`,
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "print what the bundle would hold, and write nothing")
 	flags.StringVar(&f.compress, "compress", "", "compress the bundle's files: none, zstd (Neo's own restore reads none only)")
 	flags.BoolVar(&f.allowDegraded, "allow-degraded", false, "publish also when a section can't be read, and end with code 3")
+	flags.StringArrayVar(&f.acceptLineage, "accept-lineage", nil, "take a `section` that is suspect for a new beginning: mc/memory (repeatable)")
 	flags.StringToStringVar(&f.tags, "tag", nil, "write `key=value` into the bundle's meta (repeatable)")
 	return cmd
 }

@@ -127,9 +127,13 @@ func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
 	if err != nil {
 		return backup.Options{}, err
 	}
+	accepted, err := acceptedLineages(f.acceptLineage)
+	if err != nil {
+		return backup.Options{}, err
+	}
 	beside := provenance.Of(dir)
 	return backup.Options{
-		Sources: sources, Only: f.only, AllowDegraded: f.allowDegraded,
+		Sources: sources, Only: f.only, AllowDegraded: f.allowDegraded, AcceptLineage: accepted, Restored: m.restored,
 		Bundle:   bundle.Options{Root: m.root(), Now: m.app.Now(), Compress: zstd, Tool: tool(), Owner: owner()},
 		Topology: m.cfg.Topology(), NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
 		Tags: f.tags, Progress: m.app.progress(), Clock: m.app.Now,
@@ -202,6 +206,8 @@ func (m *memoryAt) explainStores(err error) error {
 		return fail(exitStore, err, "--only backs up what there is; --allow-degraded publishes without it and ends with code 3")
 	case errors.Is(err, store.ErrUnreadable):
 		return fail(exitStore, err, "--allow-degraded publishes without it and ends with code 3")
+	case errors.Is(err, backup.ErrNothingToAccept):
+		return fail(exitUsage, err, "keepsake backup --dry-run lists the sections")
 	case errors.Is(err, backup.ErrParity):
 		return fail(exitFailed, err, "nothing was published; run it again, and if it stays, --allow-degraded publishes what can be read")
 	}

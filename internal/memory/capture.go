@@ -34,13 +34,35 @@ func (c Capture) Complete() bool {
 	return c.Missing == 0 && c.Salvaged == 0 && len(c.Unreadable) == 0
 }
 
-// Lineage compares a section with the previous good bundle of its memory.
+// Lineage compares a section with the last good bundle of its memory.
 type Lineage struct {
-	Collection string  `json:"collection"` // same, changed, new, unknown
-	RowsBefore int64   `json:"rowsBefore"`
-	Overlap    float64 `json:"overlap"`
-	Suspect    bool    `json:"suspect"`
+	// Collection says whether it is the collection that it was. Unknown are
+	// sections without one, and what can't be compared.
+	Collection string `json:"collection"` // same, changed, new, unknown
+	RowsBefore int64  `json:"rowsBefore"`
+	// Overlap is the share of the ids before that are there now, 0 to 1; nil when
+	// it was not measured: a routine backup has no need to.
+	Overlap *float64 `json:"overlap"`
+	// DimensionBefore is the length of the embeddings, where it was another.
+	DimensionBefore int `json:"dimensionBefore,omitempty"`
+	// Against names the bundle that it was compared with.
+	Against string `json:"against,omitempty"`
+	// Restore names the restore of ours that explains the difference: rows and
+	// overlap are then those of what it put in.
+	Restore string `json:"restore,omitempty"`
+	// Suspect says that it may be another memory's; Accepted that it looked so,
+	// and the operator knows better.
+	Suspect  bool `json:"suspect"`
+	Accepted bool `json:"accepted,omitempty"`
 }
+
+// What a Lineage says of a collection.
+const (
+	CollectionSame    = "same"
+	CollectionChanged = "changed"
+	CollectionNew     = "new" // no earlier bundle has the section
+	CollectionUnknown = "unknown"
+)
 
 // Coords are the coordinates of one Chroma. Path and DataDir are null when unknown.
 type Coords struct {

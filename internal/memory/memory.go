@@ -116,6 +116,13 @@ const (
 	KindFiles       = "files"
 )
 
+// SamePlace reports whether both name one place, whichever collection lives there
+// under that name.
+func (l Locator) SamePlace(other Locator) bool {
+	l.CollectionID, other.CollectionID = "", ""
+	return l == other
+}
+
 // String returns the locator as a person reads it: "chroma:http://host:8000/t/d#name".
 func (l Locator) String() string {
 	var b strings.Builder

@@ -68,8 +68,7 @@ func LatestReceipt(restores string) (*Receipt, error) {
 // could not stage, or was refused for, is the old one.
 func (r *Receipt) changed() bool {
 	for _, s := range r.Sections {
-		replaced := s.Replaced != nil && (s.State == StateDone || s.State == StateIncomplete)
-		if replaced || s.Replaced == nil && s.Added > 0 {
+		if s.replaced() || s.Replaced == nil && s.Added > 0 {
 			return true
 		}
 	}

@@ -1,0 +1,76 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+
+	"keepsake/internal/memory"
+)
+
+// Overlap counts the ids of the same section in another bundle, and those of
+// them that were written now. It goes by the hashes that Write keeps, 8 bytes a
+// row, until the next section is written: two different ids meet once in many
+// millions of rows, which no share of them shows. A section without ids has none
+// in common.
+func (s *Section) Overlap(ctx context.Context, b *Bundle) (shared, all int64, err error) {
+	if s.ids == nil {
+		return 0, 0, errors.New("compare ids: they were let go when the next section was written")
+	}
+	s.ids.sort()
+	c := newChecker(s.Spec.Name, s.Spec.Kind, 0, true)
+	for line, err := range b.Records(ctx, s.Spec.Name) {
+		if err != nil {
+			return 0, 0, fmt.Errorf("compare ids with %s: %w", b.Name(), err)
+		}
+		id, in, ok := c.id(line)
+		if !ok {
+			continue
+		}
+		all++
+		if s.ids.has(in, id) {
+			shared++
+		}
+	}
+	return shared, all, nil
+}
+
+// has reports whether an id is in the set, which is sorted.
+func (s *idSet) has(space byte, id []byte) bool {
+	h := s.hash(space, id)
+	i := sort.Search(s.list.n, func(i int) bool { return *s.list.at(i) >= h })
+	return i < s.list.n && *s.list.at(i) == h
+}
+
+// LastGood returns the newest backup of a memory whose section of that name is
+// good, and that section; nil when there is none. One that did not verify, or
+// whose files have not their sizes, is taken only where there is no other: its
+// meta is sealed, and still says how much there was.
+func (c *Catalog) LastGood(memoryID string, section memory.Section) (*Entry, *SectionMeta) {
+	var damaged *Entry
+	var described *SectionMeta
+	for i := range c.Bundles {
+		e := &c.Bundles[i]
+		s := e.goodSection(memoryID, section)
+		switch {
+		case s == nil:
+		case e.Notes.Failed() == nil && e.SizeFault() == "":
+			return e, s
+		case damaged == nil:
+			damaged, described = e, s
+		}
+	}
+	return damaged, described
+}
+
+// goodSection returns a section of a backup of the memory, nil unless it is good.
+func (e *Entry) goodSection(memoryID string, section memory.Section) *SectionMeta {
+	if !e.Sealed || e.Err != nil || e.Meta.Keepsake.Reason != ReasonBackup || e.Meta.Keepsake.MemoryID != memoryID {
+		return nil
+	}
+	if s := e.Meta.Keepsake.section(section); s != nil && s.Good() {
+		return s
+	}
+	return nil
+}
