@@ -2,6 +2,7 @@ package backup
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"keepsake/internal/bundle"
@@ -44,6 +45,11 @@ type Receipt struct {
 // Degraded reports whether something that was asked for isn't in the bundle, or
 // may be another memory's.
 func (r *Receipt) Degraded() bool { return r.Status == bundle.Degraded }
+
+// Has reports whether a section was read.
+func (r *Receipt) Has(section memory.Section) bool {
+	return slices.ContainsFunc(r.Sections, func(s SectionReceipt) bool { return s.Section == section && s.Rows >= 0 })
+}
 
 func (r *Receipt) warn(code string, s memory.Section, format string, args ...any) {
 	r.find(memory.Warning, code, s, format, args...)

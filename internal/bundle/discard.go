@@ -38,27 +38,38 @@ func Discard(ctx context.Context, root, name string, permit guard.Permit, fsys a
 	return nil
 }
 
-// toTrash renames a bundle, and returns its new path.
+// toTrash renames a bundle, and returns its new path. Nobody pins it meanwhile.
 func toTrash(ctx context.Context, root, name string, permit guard.Permit, fsys atomicfile.FS) (string, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return "", err
 	}
-	notes, err := LoadNotes(root, name) // refuses what isn't named as bundles are
-	switch {
-	case err != nil:
+	if _, err := ParseName(name); err != nil {
 		return "", err
-	case notes.Pinned != nil:
-		return "", ErrPinned
-	case ctx.Err() != nil:
-		return "", ctx.Err()
 	}
 	path := filepath.Join(root, name)
 	trash := filepath.Join(root, TrashPrefix+strings.TrimPrefix(name, Prefix)+"-"+rand.Text()[:randomLen])
-	if err := permit.Covers(guard.Prune, Target(ctx, path).Locator()); err != nil {
-		return "", err
+	return trash, withNotesLocked(root, func() error {
+		if err := mayGo(ctx, root, name); err != nil {
+			return err
+		}
+		if err := permit.Covers(guard.Prune, Target(ctx, path).Locator()); err != nil {
+			return err
+		}
+		return fsys.RenameNoReplace(path, trash)
+	})
+}
+
+// mayGo refuses a bundle that was pinned since it was decided on.
+func mayGo(ctx context.Context, root, name string) error {
+	notes, err := LoadNotes(root, name)
+	switch {
+	case err != nil:
+		return err
+	case notes.Pinned != nil:
+		return ErrPinned
 	}
-	return trash, fsys.RenameNoReplace(path, trash)
+	return ctx.Err()
 }
 
 // deleteTrash deletes what was renamed. The root is synced first: a rename that

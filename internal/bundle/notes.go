@@ -164,28 +164,40 @@ func readNotes(path string) (n Notes, err error) {
 
 // UpdateNotes changes the notes of a bundle of a backup root, whole or not at
 // all. Two that do so at once come one after the other. Notes that can't be read
-// are not overwritten: ErrNotes, for they may hold a pin.
+// are not overwritten: ErrNotes, for they may hold a pin. ErrNotFound when the
+// bundle is gone: what is noted of it would be believed to hold.
 func UpdateNotes(root, name string, change func(*Notes)) error {
 	path, err := notesPath(root, name)
 	if err != nil {
 		return fmt.Errorf("update notes: %w", err)
 	}
-	lock := flock.New(filepath.Join(root, notesLock), flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
-		return fmt.Errorf("update notes: lock: %w", err)
-	}
-	defer lock.Close()
-	n, err := LoadNotes(root, name)
+	err = withNotesLocked(root, func() error {
+		n, err := LoadNotes(root, name)
+		if err != nil {
+			return err
+		}
+		// Discard renames under the same lock: here it is there, or it isn't.
+		if _, err := os.Lstat(filepath.Join(root, name)); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotFound, err)
+		}
+		change(&n)
+		data, err := json.MarshalIndent(n, "", "  ")
+		if err != nil {
+			return err
+		}
+		return atomicfile.WriteFile(path, append(data, '\n'), 0o600)
+	})
 	if err != nil {
-		return fmt.Errorf("update notes: %w", err)
-	}
-	change(&n)
-	data, err := json.MarshalIndent(n, "", "  ")
-	if err != nil {
-		return fmt.Errorf("update notes: %w", err)
-	}
-	if err := atomicfile.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("update notes: %w", err)
 	}
 	return nil
+}
+
+// withNotesLocked does something while nobody else notes anything in a root.
+func withNotesLocked(root string, do func() error) error {
+	lock := flock.New(filepath.Join(root, notesLock), flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	return errors.Join(do(), lock.Close())
 }

@@ -167,9 +167,24 @@ func TestNotesOfNoBundle(t *testing.T) {
 	}
 }
 
+// A bundle that was removed meanwhile is not pinned: that it was would be believed.
+func TestNotesOfABundleThatIsGone(t *testing.T) {
+	root := t.TempDir()
+	err := bundle.UpdateNotes(root, day1Name, func(*bundle.Notes) { t.Error("changed the notes of nothing") })
+	if !errors.Is(err, bundle.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	if got := names(t, root); len(got) != 1 {
+		t.Errorf("root holds %v, want the lock alone", got)
+	}
+}
+
 // Two that note something at once lose nothing of one another.
 func TestNotesAtOnce(t *testing.T) {
 	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, day1Name), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	var all sync.WaitGroup
 	const writers = 8
 	for i := range writers {
@@ -185,8 +200,8 @@ func TestNotesAtOnce(t *testing.T) {
 	if err != nil || len(n.Verifications) != writers {
 		t.Errorf("got %d notes, %v, want %d", len(n.Verifications), err, writers)
 	}
-	if got := names(t, root); len(got) != 2 {
-		t.Errorf("root holds %v, want the notes and their lock", got)
+	if got := names(t, root); len(got) != 3 {
+		t.Errorf("root holds %v, want the bundle, the notes and their lock", got)
 	}
 }
 

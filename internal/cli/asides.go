@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"keepsake/internal/config"
@@ -16,14 +17,14 @@ import (
 // dropAsides deletes the collections that replaces kept aside, once they are as
 // old as a safety bundle may get. One that holds rows which nothing else holds
 // stays, and is told of.
-func (m *memoryAt) dropAsides(ctx context.Context) ([]string, error) {
+func (m *memoryAt) dropAsides(ctx context.Context, servers []*chroma.Server) ([]string, error) {
 	days := m.cfg.Retention.SafetyDays.V
 	if days <= 0 {
 		return nil, nil // for good
 	}
 	var dropped []string
 	var failed error
-	for _, server := range m.chromas() {
+	for _, server := range servers {
 		names, err := m.dropAsidesOf(ctx, server, m.app.Now().Add(-time.Duration(days)*24*time.Hour))
 		dropped, failed = append(dropped, names...), errors.Join(failed, err)
 	}
@@ -67,8 +68,11 @@ func (m *memoryAt) dropAside(ctx context.Context, server *chroma.Server, a chrom
 	return server.Drop(ctx, a.Locator, permit)
 }
 
-// chromas are the Chroma servers of the memory: two when it is federated.
-func (m *memoryAt) chromas() (servers []*chroma.Server) {
+func everySection(memory.Section) bool { return true }
+
+// chromas are the Chroma servers of the memory that hold a wanted section: two
+// when it is federated.
+func (m *memoryAt) chromas(wanted func(memory.Section) bool) (servers []*chroma.Server) {
 	for _, of := range []struct {
 		at       config.Vectors
 		sections []memory.Section
@@ -76,7 +80,7 @@ func (m *memoryAt) chromas() (servers []*chroma.Server) {
 		{m.cfg.KB, []memory.Section{memory.KnowledgeBase}},
 		{m.cfg.MC, []memory.Section{memory.Memories, memory.Summaries}},
 	} {
-		if of.at.Store.V.Kind != memory.KindChroma {
+		if of.at.Store.V.Kind != memory.KindChroma || !slices.ContainsFunc(of.sections, wanted) {
 			continue
 		}
 		at, err := m.vectors(of.at, m.names(of.sections...))

@@ -95,7 +95,7 @@ func (a *app) endBackup(ctx context.Context, m *memoryAt, r *backup.Receipt, err
 	}
 	var after *removing
 	if !r.DryRun {
-		after = m.retain(ctx)
+		after = m.retain(ctx, r)
 	}
 	if err := a.printBackup(r, after); err != nil {
 		return err

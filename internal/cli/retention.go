@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
 	"keepsake/internal/restore"
 	"keepsake/internal/retention"
@@ -124,8 +125,9 @@ func verifiedWord(n *bundle.Notes) string {
 }
 
 // retain removes what the policy lets go after a backup was published: the ten
-// oldest at the most. Its failure leaves the bundle as it is.
-func (m *memoryAt) retain(ctx context.Context) *removing {
+// oldest at the most; and of the servers that the backup read, what was kept aside
+// there. Its failure leaves the bundle as it is.
+func (m *memoryAt) retain(ctx context.Context, made *backup.Receipt) *removing {
 	r := m.newRemoving()
 	c, err := m.app.catalog(m)
 	if err == nil {
@@ -139,7 +141,7 @@ func (m *memoryAt) retain(ctx context.Context) *removing {
 	if err := r.carryOut(ctx); err != nil {
 		r.err = fmt.Errorf("retention did not finish: %w", err)
 	}
-	if _, err := m.dropAsides(ctx); err != nil && r.err == nil {
+	if _, err := m.dropAsides(ctx, m.chromas(made.Has)); err != nil && r.err == nil {
 		r.err = fmt.Errorf("retention did not finish: %w", err)
 	}
 	return r

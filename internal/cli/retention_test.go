@@ -22,6 +22,8 @@ const day = 24 * time.Hour
 func graphAgent(t *testing.T) *agent {
 	t.Helper()
 	a := bare(t)
+	a.env["KEEPSAKE_KB_CHROMA"] = "chroma:" + closedPort(t) // prune looks for what was kept aside there
+	a.env["NEO_CHROMA_UNIFIED"] = "true"
 	a.remember(memory.Graph)
 	return a
 }
