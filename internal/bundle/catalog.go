@@ -10,9 +10,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Catalog is what lies in a backup root.
@@ -93,17 +93,18 @@ func (c *Catalog) add(e fs.DirEntry) {
 
 // readAll reads metas and notes, on all processors: there may be a thousand.
 func (c *Catalog) readAll(notes map[string]bool) {
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range c.Bundles {
-		group.Go(func() error {
-			e := &c.Bundles[i]
-			e.readMeta()
-			e.readNotes(c.Root, notes)
-			return nil
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(c.Bundles)) {
+		workers.Go(func() {
+			for i := next.Add(1); i <= int64(len(c.Bundles)); i = next.Add(1) {
+				e := &c.Bundles[i-1]
+				e.readMeta()
+				e.readNotes(c.Root, notes)
+			}
 		})
 	}
-	_ = group.Wait() // what can't be read is said of its bundle
+	workers.Wait()
 }
 
 func (e *Entry) readMeta() {

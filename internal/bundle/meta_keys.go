@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // distinctKeys refuses a meta in which a key comes twice, be it in another case:
@@ -69,7 +66,7 @@ func (k *keys) object(deep, strict bool) error {
 			if err != nil {
 				return err
 			}
-			if !seen.add(folded(name)) {
+			if !seen.add(name) {
 				return fmt.Errorf("key %q comes twice", name)
 			}
 			inner = deep && !isFree(name)
@@ -107,49 +104,56 @@ func (k *keys) str() []byte {
 	return k.text[from:min(k.at, len(k.text))]
 }
 
-func unquote(raw []byte) (name string, err error) {
+// unquote returns the name that a string spells. Without escapes it is a part of
+// raw.
+func unquote(raw []byte) ([]byte, error) {
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1]), nil
+		return raw[1 : len(raw)-1], nil
 	}
-	return name, json.Unmarshal(raw, &name)
+	var name string
+	err := json.Unmarshal(raw, &name)
+	return []byte(name), err
 }
 
-// nameSet is a set of names, mostly few.
+// nameSet is a set of names that differ in more than case, mostly few.
 type nameSet struct {
-	few  []string
-	many map[string]bool
+	few  [][]byte
+	many map[string]bool // folded
 }
 
 // add reports whether the name was not in the set.
-func (s *nameSet) add(name string) bool {
+func (s *nameSet) add(name []byte) bool {
 	const few = 32
-	if s.many[name] || slices.Contains(s.few, name) {
-		return false
-	}
-	if len(s.few) < few {
-		s.few = append(s.few, name)
+	if s.many == nil {
+		for _, other := range s.few {
+			if bytes.EqualFold(other, name) {
+				return false
+			}
+		}
+		if s.few = append(s.few, name); len(s.few) > few {
+			s.many = make(map[string]bool)
+			for _, n := range s.few {
+				s.many[folded(n)] = true
+			}
+		}
 		return true
 	}
-	if s.many == nil {
-		s.many = make(map[string]bool)
-	}
-	s.many[name] = true
-	return true
+	key := folded(name)
+	isNew := !s.many[key]
+	s.many[key] = true
+	return isNew
 }
 
 // folded returns the same name for all that differ in case only.
-func folded(name string) string {
-	for i := range len(name) {
-		if name[i] >= utf8.RuneSelf {
-			return strings.Map(fold, name)
-		}
-	}
-	return strings.ToUpper(name) // what fold comes to
-}
+func folded(name []byte) string { return string(bytes.Map(fold, name)) }
 
 // isFree knows the objects whose keys are somebody else's.
-func isFree(name string) bool {
-	return slices.Contains([]string{"metadata", "schema", "configuration", "tags"}, name)
+func isFree(name []byte) bool {
+	switch string(name) {
+	case "metadata", "schema", "configuration", "tags":
+		return true
+	}
+	return false
 }
 
 // fold returns the same rune for all that differ in case only, as encoding/json

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -426,5 +427,22 @@ func TestCompletedAtIsUTC(t *testing.T) {
 	}
 	if data := readMeta(t, path); !bytes.Contains(data, []byte(`"completedAt": "2026-01-02T02:04:05.678Z"`)) {
 		t.Errorf("meta is %s", data)
+	}
+}
+
+// A key that comes twice is found among many, in another case and with escapes.
+func TestKeyTwiceAmongMany(t *testing.T) {
+	var keys []string
+	for i := range 60 {
+		keys = append(keys, fmt.Sprintf(`"name-%d":1`, i))
+	}
+	text := func(more ...string) []byte { return []byte("{" + strings.Join(append(keys, more...), ",") + "}") }
+	if _, err := bundle.ParseMeta(text()); err != nil {
+		t.Errorf("got %v, want none", err)
+	}
+	for _, twice := range []string{`"name-5":2`, `"NAME-5":2`, `"name-59":2`, `"\u006eame-7":2`, `"na\u212ae":1,"nake":2`} {
+		if _, err := bundle.ParseMeta(text(twice)); err == nil || !strings.Contains(err.Error(), "comes twice") {
+			t.Errorf("%s: got %v, want that it comes twice", twice, err)
+		}
 	}
 }
