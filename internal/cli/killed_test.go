@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"maps"
 	"os"
 	"testing"
 
@@ -42,22 +43,21 @@ func (s series) moments(t *testing.T, least int, do func(at moment, i int) (kill
 // brings the old ones back.
 func TestT2_KilledReplace(t *testing.T) {
 	for _, s := range []series{
-		{"before a write", writes, false, 2},
-		{"after a write", writes, true, 5},
-		{"before any request", every, false, 43},
+		{"before a write", writes, false, 4},
+		{"after a write", writes, true, 7},
+		{"before any request", every, false, 83},
 	} {
 		t.Run(s.name, func(t *testing.T) {
-			a := newAgent(t, true)
-			k := a.killable()
-			worlds := a.worlds()
+			k := newAgent(t, true).killable()
+			worlds := k.worlds()
 			live := 1
-			s.moments(t, 4, func(at moment, i int) bool {
+			s.moments(t, 3, func(at moment, i int) bool {
 				old, want := &worlds[live], &worlds[1-live]
-				old.lives(a)
-				killed := k.replaceKilled(at, s.counts, i, *old, *want)
-				if killed && i%8 == 4 {
-					a.confirmed(0, "undo")
-					sameDigests(t, a.digests(), old.digests)
+				old.lives(k.agent)
+				killed := k.replaceKilled(s.counts, at, i, *old, *want)
+				if killed && i%4 == 2 {
+					k.confirmed(0, "undo")
+					sameDigests(t, k.digests(), old.digests)
 				} else {
 					live = 1 - live
 				}
@@ -69,62 +69,105 @@ func TestT2_KilledReplace(t *testing.T) {
 
 // replaceKilled replaces old by want, and reports whether it was killed on the
 // way, and gone on with. The memory is want then.
-func (r *reaper) replaceKilled(at moment, counts func(chromatest.Request) bool, i int, old, want world) bool {
+func (r *reaper) replaceKilled(counts func(chromatest.Request) bool, at moment, i int, old, want world) bool {
 	r.t.Helper()
-	command := []string{"restore", want.bundle, "--mode", "replace", "--force", "--accept-shrink"}
-	command = append(command, "--confirm", r.token(command...))
-	r.env[allowed] = "true"
-	defer delete(r.env, allowed)
+	command := r.withToken("restore", want.bundle, "--mode", "replace", "--force", "--accept-shrink")
 	request := r.killed(at, counts, command...)
 	if request != "" {
 		r.oldOrNew(old, want)
 		r.goesOn(i, command)
 	}
-	sameDigests(r.t, r.digests(), want.digests)
+	delete(r.env, allowed)
+	r.became(want, request, at)
 	r.keptAside(old)
-	r.nothingUnfinished()
-	if r.t.Failed() {
-		r.t.Logf("%s, %s", at, request)
-	}
 	return request != ""
 }
 
+// withToken is the command with both factors.
+func (r *reaper) withToken(command ...string) []string {
+	r.t.Helper()
+	token := r.token(command...)
+	r.env[allowed] = "true"
+	return append(command, "--confirm", token)
+}
+
 // goesOn finishes what was killed: with the same command, or every other time, when
-// a plan was begun, without naming it. No backup is made while the memory is
-// neither the old nor the new one.
-func (a *agent) goesOn(i int, command []string) {
-	a.t.Helper()
-	begun := a.unfinished()
+// a plan was begun, without naming it. Of those every other one is killed again
+// on the way. No backup is made while the memory is neither the old nor the new one.
+func (r *reaper) goesOn(i int, command []string) {
+	r.t.Helper()
+	begun := r.unfinished()
 	if len(begun) == 1 && begun[0].Swapping() {
-		a.must(11, "backup")
+		r.must(11, "backup")
 	}
 	if len(begun) == 1 && i%2 == 1 {
 		command = []string{"restore", "--resume"}
 	}
-	a.must(0, command...)
+	if i%4 == 3 && r.killed(moment{n: 9 * i}, every, command...) == "" {
+		return // it came to its end before
+	}
+	r.must(0, command...)
+}
+
+// became wants the memory to be that one, no plan to be left, and a receipt.
+func (r *reaper) became(w world, request string, at moment) {
+	r.t.Helper()
+	sameDigests(r.t, r.digests(), w.digests)
+	if left := r.unfinished(); len(left) > 0 {
+		r.t.Errorf("got %d unfinished plans, want none", len(left))
+	}
+	receipt, err := restore.LoadReceipt(r.data(".keepsake", "restores", r.receiptDir()))
+	if err != nil || !receipt.Complete {
+		r.t.Errorf("got receipt %+v, %v, want a complete one", receipt, err)
+	}
+	if r.t.Failed() {
+		r.t.Logf("%s: %q", at, request)
+	}
 }
 
 // TestT2_KilledUndo kills the undo of a replace.
 func TestT2_KilledUndo(t *testing.T) {
-	a := newAgent(t, true)
-	k := a.killable()
-	worlds := a.worlds()
+	k := newAgent(t, true).killable()
+	worlds := k.worlds()
 	old, now := &worlds[1], &worlds[0]
-	writesOfUndo := series{"before a write", writes, false, 3}
-	writesOfUndo.moments(t, 4, func(at moment, i int) bool {
-		a.replaced(now.bundle)
-		now.lives(a)
-		command := []string{"undo", "--confirm", a.token("undo")}
-		a.env[allowed] = "true"
-		defer delete(a.env, allowed)
-		request := k.killed(at, writes, command...)
+	s := series{"before a write", writes, false, 4}
+	s.moments(t, 3, func(at moment, i int) bool {
+		k.replaced(now.bundle)
+		now.lives(k.agent)
+		command := k.withToken("undo")
+		request := k.killed(at, s.counts, command...)
 		if request != "" {
-			a.oldOrNew(*now, *old)
-			a.goesOn(i, command)
+			k.oldOrNew(*now, *old)
+			k.goesOn(i, command)
 		}
-		sameDigests(t, a.digests(), old.digests)
-		a.keptAside(*now)
-		a.nothingUnfinished()
+		delete(k.env, allowed)
+		k.became(*old, request, at)
+		k.keptAside(*now)
+		return request != ""
+	})
+}
+
+// TestT2_KilledInPlace kills a replace that changes a collection row by row: no row
+// is another than it was, or is to be.
+func TestT2_KilledInPlace(t *testing.T) {
+	k := newAgent(t, true).killable()
+	worlds := k.worlds()
+	live := 1
+	s := series{"after a write", writes, true, 2}
+	s.moments(t, 3, func(at moment, i int) bool {
+		old, want := worlds[live], worlds[1-live]
+		command := k.withToken("restore", want.bundle, "--mode", "replace", "--force", "--accept-shrink", "--in-place")
+		request := k.killed(at, s.counts, command...)
+		if request != "" {
+			k.halfWay(old, want)
+			k.goesOn(i, command)
+		}
+		delete(k.env, allowed)
+		k.became(want, request, at)
+		if got := k.liveIDs(); !maps.Equal(got, old.ids) {
+			t.Errorf("got collections %v, want %v", got, old.ids)
+		}
+		live = 1 - live
 		return request != ""
 	})
 }
@@ -137,10 +180,10 @@ func TestT2_KilledMerge(t *testing.T) {
 	a.remember()
 	bundle, want := a.backup(), a.digests()
 	for _, s := range []series{
-		{"before a write", writes, false, 1},
-		{"before any request", every, false, 13},
+		{"before a write", writes, false, 2},
+		{"before any request", every, false, 29},
 	} {
-		s.moments(t, 3, func(at moment, _ int) bool {
+		s.moments(t, 2, func(at moment, _ int) bool {
 			k.forget()
 			request := k.killed(at, s.counts, "restore", bundle)
 			for section, records := range a.digests() {
@@ -167,16 +210,4 @@ func (a *agent) unfinished() []*restore.Unfinished {
 		a.t.Fatal(err)
 	}
 	return found
-}
-
-// nothingUnfinished wants no plan to be left, and a receipt of the last.
-func (a *agent) nothingUnfinished() {
-	a.t.Helper()
-	if left := a.unfinished(); len(left) > 0 {
-		a.t.Errorf("got %d unfinished plans, want none", len(left))
-	}
-	r, err := restore.LoadReceipt(a.data(".keepsake", "restores", a.receiptDir()))
-	if err != nil || !r.Complete {
-		a.t.Errorf("got receipt %+v, %v, want a complete one", r, err)
-	}
 }

@@ -118,6 +118,18 @@ func (a *agent) oldOrNewRows(section memory.Section, old, want world) {
 	}
 }
 
+// halfWay wants each row of the collections to be one of old, or one of want.
+func (a *agent) halfWay(old, want world) {
+	a.t.Helper()
+	for section, id := range a.liveIDs() {
+		for row, is := range a.rowsOf(section, id) {
+			if is != old.rows[section][row] && is != want.rows[section][row] {
+				a.t.Errorf("%s: row %s is %s, want %s or %s", section, row, is, old.rows[section][row], want.rows[section][row])
+			}
+		}
+	}
+}
+
 // keptAside wants the collections of a memory to be there still, whole, under
 // other names.
 func (a *agent) keptAside(old world) {
