@@ -24,11 +24,14 @@ const (
 	randomLen             = 8
 )
 
+// FS is the file system that a bundle is written to.
+type FS = atomicfile.FS
+
 // Options say where and how a bundle is written.
 type Options struct {
-	Root string        // the backup root; made when it is absent
-	FS   atomicfile.FS // nil is the real one
-	Now  time.Time     // gives the bundle its timestamp
+	Root string    // the backup root; made when it is absent
+	FS   FS        // nil is the real one
+	Now  time.Time // gives the bundle its timestamp
 	// Compress writes payloads with zstd. One that zstd would shrink further
 	// than a reader follows is written plain all the same.
 	Compress bool

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"keepsake/internal/bundle"
 	"keepsake/internal/cli"
 	"keepsake/internal/memory"
 	"keepsake/internal/sample"
@@ -35,6 +36,8 @@ type agent struct {
 	clock time.Time
 	// realTime takes the machine's clock instead: processes beside have it as well.
 	realTime bool
+	// disk is what bundles are written to, nil for the real one.
+	disk bundle.FS
 	// kb and mc are the servers, the same one when unified.
 	kb, mc server
 }
@@ -173,7 +176,7 @@ func (a *agent) runIn(ctx context.Context, args ...string) result {
 		Args: args, Dir: a.home,
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Now:       func() time.Time { return start.Add(time.Since(began)) },
-		Stdin:     strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Stdin:     strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, FS: a.disk,
 	})
 	return result{code, stdout.String(), stderr.String()}
 }

@@ -134,7 +134,7 @@ func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
 	beside := provenance.Of(dir)
 	return backup.Options{
 		Sources: sources, Only: f.only, AllowDegraded: f.allowDegraded, AcceptLineage: accepted, Restored: m.restored,
-		Bundle:   bundle.Options{Root: m.root(), Now: m.app.Now(), Compress: zstd, Tool: tool(), Owner: owner()},
+		Bundle:   bundle.Options{Root: m.root(), FS: m.app.FS, Now: m.app.Now(), Compress: zstd, Tool: tool(), Owner: owner()},
 		Topology: m.cfg.Topology(), NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
 		Tags: f.tags, Progress: m.app.progress(), Clock: m.app.Now,
 	}, nil

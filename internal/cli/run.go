@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"keepsake/internal/bundle"
 )
 
 // Process is what a command sees of the process that it runs in.
@@ -30,6 +32,9 @@ type Process struct {
 	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
+	// FS is what bundles are written to, nil for the real one: a test makes its
+	// steps fail.
+	FS bundle.FS
 }
 
 // app is one run of a command.
