@@ -19,8 +19,8 @@ type Aside struct {
 	Locator memory.Locator
 	// Target is the same collection for the guard.
 	Target guard.Target
-	Plan    string
-	When    time.Time
+	Plan   string
+	When   time.Time
 	// Parked says that an agent made it while the name was free; else it is the
 	// section's old one.
 	Parked bool

@@ -148,6 +148,36 @@ func TestStageOptions(t *testing.T) {
 	}
 }
 
+// TestClaim finds a shadow that bears a journal and no mark yet, as a crash leaves
+// it: an empty one is gone on with, one with rows is somebody's.
+func TestClaim(t *testing.T) {
+	const journal = `{"version":1,"plan":"plan-7","name":"memories","role":"new","phase":"filling"}`
+	rows := storetest.Vectors("new", 5, true)
+	for _, tt := range []struct {
+		name  string
+		holds []memory.Record
+		want  string
+	}{
+		{"Empty", nil, ""},
+		{"ErrRows", rows[:1], "has 1 rows and bears no mark of its own"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, _ := filled(t, 9)
+			p.Call(t, http.MethodPost, p.collections(), map[string]any{"name": shadow, "metadata": map[string]string{swapKey: journal}}, nil)
+			if tt.holds != nil {
+				p.write(t, p.all(t)[shadow].ID, tt.holds)
+			}
+			staged, err := open(t, p.config(p.URL())).Stage(t.Context(), memory.SectionSpec{Name: section}, sequence(rows), swapOptions())
+			if err == nil {
+				defer staged.Close()
+			}
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 // TestArraysLeftBehind fills the shadow with rows that come back with the arrays of
 // a collection that was dropped, and wants them put right.
 func TestArraysLeftBehind(t *testing.T) {

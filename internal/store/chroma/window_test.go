@@ -68,12 +68,39 @@ func TestWindow(t *testing.T) {
 				t.Errorf("got the old one at %v with %d rows, want all 20", done.Aside, n)
 			}
 			wantParked(t, p, tt.parked, len(tt.write))
+			if seen := survey(t, s); seen.Unfinished != "" {
+				t.Errorf("got plan %q unfinished", seen.Unfinished)
+			}
 			codes := codesOf(done.Findings)
 			if n := count(codes, "parked"); n != tt.parked || (count(codes, "rows-left-aside") > 0) != tt.left {
 				t.Errorf("got findings %v, want %d of what was parked", done.Findings, tt.parked)
 			}
 		})
 	}
+}
+
+// TestWindowRowsLost has the server acknowledge an agent's row that is to be taken
+// over, and not keep it: the swap does not end, and the same plan ends it.
+func TestWindowRowsLost(t *testing.T) {
+	p, _ := filled(t, 20)
+	rows, agent := storetest.Vectors("new", 30, true), storetest.Vectors("agent", 31, true)[30:]
+	var once atomic.Bool
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		switch {
+		case renames(r, name) && !once.Swap(true):
+			p.write(t, p.getOrCreate(t), agent)
+		case r.Op == "add" && bytes.Contains(r.Body, []byte("row-000030")):
+			return chromatest.Fault{Status: http.StatusCreated, Text: "{}"}
+		}
+		return chromatest.Fault{}
+	})
+	s := open(t, p.config(proxy.URL()))
+	_, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.MemoriesReplace, s.Address()), nil)
+	if err == nil || !strings.Contains(err.Error(), "not listed afterwards") || survey(t, s).Unfinished != plan {
+		t.Errorf("got %v, want an error, and the swap to be unfinished", err)
+	}
+	p.replaced(t, rows, swapOptions())
+	p.wantLive(t, slices.Concat(rows, agent))
 }
 
 // wantParked wants so many collections that an agent made to be kept with their rows.
