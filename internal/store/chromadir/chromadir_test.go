@@ -49,13 +49,7 @@ func config(t testing.TB, dir string, names ...string) chromadir.Config {
 // create makes a collection and returns the path of its operations.
 func create(t testing.TB, s *chromatest.Server, name string, more map[string]any) string {
 	t.Helper()
-	body := map[string]any{"name": name}
-	for k, v := range more {
-		body[k] = v
-	}
-	var made struct{ ID string }
-	s.Call(t, http.MethodPost, chromatest.Collections(database), body, &made)
-	return chromatest.Collections(database) + "/" + made.ID + "/"
+	return createIn(t, s, database, name, more)
 }
 
 func space(name string) map[string]any {

@@ -26,16 +26,14 @@ func TestCrashed(t *testing.T) {
 				create(t, s, names[0], savedEach("l2", 100)),
 				create(t, s, names[1], space("ip")),
 			}
-			for round := range int64(4) {
-				w := writers{url: s.URL(), paths: paths, mortal: true}
+			for round := range int64(3) {
+				w := writers{url: s.URL(), paths: paths, mortal: true, enough: 500 + 300*round, reached: make(chan struct{})}
 				w.number.Store(round * 1_000_000)
 				for _, path := range paths {
 					empty(t, s, path)
 				}
 				stop := w.start(t, 4)
-				for w.written.Load() < 700+300*round {
-					read(t, chromadir.New(config(t, s.Dir(), names...)))
-				}
+				<-w.reached
 				s.Kill()
 				stop()
 				before := state(t, s.Dir())

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -476,14 +475,9 @@ func metadataLost(collection string) func(*testing.T, hurt) left {
 		numbers := numbersOf(t, db, h, collection)
 		var l left
 		for _, n := range numbers {
-			rows, err := db.Query(`SELECT key, string_value, int_value, float_value, bool_value FROM embedding_metadata WHERE id = ?`, n)
-			if err == nil {
-				for rows.Next() {
-					continue
-				}
-				err = errors.Join(rows.Err(), rows.Close())
-			}
-			if err != nil {
+			var size sql.NullInt64
+			const query = `SELECT sum(length(key || coalesce(string_value, int_value, float_value, bool_value))) FROM embedding_metadata WHERE id = ?`
+			if err := db.QueryRow(query, n).Scan(&size); err != nil {
 				l.documentless++
 			} else {
 				l.whole++
@@ -617,24 +611,42 @@ func drop(t *testing.T, path string) {
 	}
 }
 
-// writePickle writes a whole pickle with the labels from..to of rows in order.
+// writePickle writes a whole pickle with the labels of rows in order.
 func writePickle(t *testing.T, path string, from, to, added int) {
+	t.Helper()
+	ids := map[string]uint32{}
+	for i := from; i < to; i++ {
+		ids[storetest.ID(i)] = uint32(i + 1)
+	}
+	writeIDs(t, path, ids, added)
+}
+
+// writeIDs writes a pickle as servers do.
+func writeIDs(t *testing.T, path string, ids map[string]uint32, added int) {
 	t.Helper()
 	text := func(s string) []byte {
 		return append(binary.LittleEndian.AppendUint32([]byte{'X'}, uint32(len(s))), s...)
 	}
-	number := func(n int) []byte { return binary.LittleEndian.AppendUint32([]byte{'J'}, uint32(n)) }
-	b := slices.Concat([]byte{0x80, 3, '}', '('}, text("dimensionality"), []byte{'N'}, text("total_elements_added"), number(added),
-		text("max_seq_id"), []byte{'N'}, text("id_to_label"), []byte("}("))
-	for i := from; i < to; i++ {
-		b = append(append(b, text(storetest.ID(i))...), number(i+1)...)
+	number := func(n uint32) []byte { return binary.LittleEndian.AppendUint32([]byte{'J'}, n) }
+	b := slices.Concat([]byte{0x80, 3, '}', '('}, text("dimensionality"), []byte{'N'}, text("total_elements_added"), number(uint32(added)),
+		text("max_seq_id"), []byte{'N'}, text("id_to_label"), []byte("}"))
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(ids)), 1000) {
+		b = append(b, '(')
+		for _, id := range batch {
+			b = append(append(b, text(id)...), number(ids[id])...)
+		}
+		b = append(b, 'u')
 	}
-	b = slices.Concat(b, []byte{'u'}, text("label_to_id"), []byte("}("))
-	for i := from; i < to; i++ {
-		b = append(append(b, number(i+1)...), text(storetest.ID(i))...)
+	b = slices.Concat(b, text("label_to_id"), []byte("}"))
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(ids)), 1000) {
+		b = append(b, '(')
+		for _, id := range batch {
+			b = append(append(b, number(ids[id])...), text(id)...)
+		}
+		b = append(b, 'u')
 	}
-	b = slices.Concat(b, []byte{'u'}, text("id_to_seq_id"), []byte("}u."))
-	if err := os.WriteFile(path, b, fs.FileMode(0o600)); err != nil {
+	b = slices.Concat(b, text("id_to_seq_id"), []byte("}u."))
+	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // headerSize is the length of header.bin, as hnswlib's persistHeader writes it
@@ -13,7 +14,7 @@ const headerSize = 100
 // Bounds of what a header may say, so that nothing wrong costs memory.
 const (
 	maxElementSize = 16 << 20 // 4 million dimensions
-	maxElements    = 1 << 31
+	maxElements    = math.MaxInt32
 )
 
 // header is the part of header.bin that leads to the vectors: offsets within one

@@ -97,6 +97,9 @@ type writers struct {
 	written atomic.Int64 // rows whose write was acknowledged
 	number  atomic.Int64
 	mortal  bool // the server will be killed
+	enough  int64
+	reached chan struct{} // closed when that many rows were written
+	once    sync.Once
 	all     []*writer
 }
 
@@ -163,7 +166,9 @@ func (w *writer) write(ctx context.Context) error {
 		}
 	}
 	w.unknown = nil
-	w.written.Add(int64(len(ids)))
+	if w.written.Add(int64(len(ids))) >= w.enough && w.reached != nil {
+		w.once.Do(func() { close(w.reached) })
+	}
 	return nil
 }
 

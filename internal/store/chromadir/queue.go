@@ -113,13 +113,19 @@ func (r *queuedRow) unsaved(seq, operation int64, vector, there bool) {
 // numbers.
 func (d *database) vectorAt(ctx context.Context, seq int64, dimension int) ([]byte, error) {
 	var bits []byte
-	var encoding sql.NullString
-	query, err := d.prepare(ctx, `SELECT vector, encoding FROM embeddings_queue WHERE seq_id = ?`)
-	if err == nil {
-		err = query.QueryRowContext(context.WithoutCancel(ctx), seq).Scan(&bits, &encoding)
+	rows, err := d.again(ctx, `SELECT vector, encoding FROM embeddings_queue WHERE seq_id = ?`, seq)
+	if err != nil {
+		return nil, fmt.Errorf("read vector %d of the queue: %w", seq, err)
 	}
-	if err == nil {
-		err = checkQueued(bits, encoding.String, dimension)
+	defer rows.Close()
+	for rows.Next() {
+		var encoding sql.NullString
+		if err = rows.Scan(&bits, &encoding); err == nil {
+			err = checkQueued(bits, encoding.String, dimension)
+		}
+	}
+	if err = errors.Join(err, rows.Err()); err == nil && bits == nil {
+		err = errors.New("it is not there")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read vector %d of the queue: %w", seq, err)
@@ -131,7 +137,7 @@ func checkQueued(bits []byte, encoding string, dimension int) error {
 	switch {
 	case encoding != "FLOAT32":
 		return fmt.Errorf("its encoding is %q", encoding)
-	case len(bits) != 4*dimension:
+	case len(bits)%4 != 0 || len(bits)/4 != dimension:
 		return fmt.Errorf("it has %d bytes, not %d numbers", len(bits), dimension)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -139,20 +140,41 @@ func (r *replayer) put(ctx context.Context, row int64, key string, text json.Raw
 	return r.putIn(ctx, arrayTable, row, key, elements)
 }
 
-func (r *replayer) putIn(ctx context.Context, table string, row int64, key string, values []json.RawMessage) error {
-	for _, text := range values {
-		column, value, err := typed(text)
-		if err != nil {
+func (r *replayer) putIn(ctx context.Context, table string, row int64, key string, texts []json.RawMessage) error {
+	columns, values := make([]string, len(texts)), make([]any, len(texts))
+	for i, text := range texts {
+		var err error
+		if columns[i], values[i], err = typed(text); err != nil {
 			return err
 		}
+	}
+	if slices.Contains(columns, floatColumn) {
+		allFloats(columns, values)
+	}
+	for i, column := range columns {
 		if column == "" {
 			continue
 		}
-		if err := r.exec(ctx, `INSERT INTO `+table+` (id, key, `+column+`) VALUES (?, ?, ?)`, row, key, value); err != nil {
+		if err := r.exec(ctx, `INSERT INTO `+table+` (id, key, `+column+`) VALUES (?, ?, ?)`, row, key, values[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// The columns of numbers.
+const (
+	intColumn   = "int_value"
+	floatColumn = "float_value"
+)
+
+// allFloats makes floats of integers: an array holds one type.
+func allFloats(columns []string, values []any) {
+	for i, value := range values {
+		if n, ok := value.(int64); ok {
+			columns[i], values[i] = floatColumn, float64(n)
+		}
+	}
 }
 
 // typed returns the column and the value of a JSON scalar, no column for null. A
@@ -173,11 +195,11 @@ func typed(text json.RawMessage) (column string, value any, err error) {
 	case json.Number:
 		if !strings.ContainsAny(v.String(), ".eE") {
 			if n, err := v.Int64(); err == nil {
-				return "int_value", n, nil
+				return intColumn, n, nil
 			}
 		}
 		f, err := v.Float64()
-		return "float_value", f, err
+		return floatColumn, f, err
 	}
 	return "", nil, errors.New("no value that Chroma keeps")
 }

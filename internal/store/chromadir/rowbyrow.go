@@ -48,11 +48,7 @@ func (d *database) attach(ctx context.Context, r *row) error {
 }
 
 func (d *database) attachFrom(ctx context.Context, table string, number int64, use func(key []byte, v *value)) error {
-	query, err := d.prepare(ctx, columns+` FROM `+table+oneOf)
-	if err != nil {
-		return err
-	}
-	rows, err := query.QueryContext(context.WithoutCancel(ctx), number)
+	rows, err := d.again(ctx, columns+` FROM `+table+oneOf, number)
 	if err != nil {
 		return err
 	}

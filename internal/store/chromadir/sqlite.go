@@ -76,16 +76,17 @@ func (d *database) query(ctx context.Context, statement string, args ...any) (*s
 	return d.conn.QueryContext(context.WithoutCancel(ctx), statement, args...)
 }
 
-// prepare returns a statement that is run often. It is closed with the database.
-func (d *database) prepare(ctx context.Context, statement string) (*sql.Stmt, error) {
-	if s, ok := d.prepared[statement]; ok {
-		return s, nil
-	}
-	s, err := d.conn.PrepareContext(context.WithoutCancel(ctx), statement) //nolint:sqlclosecheck // close does
-	if err == nil {
+// again is query for a statement that is run often: it is prepared once.
+func (d *database) again(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
+	ctx = context.WithoutCancel(ctx)
+	if d.prepared[statement] == nil {
+		s, err := d.conn.PrepareContext(ctx, statement) //nolint:sqlclosecheck // close does
+		if err != nil {
+			return nil, err
+		}
 		d.prepared[statement] = s
 	}
-	return s, err
+	return d.prepared[statement].QueryContext(ctx, args...)
 }
 
 // has reports whether a table has a column; without the table it has not.

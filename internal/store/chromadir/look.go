@@ -1,0 +1,140 @@
+package chromadir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"keepsake/internal/memory"
+)
+
+// settle looks until nothing changed under the look.
+func (d *Dir) settle(ctx context.Context, look func() (*Session, error)) (*Session, error) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for try := 1; ; try++ {
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		s, err := look()
+		switch {
+		case err == nil:
+			return s, nil
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case try == d.config.Tries || !errors.Is(err, errMoving):
+			return nil, explain(err)
+		}
+		pause.Reset(time.Duration(try) * 20 * time.Millisecond)
+	}
+}
+
+// look copies and loads once. errMoving when the directory changed meanwhile.
+func (d *Dir) look(ctx context.Context, path string, sections []memory.Section) (*Session, error) {
+	s := &Session{config: d.config, path: path, started: d.config.Now(), parts: map[memory.Section]*part{}}
+	before, err := printIndexes(path)
+	if err != nil {
+		return nil, err
+	}
+	if s.copy, err = d.config.newSnapshot(); err != nil {
+		return nil, err
+	}
+	if err := s.copy.takeDatabase(ctx, &d.config, path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.find(ctx, sections); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	for _, p := range s.parts {
+		if err := s.copy.copyIndex(path, p.vectors); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	after, err := printIndexes(path)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	for _, p := range s.parts {
+		if before[p.vectors] != after[p.vectors] {
+			return nil, errors.Join(errMoving, s.Close())
+		}
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(s.blame(ctx, before, err), s.Close())
+	}
+	return s, nil
+}
+
+// blame says whether what looks like damage is a save that had begun before the
+// look and went on after it.
+func (s *Session) blame(ctx context.Context, before map[string]string, err error) error {
+	const longest = 300 * time.Millisecond // that a busy machine lets a server wait in the middle of a save
+	wait := time.NewTimer(longest)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+		return err
+	}
+	if after, failed := printIndexes(s.path); failed == nil && !maps.Equal(before, after) {
+		return errors.Join(errMoving, err)
+	}
+	return err
+}
+
+// find looks the collections of the sections up.
+func (s *Session) find(ctx context.Context, sections []memory.Section) error {
+	found, err := s.copy.db.collections(ctx, s.config.Tenant, s.config.Database)
+	if err != nil {
+		return err
+	}
+	for _, section := range sections {
+		name, ok := s.config.Collections[section]
+		i := slices.IndexFunc(found, func(c *collection) bool { return c.name == name })
+		if !ok || i < 0 {
+			continue
+		}
+		c := found[i]
+		if err := s.copy.db.complete(ctx, c); err != nil {
+			return err
+		}
+		if why := c.foreign(); why != "" {
+			s.findings = append(s.findings, memory.Finding{
+				Level: memory.Warning, Code: "collection-of-a-swap", Section: section, File: s.path,
+				Message: fmt.Sprintf("collection %q is not read: %s", name, why),
+				Hint:    "name the collection that is in use",
+			})
+			continue
+		}
+		s.parts[section] = &part{collection: c}
+	}
+	return nil
+}
+
+// load reads the indexes and the queue, and makes sure of the rows.
+func (s *Session) load(ctx context.Context) error {
+	for _, section := range slices.Sorted(maps.Keys(s.parts)) {
+		p := s.parts[section]
+		err := p.load(ctx, s.copy)
+		if err == nil {
+			err = p.whole(ctx, s.copy.db)
+		}
+		if err != nil {
+			return fmt.Errorf("collection %q: %w", p.name, err)
+		}
+		for _, problem := range p.index.problems {
+			s.findings = append(s.findings, memory.Finding{
+				Level: memory.Warning, Code: "index-damaged", Section: section, File: filepath.Join(s.path, p.vectors),
+				Message: problem.Error() + "; no row needs what is lost",
+				Hint:    "a server may refuse to load this index; restore the section, or rebuild the collection",
+			})
+		}
+	}
+	return nil
+}
