@@ -17,27 +17,26 @@ import (
 // dropAsides deletes the collections that replaces kept aside, once they are as
 // old as a safety bundle may get. One that holds rows which nothing else holds
 // stays, and is told of.
-func (m *memoryAt) dropAsides(ctx context.Context, servers []*chroma.Server) ([]string, error) {
+func (m *memoryAt) dropAsides(ctx context.Context, servers []*chroma.Server) error {
 	days := m.cfg.Retention.SafetyDays.V
 	if days <= 0 {
-		return nil, nil // for good
+		return nil // for good
 	}
-	var dropped []string
+	before := m.app.Now().Add(-time.Duration(days) * 24 * time.Hour)
 	var failed error
 	for _, server := range servers {
-		names, err := m.dropAsidesOf(ctx, server, m.app.Now().Add(-time.Duration(days)*24*time.Hour))
-		dropped, failed = append(dropped, names...), errors.Join(failed, err)
+		failed = errors.Join(failed, m.dropAsidesOf(ctx, server, before))
 	}
-	return dropped, failed
+	return failed
 }
 
-func (m *memoryAt) dropAsidesOf(ctx context.Context, server *chroma.Server, before time.Time) (dropped []string, err error) {
+func (m *memoryAt) dropAsidesOf(ctx context.Context, server *chroma.Server, before time.Time) error {
 	asides, err := server.Asides(ctx)
 	if errors.Is(err, store.ErrUnreachable) {
-		return nil, nil // a backup that reads it says so, and doctor
+		return nil // a backup that reads it says so, and doctor
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, a := range asides {
 		if !a.When.Before(before) {
@@ -48,9 +47,8 @@ func (m *memoryAt) dropAsidesOf(ctx context.Context, server *chroma.Server, befo
 			continue
 		}
 		m.app.warn("dropped %s, kept aside on %s", a.Locator.Collection, a.When.Format(time.DateOnly))
-		dropped = append(dropped, a.Locator.Collection)
 	}
-	return dropped, nil
+	return nil
 }
 
 func (m *memoryAt) dropAside(ctx context.Context, server *chroma.Server, a chroma.Aside) error {

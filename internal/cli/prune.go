@@ -88,7 +88,7 @@ func (a *app) prune(ctx context.Context, f pruneFlags) error {
 	}
 	if !f.dryRun {
 		err = r.carryOut(ctx)
-		if _, err := m.dropAsides(ctx, m.chromas(everySection)); err != nil { // bundles are pruned without a server too
+		if err := m.dropAsides(ctx, m.chromas(everySection)); err != nil { // bundles are pruned without a server too
 			a.warn("look for collections that were kept aside: %v", err)
 		}
 	}

@@ -141,7 +141,7 @@ func (m *memoryAt) retain(ctx context.Context, made *backup.Receipt) *removing {
 	if err := r.carryOut(ctx); err != nil {
 		r.err = fmt.Errorf("retention did not finish: %w", err)
 	}
-	if _, err := m.dropAsides(ctx, m.chromas(made.Has)); err != nil && r.err == nil {
+	if err := m.dropAsides(ctx, m.chromas(made.Has)); err != nil && r.err == nil {
 		r.err = fmt.Errorf("retention did not finish: %w", err)
 	}
 	return r
