@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // snapshot is a copy of the parts of a directory that are read, in a folder of
@@ -49,9 +47,10 @@ func (s *snapshot) takeDatabase(ctx context.Context, c *Config, path string) err
 	return err
 }
 
-// copyDatabase copies the database under its lock, or, where a crash left a
-// journal to be rolled back or a log, with that and without a lock: then nobody
-// has it open. Nor can the lock of a damaged one be had.
+// copyDatabase copies the database under its lock. Where a crash left a journal
+// to be rolled back, SQLite gives no lock to one who may not write, nor does it
+// for a file that it can't make sense of; nobody can have those open, so they are
+// copied as they are, with what lies beside them.
 func (s *snapshot) copyDatabase(ctx context.Context, c *Config, path string) error {
 	goal := filepath.Join(s.folder, databaseFile)
 	alone, err := logged(path)
@@ -60,7 +59,7 @@ func (s *snapshot) copyDatabase(ctx context.Context, c *Config, path string) err
 	}
 	if !alone {
 		err := s.copyLocked(ctx, c, path, goal)
-		if err == nil || !crashed(err) && !damaged(err) {
+		if err == nil || !damaged(err) {
 			return err
 		}
 	}
@@ -74,13 +73,6 @@ func (s *snapshot) copyDatabase(ctx context.Context, c *Config, path string) err
 		return errMoving
 	}
 	return nil
-}
-
-// crashed reports whether SQLite would have to mend the file before reading it,
-// which it may not.
-func crashed(err error) bool {
-	return code(err) == sqlite3.SQLITE_READONLY_ROLLBACK || code(err)&0xff == sqlite3.SQLITE_CANTOPEN ||
-		code(err)&0xff == sqlite3.SQLITE_READONLY
 }
 
 // logged reports whether a database is in WAL mode, which no Chroma uses. To

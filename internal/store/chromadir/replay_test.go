@@ -136,3 +136,15 @@ func TestCosineOriginals(t *testing.T) {
 		})
 	}
 }
+
+// TestCosineNotOriginal wants the vector of the index where the queue has another
+// for the same row: an add of what was there, the last that was saved.
+func TestCosineNotOriginal(t *testing.T) {
+	s := chromatest.Start(t)
+	path := create(t, s, "rows", savedEach("cosine", 100))
+	rows := storetest.Vectors("a", 99, false)
+	send(t, s, path+"add", rows)
+	send(t, s, path+"add", []memory.Record{[]byte(`{"id":"row-000050","embedding":[1,2,3,4,5,6,7,8],"metadata":null,"document":null}`)})
+	got := read(t, chromadir.New(config(t, s.Dir(), "rows")))
+	equalRows(t, "rows", got.rows[sectionOf("rows")], rows, 5e-7)
+}
