@@ -125,15 +125,14 @@ func (s *snapshot) lockedCopy(ctx context.Context, c *Config, live *database, fi
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, file)
+	if _, err := io.Copy(out, file); err != nil {
+		return err
+	}
+	after, err := file.Stat()
 	if err == nil {
 		err = live.exec(ctx, "COMMIT")
 	}
 	s.held = c.Now().Sub(start)
-	if err != nil {
-		return err
-	}
-	after, err := file.Stat()
 	if err == nil && (before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime())) {
 		return errMoving // another look of this process took our lock away
 	}

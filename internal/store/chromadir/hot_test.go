@@ -213,3 +213,33 @@ func call(ctx context.Context, url string, body any) error {
 	}
 	return errors.Join(err)
 }
+
+// TestSavedMeanwhile lets a server write and save its index right after its
+// database was copied, before the index is: the look is taken again.
+func TestSavedMeanwhile(t *testing.T) {
+	s := chromatest.Start(t)
+	path := create(t, s, "rows", savedEach("l2", 100))
+	var ids []string
+	for i := range 100 {
+		ids = append(ids, fmt.Sprintf("row-%d", i))
+	}
+	s.Call(t, http.MethodPost, path+"upsert", body("upsert", ids, 1), nil)
+	c := config(t, s.Dir(), "rows")
+	const copied = 3 // the clock is asked when a look begins, and around the copying
+	asked := 0
+	c.Now = func() time.Time {
+		if asked++; asked == copied {
+			s.Call(t, http.MethodPost, path+"upsert", body("upsert", ids, 2), nil)
+		}
+		return time.Now()
+	}
+	got := read(t, chromadir.New(c))
+	for _, rec := range got.rows[sectionOf("rows")] {
+		if id, v := checkOneState(t, sectionOf("rows"), rec); v != 2 {
+			t.Errorf("row %s: got write %d, want 2", id, v)
+		}
+	}
+	if n := len(got.rows[sectionOf("rows")]); n != 100 || asked <= 2*copied {
+		t.Errorf("got %d rows after asking the time %d times, want 100 and a second look", n, asked)
+	}
+}
