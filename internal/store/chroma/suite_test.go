@@ -49,7 +49,7 @@ func suite(t *testing.T, server *chromatest.Server, space string, tolerance floa
 		},
 		Rejects:    true,
 		KeepsAside: true,
-		InPlace:    true,
+		InPlace:    space == "l2", // the others differ in how vectors are compared, which the swap tries
 		Tolerance:  tolerance,
 		Rows:       rows,
 		Leaks: []goleak.Option{
