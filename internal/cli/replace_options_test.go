@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -154,4 +155,26 @@ func TestSafetyBundleIsNoBackup(t *testing.T) {
 	a.must(0, "verify", safety)
 	next := a.backup("--only", "graph")
 	expect(t, readMeta(t, next), bundleName(bundle), "keepsake", "parent", "bundle")
+}
+
+// TestReplaceInPlace: rows change and the collection's id doesn't, so that no client
+// has to be restarted; nothing is kept aside, and the undo has the safety bundle.
+func TestReplaceInPlace(t *testing.T) {
+	a := newAgent(t, true)
+	a.remember(memory.Memories, memory.Summaries)
+	want := a.digests()
+	bundle := a.backup("--only", "mc")
+	a.changesMemories()
+	before, were := a.digests(), a.collections(memory.Memories)
+	r := a.replaced(bundle, "--in-place")
+	silent(t, r.stdout, "Kept aside", "Restart")
+	sameDigests(t, a.digests(), want)
+	if got := a.collections(memory.Memories); !maps.Equal(got, were) {
+		t.Errorf("got collections %v, want %v as before", got, were)
+	}
+	a.confirmed(0, "undo")
+	sameDigests(t, a.digests(), before)
+	if got := a.collections(memory.Memories); !maps.Equal(got, were) {
+		t.Errorf("after the undo: got collections %v, want %v as before", got, were)
+	}
 }
