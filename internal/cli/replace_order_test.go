@@ -48,8 +48,10 @@ func TestReplaceRefusalsInOrder(t *testing.T) {
 		{"Shrink", 6, []string{"shrink", "memory", "guard"}, []string{"--force-topology-mismatch", "--only", "mc/memory,graph", "--force"}, nil},
 		{"Memory", 6, []string{"memory", "guard"}, []string{"--force-topology-mismatch", "--only", "mc/memory,graph", "--force", "--accept-shrink"}, nil},
 		{
-			"Guard", 7, []string{"guard"},
-			[]string{"--force-topology-mismatch", "--only", "mc/memory,graph", "--force", "--accept-shrink", "--force-memory"}, nil,
+			"Guard", 7,
+			[]string{"guard"},
+			[]string{"--force-topology-mismatch", "--only", "mc/memory,graph", "--force", "--accept-shrink", "--force-memory"},
+			nil,
 		},
 	} {
 		a.sub(tt.name, func(t *testing.T) {
