@@ -14,25 +14,26 @@ type series struct {
 	name   string
 	counts func(chromatest.Request) bool
 	after  bool
-	// step is how far apart they are; KEEPSAKE_TEST_FULL takes each.
-	step int
+	// first and step choose some of the requests that count, kills says how many.
+	// KEEPSAKE_TEST_FULL takes them all, which are at least so many.
+	first, step, kills int
 }
 
-// moments calls do with each moment until do reports that the command came to its
-// end before, and wants at least so many.
-func (s series) moments(t *testing.T, least int, do func(at moment, i int) (killed bool)) {
+// moments calls do with each moment. Do reports whether the command was killed
+// before it came to its end.
+func (s series) moments(t *testing.T, do func(at moment, i int) (killed bool)) {
 	t.Helper()
-	if os.Getenv("KEEPSAKE_TEST_FULL") != "" {
-		s.step = 1
+	full := os.Getenv("KEEPSAKE_TEST_FULL") != ""
+	if full {
+		s.first, s.step = 1, 1
 	}
-	for i := 0; ; i++ {
-		switch killed := do(moment{n: 1 + i*s.step, after: s.after}, i); {
-		case t.Failed():
+	for i := 0; full || i < s.kills; i++ {
+		killed := do(moment{n: s.first + i*s.step, after: s.after}, i)
+		if t.Failed() || !killed && i >= s.kills {
 			return
-		case !killed && i < least:
-			t.Fatalf("killed %d times, want at least %d", i, least)
-		case !killed:
-			return
+		}
+		if !killed {
+			t.Fatalf("killed %d times, want %d", i, s.kills)
 		}
 	}
 }
@@ -43,15 +44,15 @@ func (s series) moments(t *testing.T, least int, do func(at moment, i int) (kill
 // brings the old ones back.
 func TestT2_KilledReplace(t *testing.T) {
 	for _, s := range []series{
-		{"before a write", writes, false, 4},
-		{"after a write", writes, true, 7},
-		{"before any request", every, false, 83},
+		{"before a write", writes, false, 1, 4, 6},
+		{"after a write", writes, true, 3, 7, 4},
+		{"before any request", every, false, 41, 83, 3},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			k := newAgent(t, true).killable()
 			worlds := k.worlds()
 			live := 1
-			s.moments(t, 3, func(at moment, i int) bool {
+			s.moments(t, func(at moment, i int) bool {
 				old, want := &worlds[live], &worlds[1-live]
 				old.lives(k.agent)
 				killed := k.replaceKilled(s.counts, at, i, *old, *want)
@@ -130,8 +131,8 @@ func TestT2_KilledUndo(t *testing.T) {
 	k := newAgent(t, true).killable()
 	worlds := k.worlds()
 	old, now := &worlds[1], &worlds[0]
-	s := series{"before a write", writes, false, 4}
-	s.moments(t, 3, func(at moment, i int) bool {
+	s := series{"before a write", writes, false, 2, 4, 3}
+	s.moments(t, func(at moment, i int) bool {
 		k.replaced(now.bundle)
 		now.lives(k.agent)
 		command := k.withToken("undo")
@@ -153,8 +154,8 @@ func TestT2_KilledInPlace(t *testing.T) {
 	k := newAgent(t, true).killable()
 	worlds := k.worlds()
 	live := 1
-	s := series{"after a write", writes, true, 2}
-	s.moments(t, 3, func(at moment, i int) bool {
+	s := series{"after a write", writes, true, 1, 3, 3}
+	s.moments(t, func(at moment, i int) bool {
 		old, want := worlds[live], worlds[1-live]
 		command := k.withToken("restore", want.bundle, "--mode", "replace", "--force", "--accept-shrink", "--in-place")
 		request := k.killed(at, s.counts, command...)
@@ -180,10 +181,10 @@ func TestT2_KilledMerge(t *testing.T) {
 	a.remember()
 	bundle, want := a.backup(), a.digests()
 	for _, s := range []series{
-		{"before a write", writes, false, 2},
-		{"before any request", every, false, 29},
+		{"before a write", writes, false, 2, 2, 2},
+		{"before any request", every, false, 20, 29, 2},
 	} {
-		s.moments(t, 2, func(at moment, _ int) bool {
+		s.moments(t, func(at moment, _ int) bool {
 			k.forget()
 			request := k.killed(at, s.counts, "restore", bundle)
 			for section, records := range a.digests() {
