@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,9 +103,10 @@ func (d *doctor) print() error {
 	if a.flags.asJSON {
 		return a.printJSON(map[string]any{"ok": !d.wrong(), "checks": d.checks})
 	}
-	for _, c := range d.checks {
-		if a.flags.quiet && !c.Health.wrong() {
-			continue
+	shown := slices.DeleteFunc(slices.Clone(d.checks), func(c check) bool { return a.flags.quiet && !c.Health.wrong() })
+	for i, c := range shown {
+		if i+1 < len(shown) && shown[i+1].Hint == c.Hint {
+			c.Hint = "" // once for all that it is for
 		}
 		if _, err := io.WriteString(a.Stdout, c.text()); err != nil {
 			return fmt.Errorf("print result: %w", err)
@@ -118,9 +120,8 @@ func (c check) text() string {
 	const indent = "         "
 	lines := wrap(c.Name+": "+c.Message, width-len(indent))
 	if c.Hint != "" {
-		lines = append(lines, wrap(c.Hint, width-len(indent)-2)...)
-		for i := len(wrap(c.Name+": "+c.Message, width-len(indent))); i < len(lines); i++ {
-			lines[i] = "  " + lines[i]
+		for _, line := range wrap(c.Hint, width-len(indent)-2) {
+			lines = append(lines, "  "+line)
 		}
 	}
 	return fmt.Sprintf("%-*s", len(indent), c.Health) + strings.Join(lines, "\n"+indent) + "\n"

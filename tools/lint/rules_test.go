@@ -45,6 +45,7 @@ func offences() []offence {
 		importing("internal/backup/x.go", internal+"store/chroma", "layer-backup", "it knows no adapter"),
 		importing("internal/backup/x.go", internal+"restore", "layer-backup", "no restore"),
 		importing("internal/restore/x.go", internal+"config", "layer-restore", "no configuration"),
+		importing("internal/drill/x.go", internal+"store/collections", "layer-drill", "it knows no adapter"),
 		importing("internal/retention/x.go", internal+"bundle", "layer-retention", "retention decides from plain values"),
 		importing("internal/config/x.go", internal+"store", "layer-config", "config is plain data"),
 		importing("internal/memoryid/x.go", internal+"bundle", "layer-memoryid", "memoryid keeps one small file"),
