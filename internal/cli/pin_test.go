@@ -123,9 +123,6 @@ func TestListFits(t *testing.T) {
 	a.remember()
 	first := a.publishes(0)
 	a.must(0, "pin", first, "--why", "a long reason that goes on and on, because somebody wanted to explain all there is to explain of it")
-	doubtful := a.data("backups", a.publishes(3))
-	resealed(t, doubtful, `"suspect": false`, `"suspect": true`)
-	resealed(t, doubtful, `"status": "complete"`, `"status": "degraded"`)
 	for _, change := range [][2]string{
 		{`"reason": "backup"`, `"reason": "rescue"`}, {`"bundleVersion": 1`, `"bundleVersion": 2`},
 	} {
@@ -134,6 +131,9 @@ func TestListFits(t *testing.T) {
 	torn := a.data("backups", a.publishes(100))
 	writable(t, torn)
 	a.write(filepath.Join(torn, "bundle-meta.json"), "{")
+	doubtful := a.data("backups", a.publishes(1))
+	resealed(t, doubtful, `"suspect": false`, `"suspect": true`)
+	resealed(t, doubtful, `"status": "complete"`, `"status": "degraded"`)
 	short := a.data("backups", a.publishes(1))
 	writable(t, short)
 	remove(t, payload(t, short, "kb/knowledge-base"))
