@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/drill"
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 	"keepsake/internal/store/chroma"
 )
 
@@ -22,6 +23,7 @@ type scratch struct {
 	server *chroma.Server
 	names  map[memory.Section]string
 	specs  []memory.SectionSpec
+	made   []memory.Section // or begun to be made
 }
 
 // scratchAt names a collection for each section of vectors in the database that
@@ -62,7 +64,11 @@ func (m *memoryAt) scratchAt(b *bundle.Bundle, to string) (*scratch, error) {
 
 func (s *scratch) make(ctx context.Context) error {
 	for _, spec := range s.specs {
-		if err := s.server.MakeScratch(ctx, spec); err != nil {
+		err := s.server.MakeScratch(ctx, spec)
+		if !errors.Is(err, store.ErrUnreachable) {
+			s.made = append(s.made, spec.Name)
+		}
+		if err != nil {
 			return s.m.explainStores(err)
 		}
 	}
@@ -77,10 +83,10 @@ func (s *scratch) place() drill.Place {
 // allows what bears a disposable mark of its own.
 func (s *scratch) drop(ctx context.Context) error {
 	var all error
-	for _, spec := range s.specs {
-		if err := s.dropOne(ctx, spec.Name); err != nil {
+	for _, section := range s.made {
+		if err := s.dropOne(ctx, section); err != nil {
 			all = errors.Join(all, fail(0, fmt.Errorf("take away what the drill made: %w", err),
-				"remove the collection "+s.names[spec.Name]+" by hand"))
+				"remove the collection "+s.names[section]+" by hand"))
 		}
 	}
 	return all
