@@ -85,6 +85,9 @@ func (r *run) judge(want wanted, written *bundle.Section, c memory.Capture) (*bu
 		}
 		r.receipt.warn("salvaged", name, "%s", out.Reason)
 	}
+	if c.Unsettled > 0 {
+		r.receipt.warn("unsettled", name, "%d rows changed whenever they were read: their vector may be newer than their metadata", c.Unsettled)
+	}
 	if written.Rows == 0 && out.Status == bundle.Pass {
 		out.Status = bundle.Empty
 		r.receipt.warn("empty-source", name, "the source is there and has no rows: %s", want.spec.Locator)

@@ -22,6 +22,9 @@ type Capture struct {
 	Missing int64 `json:"missing,omitempty"`
 	// Salvaged counts rows whose vector could not be read.
 	Salvaged int64 `json:"salvaged"`
+	// Unsettled counts rows that were another one each time they were read: their
+	// vector and metadata may be of different moments.
+	Unsettled int64 `json:"unsettled,omitempty"`
 	// Unreadable lists the ids of held rows that could not be read at all.
 	Unreadable []string `json:"unreadable"`
 	// TornBytes counts the bytes of a last line without its newline, left out.

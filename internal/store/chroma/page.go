@@ -36,6 +36,8 @@ type page struct {
 	key     []byte
 	done    chan struct{}
 	proof   proofPage
+	// confirmed is what a reading asked for once more.
+	confirmed confirmation
 }
 
 // unanswered returns the rows that were asked for and did not come.
@@ -87,7 +89,7 @@ const (
 // that are gone don't come; a row that was not asked for, or comes twice, is an
 // error.
 func (f *fetcher) get(ctx context.Context, p *page, what include, limit int64) error {
-	p.rows = p.rows[:0]
+	p.rows, p.confirmed.done = p.rows[:0], false
 	f.question(p, what)
 	r := request{
 		what: "get rows", method: http.MethodPost, path: f.client.rows(f.id, "get"), tries500: f.patience(p),
@@ -182,6 +184,9 @@ func (p *page) vectorless(i int) bool {
 func (p *page) trim(limit int64) {
 	if int64(cap(p.body)) > limit+limit/4 {
 		p.body = nil
+	}
+	if again := p.confirmed.page; again != nil {
+		again.trim(limit)
 	}
 }
 

@@ -21,6 +21,9 @@ type reader struct {
 	yield   func(memory.Record, error) bool
 	line    []byte
 
+	round     int   // the pass that is under way, from 1
+	unsettled int64 // rows that changed while they were read, each time
+
 	before   int // ids of the first listing: the first of the set
 	started  time.Time
 	ended    time.Time
@@ -62,10 +65,11 @@ func (r *reader) records(ctx context.Context) iter.Seq2[memory.Record, error] {
 	}
 }
 
-// read makes two passes: over the first listing, and over what a second listing
-// shows to have been left out or to have come since. A row that was listed, and
-// does not come when it is asked for twice, has been removed unless a third
-// listing still has it.
+// read makes one pass over the first listing, and then, in rounds, over what a
+// second listing shows to have been left out, or to have come or changed since. A
+// row that does not come when it is asked for has been removed unless a further
+// listing still has it; an agent that removes and adds it again and again may hide
+// it from one round, and hardly from all.
 func (r *reader) read(ctx context.Context) error {
 	if err := r.pass(ctx, func(mark) bool { return true }); err != nil {
 		return err
@@ -73,12 +77,13 @@ func (r *reader) read(ctx context.Context) error {
 	if err := r.relist(ctx, true); err != nil {
 		return err
 	}
-	if r.left() > 0 {
+	for r.left() > 0 && r.round < mostRounds {
 		if err := r.pass(ctx, wanted); err != nil {
 			return err
 		}
-	}
-	if r.left() > 0 {
+		if r.left() == 0 {
+			break
+		}
 		if err := r.relist(ctx, false); err != nil {
 			return err
 		}
@@ -98,9 +103,8 @@ func (r *reader) left() int64 { return r.set.count(0, listed, answered|unreadabl
 
 // pass gets all rows whose marks are as need wants them.
 func (r *reader) pass(ctx context.Context, need func(mark) bool) error {
-	p, fetching := newPipe(ctx, func(ctx context.Context, pg *page) error {
-		return r.get(ctx, pg, everything, r.limit)
-	}, r.use)
+	r.round++
+	p, fetching := newPipe(ctx, r.fetch, r.use)
 	defer p.close()
 	for i := 0; i < r.set.len(); {
 		pg, err := p.page(fetching)
@@ -130,11 +134,22 @@ func (r *reader) use(ctx context.Context, pg *page) error {
 // emit yields the rows of an answer.
 func (r *reader) emit(ctx context.Context, pg *page) error {
 	r.sizer.learn(len(pg.rows), int64(len(pg.body)))
+	if !pg.confirmed.done { // a part of a page that failed
+		if err := r.confirm(ctx, pg); err != nil {
+			return err
+		}
+	}
 	for i := range pg.rows {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var err error
+		settled, err := r.settled(pg, i)
+		if err != nil {
+			return err
+		}
+		if !settled && r.postpone(pg.rows[i]) {
+			continue
+		}
 		r.line, err = pg.scanner.AppendLine(r.line[:0], pg.body, &pg.columns, i)
 		if err != nil {
 			return fmt.Errorf("row %q: %w", r.set.at(int(pg.rows[i])), err)
@@ -206,6 +221,7 @@ func (r *reader) capture() memory.Capture {
 		Removed:    int64(old) - held,
 		Missing:    r.left() - r.set.count(old, listed, answered|unreadable),
 		Salvaged:   r.salvaged,
+		Unsettled:  r.unsettled,
 		Unreadable: r.unreadable(),
 		Method:     "http",
 	}
