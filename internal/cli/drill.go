@@ -58,6 +58,9 @@ func (a *app) drillOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, to st
 		return v, m.drillFailed(err)
 	}
 	v = verifiedBy(b, report, to)
+	if to != "" && !v.OK { // it may be the server that failed, and a bundle that failed is never the latest
+		return v, a.printDrill(v)
+	}
 	m.note(b, bundle.Verification{
 		At: began, Level: bundle.Drill, OK: v.OK, Tool: tool(), Seconds: report.Seconds, Rows: v.Rows,
 		Refusals: refusals(v.Findings), Recall: report.Recall,

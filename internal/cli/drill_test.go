@@ -102,8 +102,9 @@ func TestDrillToChroma(t *testing.T) {
 	empty(t, temp)
 }
 
-// TestDrillFindsWhatAServerLoses: what doesn't come back ends the drill with 4, and
-// that is on record: the bundle isn't the latest any more.
+// TestDrillFindsWhatAServerLoses: what doesn't come back ends the drill with 4. It is
+// the server's fault as well as it may be the bundle's, so that the bundle stays
+// what it was held for: the drill without a server judges it alone.
 func TestDrillFindsWhatAServerLoses(t *testing.T) {
 	a := newAgent(t, true)
 	temp := temporary(t) // after the server has taken its own
@@ -119,10 +120,7 @@ func TestDrillFindsWhatAServerLoses(t *testing.T) {
 	r := a.must(4, "verify", "latest", "--level", "restore", "--to", scratch.store())
 	says(t, r.stdout, "DOES NOT VERIFY")
 	says(t, r.stderr, "refusal: mc/summaries: 6 of 6 rows are missing")
-	if ok := dig(t, a.json(0, "list"), "bundles", 0, "verifications", 0, "ok"); ok != false {
-		t.Errorf("on record is %v", ok)
-	}
-	says(t, a.must(10, "restore", "latest", "--dry-run").stderr, "did not verify (restore")
+	a.must(0, "restore", "latest", "--dry-run")
 	scratch.front = nil
 	if got := scratch.collections(t); len(got) > 0 {
 		t.Errorf("the scratch database holds %v", got)
