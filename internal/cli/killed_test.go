@@ -53,6 +53,10 @@ func TestT2_KilledReplace(t *testing.T) {
 			worlds := k.worlds()
 			live := 1
 			s.moments(t, func(at moment, i int) bool {
+				if i%8 == 7 { // every command looks at all that was kept aside
+					k.forget()
+					worlds, live = k.worlds(), 1
+				}
 				old, want := &worlds[live], &worlds[1-live]
 				old.lives(k.agent)
 				killed := k.replaceKilled(s.counts, at, i, *old, *want)
