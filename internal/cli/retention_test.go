@@ -191,7 +191,8 @@ func TestTenAtMostAfterABackup(t *testing.T) {
 	a.clock = a.clock.Add(30 * day)
 	r := a.must(0, "backup", "--only", "graph")
 	says(t, r.stdout, "Retention removed 4 bundles", all[10], " removed ", "is older than 7 days")
-	fits(t, r.stdout[strings.Index(r.stdout, "Retention"):])
+	_, table, _ := strings.Cut(r.stdout, "Retention")
+	fits(t, table)
 	a.holds(more[1:], []string{a.shelf()[2]})
 	if got := len(a.permits()); got != 14 {
 		t.Errorf("%d permits, want one for each of 14", got)
