@@ -156,6 +156,9 @@ func TestContradictions(t *testing.T) {
 		{"Complete/Salvaged", func(b *broken) {
 			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Salvaged = 1 })
 		}, meta, "section mc/memory lacks rows or vectors"},
+		{"Complete/Suspect", func(b *broken) {
+			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Lineage.Suspect = true })
+		}, meta, "section mc/memory is suspect"},
 		{"SalvagedInTheFileAlone", func(b *broken) {
 			b.rewrite(memory.Memories, `{"id":"a","embedding":null,"metadata":null,"document":null}`)
 		}, "salvaged-differs", "1 row has no vector, the meta says 0"},
@@ -287,6 +290,7 @@ func TestContradictions(t *testing.T) {
 		{"Capture/Added", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Added = -1 }) }, meta, "below zero"},
 		{"Capture/Removed", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Removed = -1 }) }, meta, "below zero"},
 		{"Capture/Missing", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Missing = -1 }) }, meta, "below zero"},
+		{"Capture/Unsettled", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Unsettled = -1 }) }, meta, "below zero"},
 		{"Capture/Salvaged", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.Salvaged = -1 }) }, meta, "below zero"},
 		{"Capture/TornBytes", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.TornBytes = -1 }) }, meta, "below zero"},
 		{"Distance", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Distance = "banana" }) }, meta, `distance "banana"`},
