@@ -165,8 +165,9 @@ func TestMeanwhile(t *testing.T) {
 	readAlready, notYet := all[5], all[280:285]
 	var once sync.Once
 	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
-		// While this page waits, the two after it may come; the last can't.
-		if asksRows(r) && slices.Contains(asked(t, r), all[100]) {
+		// When this page is asked for, the first has been used. While it waits, the
+		// two after it may come; the last can't.
+		if asksRows(r) && slices.Contains(asked(t, r), all[120]) {
 			once.Do(func() {
 				p.remove(t, append(slices.Clone(notYet), readAlready)...)
 				p.add(t, late)
@@ -175,7 +176,7 @@ func TestMeanwhile(t *testing.T) {
 		return chromatest.Fault{}
 	})
 	config := p.config(proxy.URL())
-	config.PageRows = 50
+	config.PageRows = 40
 	got, capture := read(t, open(t, config))
 	want := slices.Concat(rows[:280], rows[285:], late)
 	equalRows(t, got, want)
