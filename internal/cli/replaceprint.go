@@ -36,7 +36,7 @@ func (a *app) printReplacePlan(plan *restore.Plan) error {
 		}
 	}
 	e := plan.Estimate()
-	a.say("\nIt takes about %s for the safety bundle, %s beside the live ones, and %s.\n",
+	a.say("\nIt takes about %s for the safety bundle, %s beside what lives,\nand %s.\n",
 		size(e.SafetyBytes), size(e.StagedBytes), seconds(e.Seconds))
 	return nil
 }

@@ -70,10 +70,10 @@ func tree(t *testing.T, dir string) map[string]string {
 }
 
 // isLock reports whether a file is a lock, which stays, or the guard's log, which
-// only grows.
+// only grows, or what a verify noted beside a bundle.
 func isLock(path string) bool {
 	base := filepath.Base(path)
-	return base == "lock" || base == ".lock" || base == ".guard-audit.jsonl" || strings.Contains(path, "lock.owners/")
+	return base == "lock" || base == ".lock" || strings.HasPrefix(base, ".notes") || base == ".guard-audit.jsonl" || strings.Contains(path, "lock.owners/")
 }
 
 func same(t *testing.T, what string, got, want map[string]string) {

@@ -202,9 +202,10 @@ func TestDamaged(t *testing.T) {
 	for name, options := range generations {
 		t.Run(name, func(t *testing.T) {
 			s := chromatest.Start(t, options...)
-			for name, space := range map[string]string{"rows": "l2", "angles": "cosine"} {
-				path := create(t, s, name, savedEach(space, 2*batch))
-				for rows := range slices.Chunk(storetest.Vectors("a", allRows, name == "rows"), batch) {
+			// In this order: the pages that are damaged are those of the first.
+			for _, of := range []struct{ name, space string }{{"rows", "l2"}, {"angles", "cosine"}} {
+				path := create(t, s, of.name, savedEach(of.space, 2*batch))
+				for rows := range slices.Chunk(storetest.Vectors("a", allRows, of.name == "rows"), batch) {
 					send(t, s, path+"add", rows)
 				}
 			}
