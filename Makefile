@@ -6,7 +6,7 @@ CHROMA    := scripts/chroma.sh
 LINTER    := bin/golangci-lint
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME  ?= 30s
-TIMEOUT   ?= 18m
+TIMEOUT   ?= 25m
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -s -w -X keepsake/internal/cli.Version=$(VERSION)
 
@@ -18,7 +18,7 @@ CC       := $(shell $(GO) env CC)
 HAS_CC   := $(shell command -v $(firstword $(CC)) 2>/dev/null)
 CALM      = $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACY))")
 
-.PHONY: build test test-full bench lint lint-test cross fuzz chroma clean
+.PHONY: build test test-calm test-racy test-full bench lint lint-test cross fuzz chroma clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
@@ -28,14 +28,21 @@ chroma:
 	@$(CHROMA) current
 	@$(CHROMA) old
 
+# The two halves wait for servers and disks more than they compute: together they
+# take little more than the longer one.
 test: chroma
 ifeq ($(and $(HAS_CC),$(RACY)),)
 	@echo "no C compiler ($(CC)): everything runs, but without the race detector"
 	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT) ./...
 else
-	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT) $(CALM)
-	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(RACY)
+	@$(MAKE) -j2 test-calm test-racy
 endif
+
+test-calm:
+	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT) $(CALM)
+
+test-racy:
+	KEEPSAKE_REQUIRE_CHROMA=1 CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(RACY)
 
 # The figures in brackets of docs/testing.md: hours, not minutes.
 test-full: chroma

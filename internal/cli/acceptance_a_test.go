@@ -74,6 +74,7 @@ func TestAC_A2(t *testing.T) {
 // A3: a folder without JSONL and a file of 0 bytes are warned about; what is
 // absent is nothing to speak of.
 func TestAC_A3(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember(memory.KnowledgeBase, memory.Memories, memory.Summaries, memory.Graph)
 	const folder, empty = "the folder exists and holds no .jsonl files", "the file is empty"

@@ -38,6 +38,7 @@ func (g guarded) confirming(token string, more ...string) []string {
 
 // B6: production is replaced with both factors, and with nothing less.
 func TestAC_B6_BothFactors(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	token := g.token(g.args...)
 	const noEnvironment, noToken = "the environment does not allow destroying production", "no token confirms the plan"
@@ -94,6 +95,7 @@ func TestAC_B6_RefusalInFull(t *testing.T) {
 // B6: a token is for one plan: its bundle, its targets, what it would cost, and
 // fifteen minutes.
 func TestAC_B6_Token(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	other := g.backup("--only", "mc,graph,trajectories")
 	g.adds(memory.Memories, "newer")

@@ -12,6 +12,7 @@ import (
 // B3: a bundle that is not as it was made, or not as its meta says, is refused
 // before any write. With its seal off, the rows themselves have to tell.
 func TestAC_B3(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember()
 	bundle := a.backup()
@@ -108,6 +109,7 @@ func TestAC_B3(t *testing.T) {
 // B4: a bundle goes back into the topology that it came from, unless it is
 // forced elsewhere; one without a meta can't say where it came from.
 func TestAC_B4(t *testing.T) {
+	t.Parallel()
 	t.Run("UnifiedIntoFederated", func(t *testing.T) {
 		a, bundle := splitLater(t)
 		for name, dir := range map[string]string{"Ours": bundle, "OfNeo": copied(t, bundle)} {

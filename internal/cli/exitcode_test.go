@@ -14,6 +14,7 @@ import (
 // TestDryRunEndsAsTheRun tries each way that a restore can end: the dry run ends
 // with the same code, and leaves everything as it was.
 func TestDryRunEndsAsTheRun(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember()
 	bundle := a.backup()

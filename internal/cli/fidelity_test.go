@@ -23,6 +23,7 @@ import (
 // TestT12 takes what a real Chroma can hold, at its edges, through a backup and
 // a restore into another database: every record digest is the same afterwards.
 func TestT12(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	rows := edgeRows(t)
 	spec := memory.SectionSpec{

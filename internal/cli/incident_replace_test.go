@@ -81,6 +81,7 @@ func TestIncidentP_DefaultNamesAreProduction(t *testing.T) {
 // gone. Here every row is in the server at every moment, and the same command ends
 // it, without a new token.
 func TestIncidentS_FailsBetweenTheSteps(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember(memory.Memories, memory.Summaries)
 	want := a.digests()

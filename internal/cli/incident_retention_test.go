@@ -42,6 +42,7 @@ func TestIncidentE_EmptyBundlesTakeNoPlace(t *testing.T) {
 // Retention counted directories, not good bundles: the only full one survived by
 // its age alone.
 func TestIncidentF_OnlyGoodBundlesAreCounted(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember()
 	full := a.publishes(1)

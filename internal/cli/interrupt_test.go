@@ -43,6 +43,7 @@ func TestInterruptedBackup(t *testing.T) {
 // TestInterruptedRestore says what is in and how to go on, and the same command
 // goes on.
 func TestInterruptedRestore(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember()
 	want := a.digests()

@@ -43,6 +43,7 @@ func (s series) moments(t *testing.T, do func(at moment, i int) (killed bool)) {
 // command, or --resume, ends with the new ones and needs no other token; and undo
 // brings the old ones back.
 func TestT2_KilledReplace(t *testing.T) {
+	t.Parallel()
 	for _, s := range []series{
 		{"before a write", writes, false, 1, 4, 6},
 		{"after a write", writes, true, 3, 7, 4},
@@ -132,6 +133,7 @@ func (r *reaper) became(w world, request string, at moment) {
 
 // TestT2_KilledUndo kills the undo of a replace.
 func TestT2_KilledUndo(t *testing.T) {
+	t.Parallel()
 	k := newAgent(t, true).killable()
 	worlds := k.worlds()
 	old, now := &worlds[1], &worlds[0]
@@ -155,6 +157,7 @@ func TestT2_KilledUndo(t *testing.T) {
 // TestT2_KilledInPlace kills a replace that changes a collection row by row: no row
 // is another than it was, or is to be.
 func TestT2_KilledInPlace(t *testing.T) {
+	t.Parallel()
 	k := newAgent(t, true).killable()
 	worlds := k.worlds()
 	live := 1
@@ -180,6 +183,7 @@ func TestT2_KilledInPlace(t *testing.T) {
 // TestT2_KilledMerge kills a merge into an absent memory: no row is in that is not
 // the bundle's, and the same command again puts in what is missing.
 func TestT2_KilledMerge(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	k := a.killable()
 	a.remember()

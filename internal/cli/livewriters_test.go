@@ -109,6 +109,7 @@ type vectorRow struct {
 // TestT8 backs a collection up while four writers insert, update, delete and
 // re-add: every row that was there throughout is in, once, and of one moment.
 func TestT8(t *testing.T) {
+	t.Parallel()
 	backups := 50
 	if os.Getenv("KEEPSAKE_TEST_FULL") != "" {
 		backups = 200

@@ -84,6 +84,7 @@ func (a *agent) damaged(ids ...string) *atomic.Bool {
 // TestReplaceOfADamagedMemory: what can't be read can't be bundled whole. It may be
 // replaced all the same where the old collection is kept aside, whole.
 func TestReplaceOfADamagedMemory(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember(memory.Memories, memory.Summaries)
 	want := a.digests()

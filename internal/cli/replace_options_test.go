@@ -110,6 +110,7 @@ func TestReplaceFiltered(t *testing.T) {
 // TestLateWriters: a client that was not restarted goes on writing into the old
 // collection. Every backup says so, and the rows are there.
 func TestLateWriters(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember(memory.Memories, memory.Summaries)
 	bundle := a.backup("--only", "mc")

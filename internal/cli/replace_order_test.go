@@ -33,6 +33,7 @@ func everythingWrong(t *testing.T) (*agent, []string) {
 // TestReplaceRefusalsInOrder: all grounds are told at once, in their order, and the
 // first decides how the command ends; taking one away leaves the others.
 func TestReplaceRefusalsInOrder(t *testing.T) {
+	t.Parallel()
 	a, args := everythingWrong(t)
 	for _, tt := range []struct {
 		name string
@@ -86,6 +87,7 @@ func firstRefusal(t *testing.T, document map[string]any) int {
 
 // TestReplaceDryRunEndsAsTheRun: with the same code, and with nothing written.
 func TestReplaceDryRunEndsAsTheRun(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	token := g.token(g.args...)
 	g.stays(7, append(g.args, "--dry-run")...)

@@ -84,6 +84,7 @@ func gzipped(data []byte) []byte {
 // A bundle that is not as it was made is refused before anything is replaced, and
 // before the guard is asked: T5, of a replace.
 func TestReplaceRefusesABadBundle(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember(memory.Memories, memory.Summaries, memory.Graph, sample.ConceptNodes, memory.TrajectoryLog, memory.MailboxSentToCull)
 	bundle := a.backup("--only", "mc,graph,concepts,trajectories,mailbox")

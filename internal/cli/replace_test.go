@@ -79,6 +79,7 @@ func (a *agent) fileOf(s memory.Section) string {
 // TestReplaceAndUndo goes there and back: the memory becomes the bundle, row for
 // row, and what it was before.
 func TestReplaceAndUndo(t *testing.T) {
+	t.Parallel()
 	for name, unified := range map[string]bool{"unified": true, "federated": false} {
 		t.Run(name, func(t *testing.T) {
 			a := newAgent(t, unified)
@@ -121,6 +122,7 @@ func TestUndoMerge(t *testing.T) {
 // TestAsidesAreDropped: an old collection is kept as long as a safety bundle, and
 // longer when a client that wasn't restarted wrote into it.
 func TestAsidesAreDropped(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember(memory.KnowledgeBase, memory.Memories)
 	only := []string{"--only", "kb,mc/memory"}

@@ -107,6 +107,7 @@ func (c *cut) others() map[string][]string {
 // command that would read or write it, and of no other; the same command ends it,
 // or --resume, without a new token, however late.
 func TestUnfinishedSwap(t *testing.T) {
+	t.Parallel()
 	c := cutShort(t, movesIn)
 	for name, args := range c.others() {
 		c.part(name, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 // TestT1_KilledBackup kills a backup at its requests. What is then there are whole
 // bundles and at most one residue, which the next backup removes.
 func TestT1_KilledBackup(t *testing.T) {
+	t.Parallel()
 	k := newAgent(t, true).killable()
 	k.remember()
 	k.backup()
@@ -73,6 +74,7 @@ func (a *agent) residue() (names []string) {
 // bundle goes while somebody uses it. What they are kept apart by is tried 500
 // times in package lock; here it is 30 pairs, with KEEPSAKE_TEST_FULL 500.
 func TestT9_Together(t *testing.T) {
+	t.Parallel()
 	pairs := 30
 	if os.Getenv("KEEPSAKE_TEST_FULL") != "" {
 		pairs = 500

@@ -122,6 +122,7 @@ func TestUndoWithoutWhatWasKeptAside(t *testing.T) {
 // TestUndoOfAMerge takes out the rows that came with it and are still as they came,
 // and lists the others.
 func TestUndoOfAMerge(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t, true)
 	a.remember(memory.Memories, memory.Summaries, memory.Graph)
 	bundle := a.backup("--only", "mc,graph")
