@@ -84,8 +84,11 @@ func TestT9_Together(t *testing.T) {
 	a.write(filepath.Join(a.home, "keepsake.yaml"), "retention:\n  keep: 2\n  days: 1\n")
 	a.backup("--only", "trajectories")
 	commands := [][]string{
-		{"backup", "--only", "trajectories"}, {"prune", "--accept-mass-prune"}, {"verify", "--all"},
-		{"restore", "latest", "--only", "trajectories"}, {"list"},
+		{"backup", "--only", "trajectories"},
+		{"prune", "--accept-mass-prune"},
+		{"verify", "--all"},
+		{"restore", "latest", "--only", "trajectories"},
+		{"list"},
 	}
 	random := rand.New(rand.NewPCG(9, 9))
 	now := time.Now()

@@ -369,3 +369,31 @@ func TestHints(t *testing.T) {
 		t.Errorf("hint = %q, want none for an interruption", refused.Hint)
 	}
 }
+
+// Foresee answers as the decision would, and uses nothing up: asked any number of
+// times, the token still starts its plan once. Only refusals are written down.
+func TestForesee(t *testing.T) {
+	file := write(t, "x", elsewhere(t), ".neo-ai-data", "sqlite", "memory-core-graph.sqlite")
+	b := newBench(t).allow()
+	req := b.confirmed(t, requestFor(at(memory.KindGraph, file)))
+	for range 2 {
+		if err := b.Foresee(t.Context(), req); err != nil {
+			t.Fatalf("got %v, want leave foreseen", err)
+		}
+	}
+	if b.audit.Len() > 0 {
+		t.Errorf("got %q in the audit log, want nothing: nothing was decided", b.audit.String())
+	}
+	permit, err := b.ask(t, req)
+	wantAllowed(t, permit, err, guard.Production, req)
+
+	b.audit.Reset()
+	without := req
+	without.Confirmation.Token = guard.Token{}
+	without.Confirmation.Agreement.Plan = "another-plan"
+	err = b.Foresee(t.Context(), without)
+	wantRefused(t, err, guard.Production, guard.ErrNoToken)
+	if !strings.Contains(b.audit.String(), `"decision":"refused"`) {
+		t.Errorf("got %q in the audit log, want the refusal", b.audit.String())
+	}
+}
