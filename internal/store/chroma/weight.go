@@ -1,8 +1,6 @@
 package chroma
 
 import (
-	"bytes"
-	"strconv"
 	"time"
 
 	"keepsake/internal/record"
@@ -60,45 +58,11 @@ func (w *weight) total() int64 {
 	return w.bytes + w.bare*w.text/w.vectors
 }
 
-// timeKeys are where rows keep their time, the best first: Neo.mjs writes
-// "timestamp" into memories and summaries, in Unix milliseconds.
-var timeKeys = [...]string{"timestamp", "updatedAt", "createdAt"}
-
-// written returns the time in a row's metadata, zero when there is none: ISO
-// 8601 text, or Unix milliseconds.
+// written returns the time in a row's metadata, zero when there is none.
 func written(metadata []byte) time.Time {
-	for _, key := range timeKeys {
-		span, ok := record.Lookup(metadata, key)
-		if !ok {
-			continue
-		}
-		if at := timeOf(span.Of(metadata)); !at.IsZero() {
-			return at
-		}
-	}
-	return time.Time{}
-}
-
-func timeOf(value []byte) time.Time {
-	if text, ok := bytes.CutPrefix(value, []byte(`"`)); ok {
-		return isoTime(bytes.TrimSuffix(text, []byte(`"`)))
-	}
-	const lastYear = 253402300800000 // 9999 ends
-	ms, err := strconv.ParseFloat(string(value), 64)
-	if err != nil || ms <= 0 || ms >= lastYear {
-		return time.Time{}
-	}
-	return time.UnixMilli(int64(ms)).UTC()
-}
-
-// isoTime takes a time without a zone for one in UTC.
-func isoTime(text []byte) time.Time {
-	var at time.Time
-	if at.UnmarshalText(text) == nil { // RFC 3339
-		return at.UTC()
-	}
-	for _, layout := range [...]string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
-		if at, err := time.Parse(layout, string(text)); err == nil {
+	for _, key := range record.TimeKeys() {
+		span, _ := record.Lookup(metadata, key)
+		if at := record.Time(span.Of(metadata)); !at.IsZero() {
 			return at
 		}
 	}

@@ -3,11 +3,9 @@ package flat
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"iter"
 	"os"
-	"strconv"
 	"time"
 
 	"keepsake/internal/memory"
@@ -129,8 +127,8 @@ func (c *comparison) line(line []byte) error {
 	return c.report(store.Lost, line, "no line like it takes its place")
 }
 
-// newest is the time under "timestamp" of the last whole line: RFC 3339, or
-// milliseconds since 1970. Zero when there is none.
+// newest is the time under "timestamp" of the last whole line. Zero when there is
+// none.
 func newest(f io.ReaderAt, cut int64) (time.Time, error) {
 	const most = 64 << 10 // a longer line is not worth the look
 	tail := make([]byte, min(cut, most))
@@ -139,16 +137,9 @@ func newest(f io.ReaderAt, cut int64) (time.Time, error) {
 	}
 	line := bytes.TrimSuffix(tail, []byte{'\n'})
 	line = line[bytes.LastIndexByte(line, '\n')+1:]
-	span, found := record.Lookup(line, "timestamp")
-	if !found {
+	if record.Valid(line) != nil {
 		return time.Time{}, nil
 	}
-	if ms, err := strconv.ParseInt(string(span.Of(line)), 10, 64); err == nil {
-		return time.UnixMilli(ms).UTC(), nil
-	}
-	var at time.Time
-	if json.Unmarshal(span.Of(line), &at) != nil {
-		return time.Time{}, nil // not a time, for us
-	}
-	return at, nil
+	span, _ := record.Lookup(line, "timestamp")
+	return record.Time(span.Of(line)), nil
 }
