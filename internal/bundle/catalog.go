@@ -203,6 +203,8 @@ type Wanted struct {
 	NotAfter time.Time // no bundle with a later timestamp counts; zero is no limit
 	// SkipUnreadable goes on past a newer bundle that can't be read.
 	SkipUnreadable bool
+	// Except are bundles that are known not to be good, by name, and why.
+	Except map[string]string
 }
 
 // admits reports whether a bundle may be the one: it is, or may be, a backup of
@@ -252,7 +254,7 @@ func (c *Catalog) newest(w Wanted) (*Entry, []PassedOver) {
 		if best != nil && (e.sequence() >= 0 || !e.Time.After(best.Time)) {
 			continue
 		}
-		why := e.Fault()
+		why := cmp.Or(e.Fault(), w.Except[e.Name])
 		switch {
 		case why != "":
 			passed = append(passed, PassedOver{*e, why})

@@ -174,7 +174,7 @@ func (d *demonstration) nameBundle() error {
 	if err != nil {
 		return err
 	}
-	b, err := d.app.openLatest(m)
+	b, err := d.app.openLatest(m, nil)
 	if err != nil {
 		return err
 	}

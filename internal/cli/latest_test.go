@@ -3,6 +3,7 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,4 +123,37 @@ func TestAt(t *testing.T) {
 		r := a.refuses(10, "restore", "--at", times[0].Add(-time.Hour).Format(time.RFC3339))
 		says(t, r.stderr, "there is no good bundle from ")
 	})
+}
+
+// TestLatestVerifies: one wrong byte in the newest bundle, whose sizes and meta are
+// right, and a restore goes back to the one before it, saying why; what was named is
+// never exchanged for another.
+func TestLatestVerifies(t *testing.T) {
+	a := bare(t)
+	a.remember(memory.Graph)
+	want := a.digests()
+	good := a.backup("--only", "graph")
+	a.sql("INSERT INTO Nodes VALUES ('later', NULL, '{}')")
+	rotten := a.backup("--only", "graph")
+	writable(t, rotten)
+	file := payload(t, rotten, memory.Graph)
+	a.write(file, strings.Replace(readFile(t, file), `"later"`, `"lated"`, 1))
+	for _, args := range [][]string{
+		{"restore", "latest", "--dry-run"}, {"restore", "--at", "2027-01-01T00:00:00Z", "--dry-run"},
+	} {
+		kept := tree(t, a.data("backups"))
+		r := a.must(0, args...)
+		says(t, r.stderr, "passed over "+filepath.Base(rotten)+": does not verify: graph/graph-backup-")
+		same(t, "the bundles after a dry run", tree(t, a.data("backups")), kept)
+	}
+	a.must(4, "restore", rotten)
+	a.adopts(dig(t, readMeta(t, good), "keepsake", "memoryId").(string))
+	a.sql("DELETE FROM Edges")
+	a.sql("DELETE FROM Nodes")
+	r := a.must(0, "restore", "latest")
+	says(t, r.stdout, filepath.Base(good)+" merged")
+	sameDigests(t, a.digests(), want)
+	if got := dig(t, a.json(0, "list"), "bundles", 0, "verifications", 0, "ok"); got != false {
+		t.Errorf("on record of %s is %v, want that it failed", filepath.Base(rotten), got)
+	}
 }

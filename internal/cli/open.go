@@ -1,27 +1,72 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
 )
 
-// open finds the bundle that a person named: a path, a name in the backup root,
-// "latest", or the newest that is not younger than at.
-func (a *app) open(m *memoryAt, name, at string) (*bundle.Bundle, error) {
-	switch {
-	case at != "":
-		return a.openAt(m, at)
-	case name == "latest":
-		return a.openLatest(m)
+// open finds the bundle that a person named: a path, a name in the backup root, or
+// "latest". Of that no file is read: who looks inside, or verifies, does it next.
+func (a *app) open(m *memoryAt, name string) (*bundle.Bundle, error) {
+	if name == "latest" {
+		return a.openLatest(m, nil)
 	}
 	return a.openNamed(m, name)
+}
+
+// openToRestore finds the bundle to restore from: as open, or the newest that is
+// not younger than at. What it chooses by itself has the hashes that it should have.
+func (a *app) openToRestore(ctx context.Context, m *memoryAt, name, at string, record bool) (*bundle.Bundle, error) {
+	prove := func(e bundle.Entry) (string, error) { return a.unproven(ctx, m, e, record) }
+	switch {
+	case at != "":
+		return a.openAt(m, at, prove)
+	case name == "latest":
+		return a.openLatest(m, prove)
+	}
+	return a.openNamed(m, name)
+}
+
+// prover says why a bundle doesn't verify, "" when it does.
+type prover func(bundle.Entry) (why string, err error)
+
+// unproven verifies the hashes of a bundle. That they are wrong goes on record,
+// where anything may be written.
+func (a *app) unproven(ctx context.Context, m *memoryAt, e bundle.Entry, record bool) (string, error) {
+	b, err := bundle.Open(e.Path, bundle.Limits{})
+	if err != nil {
+		return "", err
+	}
+	p, began := a.progress(), a.Now()
+	p.Begin("check", memory.Section(b.Name()), -1)
+	report, err := b.Verify(ctx, bundle.Quick, bundle.VerifyOptions{
+		Progress: func(_ memory.Section, rows, bytes int64) { p.Advance(rows, bytes) },
+	})
+	p.End()
+	if err != nil {
+		return "", fmt.Errorf("verify %s: %w", b.Name(), err)
+	}
+	i := slices.IndexFunc(report.Findings, func(f memory.Finding) bool { return f.Level == memory.Refusal })
+	if i < 0 {
+		return "", nil
+	}
+	if record {
+		m.note(b, bundle.Verification{
+			At: began.UTC(), Level: bundle.Quick, OK: false, Tool: tool(),
+			Seconds: a.Now().Sub(began).Seconds(), Refusals: refusals(report.Findings),
+		})
+	}
+	return "does not verify: " + report.Findings[i].String(), nil
 }
 
 func (a *app) openNamed(m *memoryAt, name string) (*bundle.Bundle, error) {
@@ -58,21 +103,22 @@ func (a *app) latestFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&a.flags.skipUnreadable, "skip-unreadable", false, `"latest": go on past a newer bundle that can't be read`)
 }
 
-func (a *app) openLatest(m *memoryAt) (*bundle.Bundle, error) {
-	return a.choose(m, "no good bundle", bundle.Wanted{})
+func (a *app) openLatest(m *memoryAt, prove prover) (*bundle.Bundle, error) {
+	return a.choose(m, "no good bundle", bundle.Wanted{Except: map[string]string{}}, prove)
 }
 
-func (a *app) openAt(m *memoryAt, at string) (*bundle.Bundle, error) {
+func (a *app) openAt(m *memoryAt, at string, prove prover) (*bundle.Bundle, error) {
 	when, err := time.Parse(time.RFC3339, at)
 	if err != nil {
 		return nil, usage(fmt.Errorf("--at %q is no time of the form 2026-11-20T00:00:00Z", at))
 	}
-	return a.choose(m, "no good bundle from "+at+" or before", bundle.Wanted{NotAfter: when})
+	return a.choose(m, "no good bundle from "+at+" or before", bundle.Wanted{NotAfter: when, Except: map[string]string{}}, prove)
 }
 
 // choose opens the newest good bundle that is wanted, and says which newer ones it
 // passed over. It doesn't guess past one that it can't read, unless it was told to.
-func (a *app) choose(m *memoryAt, none string, wanted bundle.Wanted) (*bundle.Bundle, error) {
+// With prove, which says why a bundle doesn't verify, it walks back past those too.
+func (a *app) choose(m *memoryAt, none string, wanted bundle.Wanted, prove prover) (*bundle.Bundle, error) {
 	c, err := a.catalog(m)
 	if err != nil {
 		return nil, err
@@ -87,6 +133,15 @@ func (a *app) choose(m *memoryAt, none string, wanted bundle.Wanted) (*bundle.Bu
 	}
 	wanted.Memory, wanted.SkipUnreadable = id, a.flags.skipUnreadable
 	entry, passed, err := c.Latest(wanted)
+	for err == nil && prove != nil {
+		why, failed := prove(entry)
+		if failed != nil || why == "" {
+			err = failed
+			break
+		}
+		wanted.Except[entry.Name] = why
+		entry, passed, err = c.Latest(wanted)
+	}
 	for _, p := range passed {
 		a.warn("passed over %s: %s", p.Entry.Name, p.Why)
 	}
@@ -128,7 +183,7 @@ func (a *app) bundles(m *memoryAt, names []string, all bool) ([]*bundle.Bundle, 
 	}
 	var out []*bundle.Bundle
 	for _, name := range names {
-		b, err := a.open(m, name, "")
+		b, err := a.open(m, name)
 		if err != nil {
 			return nil, err
 		}

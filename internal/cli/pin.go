@@ -66,7 +66,7 @@ func (a *app) changePin(name string, change func(*bundle.Pin) *bundle.Pin, done,
 	if err != nil {
 		return err
 	}
-	b, err := a.open(m, name, "")
+	b, err := a.open(m, name)
 	if err != nil {
 		return err
 	}

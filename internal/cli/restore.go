@@ -120,9 +120,9 @@ func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
 	if f.resume {
 		return a.resume(ctx, m)
 	}
-	b, err := a.open(m, name, f.at)
+	b, err := a.openToRestore(ctx, m, name, f.at, !f.dryRun && !f.plan)
 	if err != nil {
-		return err
+		return ifInterrupted(err, "nothing was written")
 	}
 	if f.mode == string(restore.ModeReplace) {
 		return a.replace(ctx, m, b, f)

@@ -26,7 +26,7 @@ func (a *app) show(name string) error {
 	if err != nil {
 		return err
 	}
-	b, err := a.open(m, name, "")
+	b, err := a.open(m, name)
 	if err != nil {
 		return err
 	}
