@@ -116,8 +116,7 @@ func checkSection(s memory.Section) error {
 	if err := checkPath(string(s)); err != nil {
 		return fmt.Errorf("section %q: %w", s, err)
 	}
-	sub := string(s.Subsystem())
-	if strings.Trim(sub, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+	if sub := s.Subsystem(); !sub.Valid() {
 		return fmt.Errorf("section %q: %q is no subsystem: want lower case letters, digits, - and _", s, sub)
 	}
 	return nil

@@ -130,6 +130,8 @@ func TestBadRequest(t *testing.T) {
 		"concepts on graph":  {Operation: guard.ConceptsReplace, Subsystem: memory.Concepts, Mode: "replace", Target: file},
 		"demo of a graph":    {Operation: guard.DemoReset, Target: file},
 		"undo of nothing":    {Operation: guard.Undo, Target: file},
+		"no such name":       {Operation: guard.RestoreReplace, Subsystem: "../kb", Mode: "replace", Target: dir},
+		"named as concepts":  {Operation: guard.ConceptsReplace, Subsystem: "notes", Mode: "replace", Target: dir},
 		"chroma's own files": {Operation: guard.RestoreReplace, Subsystem: memory.KB, Mode: "replace", Target: at(memory.KindChromaDir, scratch(t))},
 		"no target":          {Operation: guard.GraphReplace, Subsystem: memory.GraphSystem, Mode: "replace"},
 	} {
@@ -155,6 +157,8 @@ func TestOperations(t *testing.T) {
 		"trajectories": {Operation: "trajectories.replace", Subsystem: "trajectories", Mode: "replace", Target: dir},
 		"mailbox":      {Operation: "mailbox.replace", Subsystem: "mailbox", Mode: "replace", Target: dir},
 		"restore":      {Operation: "restore.replace", Subsystem: "mc", Mode: "replace", Target: graph},
+		"named":        {Operation: "restore.replace", Subsystem: "notes", Mode: "replace", Target: dir},
+		"database":     {Operation: "restore.replace", Subsystem: "state", Mode: "replace", Target: at(memory.KindSQLite, filepath.Join(temp, "state.db"))},
 		"undo":         {Operation: "undo", Subsystem: "kb", Mode: "undo", Target: server},
 		"undo of one":  {Operation: "undo", Subsystem: "graph", Target: graph},
 		"prune":        {Operation: "prune", Target: dir},

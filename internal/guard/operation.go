@@ -27,7 +27,8 @@ const (
 )
 
 // ReplaceOperation returns the operation that replaces a section:
-// RestoreReplace for one that has no operation of its own.
+// RestoreReplace for one that has no operation of its own, as those of the
+// subsystems that an operator names.
 func ReplaceOperation(section memory.Section) Operation {
 	switch section {
 	case memory.KnowledgeBase:
@@ -54,6 +55,7 @@ func ReplaceOperation(section memory.Section) Operation {
 type scope struct {
 	mode       string             // "" for any
 	subsystems []memory.Subsystem // nil when it needs none
+	named      bool               // it needs one, whichever
 	kinds      []string           // of store
 }
 
@@ -64,9 +66,9 @@ const modeReplace = "replace"
 func (o Operation) scope() scope {
 	vectors := []string{memory.KindChroma, memory.KindCollections}
 	files := []string{memory.KindFiles}
-	all := []string{memory.KindChroma, memory.KindCollections, memory.KindGraph, memory.KindFiles}
+	all := []string{memory.KindChroma, memory.KindCollections, memory.KindGraph, memory.KindFiles, memory.KindSQLite}
 	replaces := func(s memory.Subsystem, kinds []string) scope {
-		return scope{modeReplace, []memory.Subsystem{s}, kinds}
+		return scope{mode: modeReplace, subsystems: []memory.Subsystem{s}, kinds: kinds}
 	}
 	switch o {
 	case KBReplace:
@@ -82,13 +84,13 @@ func (o Operation) scope() scope {
 	case MailboxReplace:
 		return replaces(memory.Mailbox, files)
 	case RestoreReplace:
-		return scope{modeReplace, memory.Subsystems(), all}
+		return scope{mode: modeReplace, named: true, kinds: all}
 	case Undo:
-		return scope{"", memory.Subsystems(), all}
+		return scope{named: true, kinds: all}
 	case Prune:
-		return scope{"", nil, all}
+		return scope{kinds: all}
 	case DemoReset:
-		return scope{"", nil, files}
+		return scope{kinds: files}
 	}
 	return scope{}
 }
@@ -103,7 +105,7 @@ func (s scope) covers(sub memory.Subsystem, mode, kind string) bool {
 	if s.mode != "" && mode != s.mode {
 		return false
 	}
-	if s.subsystems != nil && !slices.Contains(s.subsystems, sub) {
+	if s.named && !sub.Valid() || s.subsystems != nil && !slices.Contains(s.subsystems, sub) {
 		return false
 	}
 	return slices.Contains(s.kinds, kind)

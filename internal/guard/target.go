@@ -82,7 +82,7 @@ func (t *Target) look(ctx context.Context) error {
 		if t.locator.Collection == "" {
 			return errors.New("look at server: no collection is named")
 		}
-	case memory.KindGraph, memory.KindCollections, memory.KindFiles, memory.KindChromaDir:
+	case memory.KindGraph, memory.KindCollections, memory.KindFiles, memory.KindSQLite, memory.KindChromaDir:
 		if t.locator.Address != "" {
 			return errors.New("look at path: the locator has an address too")
 		}

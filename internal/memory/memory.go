@@ -42,6 +42,12 @@ func (s Section) Subsystem() Subsystem {
 	return Subsystem(sub)
 }
 
+// Valid reports whether s can be a top folder of a bundle: lower case letters,
+// digits, "-" and "_".
+func (s Subsystem) Valid() bool {
+	return s != "" && strings.Trim(string(s), "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
+}
+
 // Name returns the part after the first slash, or "" without one.
 func (s Section) Name() string {
 	_, name, _ := strings.Cut(string(s), "/")
@@ -59,7 +65,9 @@ type Kind string
 
 // The kinds. Vectors are rows of id, embedding, metadata and document; Graph
 // are nodes, then edges; Lines are lines of JSONL, kept byte for byte; Opaque
-// is a file that is no record stream.
+// is a file that is no stream of records, kept whole. Its rows are what its source
+// counts in it: those of all tables for a SQLite database; 1 for any other file, 0
+// for one without a byte.
 const (
 	Vectors  Kind = "vectors"
 	Elements Kind = "graph"
@@ -67,8 +75,9 @@ const (
 	Opaque   Kind = "opaque"
 )
 
-// Record is one canonical line of UTF-8 without its newline. It is valid until
-// the next record of the same sequence: who keeps it, copies it.
+// Record is one canonical line of UTF-8 without its newline; of an opaque section
+// it is a block of the file's bytes, and all of them in order are the file. It is
+// valid until the next record of the same sequence: who keeps it, copies it.
 type Record []byte
 
 // Collection describes a vector collection as its store exported it. Metadata,
@@ -114,6 +123,7 @@ const (
 	KindCollections = "collections"
 	KindGraph       = "graph"
 	KindFiles       = "files"
+	KindSQLite      = "sqlite" // a database that is kept whole
 )
 
 // SamePlace reports whether both name one place, whichever collection lives there
