@@ -72,9 +72,9 @@ func (c census) of(name string) []noted {
 // unfinished returns the plan that began to swap the section's collection and has
 // not ended, "" when there is none.
 func (c census) unfinished(name string) string {
-	for _, n := range c.of(name) {
-		if n.j.Phase == phaseBegun {
-			return n.j.Plan
+	for _, found := range c {
+		if plan := store.UnfinishedSwap(found.note(swapKey), found.ID, name); plan != "" {
+			return plan
 		}
 	}
 	return ""

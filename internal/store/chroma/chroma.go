@@ -33,6 +33,11 @@ type Config struct {
 
 	// Collections names the collection of each section.
 	Collections map[memory.Section]string
+	// Others is the subsystem under which Open also finds the collections that
+	// Collections does not name; "" finds none. Takes says which: nil takes all but
+	// what swaps left.
+	Others memory.Subsystem
+	Takes  func(collection string) bool
 
 	// Now is the clock for the times of a capture; without it they stay zero.
 	Now func() time.Time

@@ -8,10 +8,11 @@ import (
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // swapKey is the key of a collection's metadata that holds the journal of a swap.
-const swapKey = "keepsake:swap"
+const swapKey = store.SwapKey
 
 // Look returns what the guard asks of a collection: whether it stands under the
 // locator's name, its id, and its mark. It implements guard.Witness.

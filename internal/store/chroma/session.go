@@ -34,9 +34,6 @@ type look struct {
 // Open makes sure that a Chroma with the database answers, looks the collections
 // up and lists their ids. Where they are UUIDs, it keeps about 50 bytes a row.
 func (s *Server) Open(ctx context.Context, sections []memory.Section) (store.Session, error) {
-	if len(sections) == 0 {
-		sections = slices.Sorted(maps.Keys(s.config.Collections))
-	}
 	opened := &session{server: s, looks: map[memory.Section]*look{}}
 	err := opened.open(ctx, sections)
 	if err != nil {
@@ -53,6 +50,10 @@ func (s *session) open(ctx context.Context, sections []memory.Section) error {
 	all, err := s.server.client.census(ctx)
 	if err != nil {
 		return fmt.Errorf("open %s: %w: %w", s.server.config.BaseURL, store.ErrUnreadable, err)
+	}
+	s.discover(all)
+	if len(sections) == 0 {
+		sections = slices.Sorted(maps.Keys(s.server.config.Collections))
 	}
 	for _, section := range sections {
 		if s.server.config.Collections[section] == "" {

@@ -21,9 +21,11 @@ type Config struct {
 
 	// Collections names the collection of each section.
 	Collections map[memory.Section]string
-	// Others is the subsystem under which Rescue puts what Collections does not
-	// name; empty leaves it out.
+	// Others is the subsystem of the collections that Collections does not name;
+	// empty leaves them out. Takes says which of them Open finds: nil takes all but
+	// what swaps left. Rescue takes all.
 	Others memory.Subsystem
+	Takes  func(collection string) bool
 
 	// TempDir is an existing folder with room for a copy of the database and of
 	// the indexes. What is made in it is gone after Close.

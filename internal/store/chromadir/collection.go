@@ -5,10 +5,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"path"
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // collection is a collection as the database describes it.
@@ -22,10 +22,6 @@ type collection struct {
 	vectors  string // segment, and the folder of its index
 	metadocs string // segment of metadata and documents
 }
-
-// swapKey is the key of a collection's metadata under which an unfinished
-// replace keeps its journal. Like a mark it is no memory.
-const swapKey = "keepsake:swap"
 
 // collections lists the collections of a tenant's database, by name.
 func (d *database) collections(ctx context.Context, tenant, name string) ([]*collection, error) {
@@ -79,17 +75,16 @@ func (d *database) complete(ctx context.Context, c *collection) error {
 	return rows.Err()
 }
 
-// foreign says why a collection is never a source, "" when it may be one.
-func (c *collection) foreign() string {
-	for _, pattern := range []string{"*-shadow-*", "*-parking-*", "*-failed-shadow-*"} {
-		if ok, _ := path.Match(pattern, c.name); ok { // the patterns are good
-			return "its name is that of a collection which a swap left (" + pattern + ")"
-		}
+// foreign says why a collection is never a source, "" when it may be one. One that
+// somebody named may be a disposable one.
+func (c *collection) foreign(named bool) string {
+	if pattern := store.Leftover(c.name); pattern != "" {
+		return "its name is that of a collection which a swap left (" + pattern + ")"
 	}
 	var mark guard.Mark
 	// What is no mark proves nothing.
 	_ = json.Unmarshal([]byte(c.metadata.text(guard.MarkKey)), &mark)
-	if mark.ID == c.id && (mark.Kind == guard.MarkShadow || mark.Kind == guard.MarkAside) {
+	if mark.ID == c.id && (mark.Kind == guard.MarkShadow || mark.Kind == guard.MarkAside || !named && mark.Kind == guard.MarkDisposable) {
 		return "keepsake made it as a " + string(mark.Kind)
 	}
 	return ""
@@ -160,7 +155,7 @@ func (c *collection) distance() string {
 
 // exported is the collection as a bundle keeps it, without marks of our own.
 func (c *collection) exported() *memory.Collection {
-	e := &memory.Collection{ID: c.id, Name: c.name, Metadata: c.metadata.without(guard.MarkKey, swapKey)}
+	e := &memory.Collection{ID: c.id, Name: c.name, Metadata: c.metadata.without(guard.MarkKey, store.SwapKey)}
 	if json.Valid([]byte(c.schema)) && c.schema != "null" {
 		e.Schema = memory.RawJSON(c.schema)
 	}

@@ -58,7 +58,7 @@ func (s *Session) list(ctx context.Context, listed *[]Listed) (err error) {
 		if err := db.complete(ctx, c); err != nil {
 			return err
 		}
-		one := Listed{Name: c.name, ID: c.id, Foreign: c.foreign()}
+		one := Listed{Name: c.name, ID: c.id, Foreign: c.foreign(true)}
 		row := db.conn.QueryRowContext(ctx, `SELECT count(*) FROM embeddings WHERE segment_id = ?`, c.metadocs)
 		if err := row.Scan(&one.Rows); err != nil {
 			return err

@@ -88,35 +88,6 @@ func (s *Session) blame(ctx context.Context, before map[string]string, err error
 	return err
 }
 
-// find looks the collections of the sections up.
-func (s *Session) find(ctx context.Context, sections []memory.Section) error {
-	found, err := s.copy.db.collections(ctx, s.config.Tenant, s.config.Database)
-	if err != nil {
-		return err
-	}
-	for _, section := range sections {
-		name, ok := s.config.Collections[section]
-		i := slices.IndexFunc(found, func(c *collection) bool { return c.name == name })
-		if !ok || i < 0 {
-			continue
-		}
-		c := found[i]
-		if err := s.copy.db.complete(ctx, c); err != nil {
-			return err
-		}
-		if why := c.foreign(); why != "" {
-			s.findings = append(s.findings, memory.Finding{
-				Level: memory.Warning, Code: "collection-of-a-swap", Section: section, File: s.path,
-				Message: fmt.Sprintf("collection %q is not read: %s", name, why),
-				Hint:    "name the collection that is in use",
-			})
-			continue
-		}
-		s.parts[section] = &part{collection: c}
-	}
-	return nil
-}
-
 // load reads the indexes and the queue, and makes sure of the rows.
 func (s *Session) load(ctx context.Context) error {
 	for _, section := range slices.Sorted(maps.Keys(s.parts)) {

@@ -127,7 +127,7 @@ func (r *rescuer) claim(ctx context.Context, found []*collection) {
 			p.problems = append(p.problems, err)
 		}
 		section, ok := names[c.name]
-		switch why := c.foreign(); {
+		switch why := c.foreign(true); {
 		case why != "":
 			r.leave(c.name, why)
 		case ok:

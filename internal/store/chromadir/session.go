@@ -29,14 +29,10 @@ var _ store.Inspector = (*Session)(nil)
 // its vector. A directory that is damaged is ErrUnreadable: Rescue takes what it
 // still holds.
 func (d *Dir) Open(ctx context.Context, sections []memory.Section) (store.Session, error) {
-	if len(sections) == 0 {
-		sections = slices.Collect(maps.Keys(d.config.Collections))
-	}
 	path, err := d.locate()
 	if err != nil {
 		return nil, err
 	}
-	sections = slices.Compact(slices.Sorted(slices.Values(sections)))
 	s, err := d.settle(ctx, func() (*Session, error) { return d.look(ctx, path, sections) })
 	if err != nil {
 		return nil, fmt.Errorf("open Chroma directory %s: %w", path, err) // not s, which would not be nil

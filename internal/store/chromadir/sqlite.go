@@ -130,7 +130,7 @@ func damaged(err error) bool {
 // says whether the directory could not be reached or not be read.
 func explain(err error) error {
 	switch {
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, store.ErrUnfinished):
 		return err
 	case code(err)&0xff == sqlite3.SQLITE_FULL:
 		return fmt.Errorf("copy %s: %w: %w", databaseFile, syscall.ENOSPC, err)

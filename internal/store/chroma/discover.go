@@ -1,0 +1,61 @@
+package chroma
+
+import (
+	"fmt"
+	"maps"
+
+	"keepsake/internal/guard"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// discover names the collections that nobody named: of each that is to be taken a
+// section under Config.Others. What is left out is told of, unless it was not
+// asked for.
+func (s *session) discover(all census) {
+	config := s.server.config
+	if config.Others == "" {
+		return
+	}
+	names := maps.Clone(config.Collections)
+	if names == nil {
+		names = map[memory.Section]string{}
+	}
+	named := map[string]bool{}
+	for _, name := range names {
+		named[name] = true
+	}
+	for _, found := range all {
+		if named[found.Name] || config.Takes != nil && !config.Takes(found.Name) {
+			continue
+		}
+		if f, ok := found.leftover(); ok {
+			f.Section = memory.Section(config.Others)
+			s.findings = append(s.findings, f)
+			continue
+		}
+		names[store.SectionOf(config.Others, found.Name)] = found.Name
+	}
+	server := *s.server
+	server.config.Collections = names
+	s.server = &server
+}
+
+// leftover says why a collection that a pattern matched is never a source: it is
+// what a swap or a drill made. By its name alone it may be somebody's memory all
+// the same.
+func (c *collection) leftover() (memory.Finding, bool) {
+	f := memory.Finding{Level: memory.Note, Code: "collection-left-out"}
+	switch m := c.mark(); m.Kind {
+	case guard.MarkShadow, guard.MarkAside, guard.MarkDisposable:
+		f.Message = fmt.Sprintf("collection %s is not backed up: keepsake made it or kept it aside (%s)", c.Name, m.Kind)
+		return f, true
+	}
+	if pattern := store.Leftover(c.Name); pattern != "" {
+		f.Level = memory.Warning
+		f.Message = fmt.Sprintf("collection %s is not backed up: it is named as the leftovers of a swap are (%s)", c.Name, pattern)
+		f.Hint = "if it is a memory, give it another name; else exclude it"
+		return f, true
+	}
+	return f, false
+}

@@ -1,0 +1,89 @@
+package chromadir
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+)
+
+// find looks the collections of the sections up; none asks for all there are. A swap
+// that has not ended is in the way of its section: what has the name may be neither
+// the old nor the new one.
+func (s *Session) find(ctx context.Context, sections []memory.Section) error {
+	all, err := s.copy.db.collections(ctx, s.config.Tenant, s.config.Database)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if err := s.copy.db.complete(ctx, c); err != nil {
+			return err
+		}
+	}
+	names := s.names(all)
+	if len(sections) == 0 {
+		sections = slices.Collect(maps.Keys(names))
+	}
+	for _, section := range slices.Compact(slices.Sorted(slices.Values(sections))) {
+		if err := s.take(section, names[section], all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names maps sections to collections: those that are named, and under Others those
+// that are to be taken.
+func (s *Session) names(all []*collection) map[memory.Section]string {
+	names := map[memory.Section]string{}
+	named := map[string]bool{}
+	for section, name := range s.config.Collections {
+		names[section], named[name] = name, true
+	}
+	if s.config.Others == "" {
+		return names
+	}
+	for _, c := range all {
+		if named[c.name] || s.config.Takes != nil && !s.config.Takes(c.name) {
+			continue
+		}
+		if why := c.foreign(false); why != "" {
+			s.leftOut(memory.Section(s.config.Others), c.name, why, "if it is a memory, give it another name; else exclude it")
+			continue
+		}
+		names[store.SectionOf(s.config.Others, c.name)] = c.name
+	}
+	return names
+}
+
+// take makes a part of a section's collection, where there is one.
+func (s *Session) take(section memory.Section, name string, all []*collection) error {
+	if name == "" {
+		return nil
+	}
+	for _, c := range all {
+		if plan := store.UnfinishedSwap(c.metadata.text(store.SwapKey), c.id, name); plan != "" {
+			return fmt.Errorf("collection %q: %w: plan %s", name, store.ErrUnfinished, plan)
+		}
+	}
+	i := slices.IndexFunc(all, func(c *collection) bool { return c.name == name })
+	if i < 0 {
+		return nil
+	}
+	if why := all[i].foreign(true); why != "" {
+		s.leftOut(section, name, why, "name the collection that is in use")
+		return nil
+	}
+	s.parts[section] = &part{collection: all[i]}
+	return nil
+}
+
+func (s *Session) leftOut(section memory.Section, name, why, hint string) {
+	s.findings = append(s.findings, memory.Finding{
+		Level: memory.Warning, Code: "collection-left-out", Section: section, File: s.path,
+		Message: fmt.Sprintf("collection %q is not read: %s", name, why), Hint: hint,
+	})
+}
