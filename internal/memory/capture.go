@@ -30,6 +30,8 @@ type Capture struct {
 	// TornBytes counts the bytes of a last line without its newline, left out.
 	TornBytes int64  `json:"tornBytes,omitempty"`
 	Method    string `json:"method"` // http, directory, sqlite, files
+	// Why says why it was read in this way, where there was a choice.
+	Why string `json:"why,omitempty"`
 }
 
 // Complete reports whether every held row was read, whole.

@@ -51,6 +51,13 @@ type Inspector interface {
 	Findings() []memory.Finding
 }
 
+// Lister is a Session that can say which rows its first look saw.
+type Lister interface {
+	// IDs yields the ids of a section's rows, each valid until the next, and each
+	// once. It comes before Read. ErrAbsent when the section does not exist.
+	IDs(ctx context.Context, section memory.Section) iter.Seq2[[]byte, error]
+}
+
 // Reading is the records of one section and, once they have been read to the
 // end, what was seen meanwhile.
 type Reading struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -159,6 +160,23 @@ func (s *session) Sections(context.Context) ([]memory.SectionSpec, error) {
 		})
 	}
 	return specs, nil
+}
+
+// IDs yields the ids of the first listing. Once a reading has taken them there are
+// none to be had.
+func (s *session) IDs(_ context.Context, section memory.Section) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		l := s.looks[section]
+		if l == nil || l.ids == nil {
+			yield(nil, fmt.Errorf("list ids of %s: %w", section, store.ErrAbsent))
+			return
+		}
+		for i := range l.ids.len() {
+			if !yield(l.ids.at(i), nil) {
+				return
+			}
+		}
+	}
 }
 
 // Read reads a section. A second reading of it begins with a listing of its own.

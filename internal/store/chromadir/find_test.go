@@ -100,13 +100,13 @@ func TestUnfinishedSwap(t *testing.T) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 			if err == nil {
-				session.Close()
+				defer session.Close()
 			}
 			other, err := dir.Open(t.Context(), []memory.Section{sectionOf("rows-other")})
 			if err != nil {
 				t.Fatalf("a collection of another name: %v", err)
 			}
-			other.Close()
+			defer other.Close()
 		})
 	}
 }

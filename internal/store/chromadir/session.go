@@ -23,7 +23,10 @@ type Session struct {
 	findings []memory.Finding
 }
 
-var _ store.Inspector = (*Session)(nil)
+var (
+	_ store.Inspector = (*Session)(nil)
+	_ store.Lister    = (*Session)(nil)
+)
 
 // Open copies what the sections need, and makes sure that every row of them has
 // its vector. A directory that is damaged is ErrUnreadable: Rescue takes what it
