@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
@@ -70,20 +71,8 @@ func (r *run) judge(want wanted, written *bundle.Section, c memory.Capture) (*bu
 		Section: name, Status: bundle.Pass, Rows: written.Rows, Bytes: written.File.Bytes,
 		Dimension: written.Dimension, File: written.File.Path, Locator: want.spec.Locator, Capture: &c,
 	}
-	if lost := c.Missing + int64(len(c.Unreadable)); lost > 0 || written.Rows < c.Held-lost {
-		out.Status = bundle.Fail
-		out.Reason = fmt.Sprintf("%d of %d rows that were there throughout were read", written.Rows-c.Added, c.Held)
-		if !r.opts.AllowDegraded {
-			return nil, fmt.Errorf("back up %s: %w: %s", name, ErrParity, out.Reason)
-		}
-		r.receipt.warn("rows-missing", name, "%s", out.Reason)
-	}
-	if c.Salvaged > 0 {
-		out.Reason = fmt.Sprintf("%d rows are without their vector, which could not be read", c.Salvaged)
-		if r.opts.Whole {
-			return nil, fmt.Errorf("back up %s: %w: %s", name, store.ErrUnreadable, out.Reason)
-		}
-		r.receipt.warn("salvaged", name, "%s", out.Reason)
+	if err := r.shortfall(&out, written, c); err != nil {
+		return nil, err
 	}
 	if c.Unsettled > 0 {
 		r.receipt.warn("unsettled", name, "%d rows changed whenever they were read: their vector may be newer than their metadata", c.Unsettled)
@@ -95,4 +84,44 @@ func (r *run) judge(want wanted, written *bundle.Section, c memory.Capture) (*bu
 	r.receipt.Sections = append(r.receipt.Sections, out)
 	meta := written.Meta(c)
 	return &meta, nil
+}
+
+// shortfall says what a section lacks, in its receipt. It is an error where nothing
+// but a whole one is wanted.
+func (r *run) shortfall(out *SectionReceipt, written *bundle.Section, c memory.Capture) error {
+	lacks := func(code, why string) {
+		out.Reason = strings.TrimPrefix(out.Reason+"; "+why, "; ")
+		r.receipt.warn(code, out.Section, "%s", why)
+	}
+	if lost := c.Missing + int64(len(c.Unreadable)); lost > 0 || written.Rows < c.Held-lost {
+		out.Status = bundle.Fail
+		why := fmt.Sprintf("%d of %d rows that were there throughout were read", written.Rows-c.Added, c.Held)
+		if !r.opts.AllowDegraded {
+			return fmt.Errorf("back up %s: %w: %s", out.Section, ErrParity, why)
+		}
+		lacks("rows-missing", why)
+	}
+	if c.Salvaged > 0 {
+		why := fmt.Sprintf("%d rows are without their vector, which could not be read", c.Salvaged)
+		if r.opts.Whole {
+			return fmt.Errorf("back up %s: %w: %s", out.Section, store.ErrUnreadable, why)
+		}
+		lacks("salvaged", why)
+	}
+	if why := damage(c); why != "" {
+		lacks("damaged", why)
+	}
+	return nil
+}
+
+// damage says in words what a rescue could not read.
+func damage(c memory.Capture) string {
+	var all []string
+	if c.Documentless > 0 {
+		all = append(all, fmt.Sprintf("%d rows are a vector and an id, and nothing else of them could be read", c.Documentless))
+	}
+	if c.Unnamed > 0 {
+		all = append(all, fmt.Sprintf("%d rows are a vector whose id is lost", c.Unnamed))
+	}
+	return strings.Join(append(all, c.Damage...), "; ")
 }

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -72,7 +73,7 @@ func (r *Receipt) lost(s memory.Section, err error) {
 // published takes over what the bundle says of itself.
 func (r *Receipt) published(path string, meta *bundle.Meta, now time.Time) {
 	k := meta.Keepsake
-	r.Bundle, r.Path = bundle.Prefix+meta.Timestamp, path
+	r.Bundle, r.Path = filepath.Base(path), path
 	r.Status, r.Sequence, r.Integrity = k.Status, k.Sequence, meta.Integrity
 	r.EndedAt = now.UTC()
 	for _, s := range r.Sections {

@@ -43,7 +43,7 @@ func (k *Keepsake) honest() error {
 	}
 	for i := range k.Sections {
 		s := &k.Sections[i]
-		if s.short() || s.Capture.Salvaged > 0 {
+		if s.short() || !s.Capture.Complete() {
 			return fmt.Errorf("section %s lacks rows or vectors; the bundle cannot be complete", s.Name)
 		}
 		if s.Lineage.Suspect {

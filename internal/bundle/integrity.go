@@ -46,7 +46,7 @@ func (s *SectionMeta) short() bool {
 // Good reports whether the section was read whole, and isn't suspect, whatever
 // became of the bundle's others.
 func (s *SectionMeta) Good() bool {
-	return !s.short() && s.Capture.Salvaged == 0 && !s.Lineage.Suspect
+	return !s.short() && s.Capture.Complete() && !s.Lineage.Suspect
 }
 
 // Count returns what a bundle holds in the words of Neo.mjs. Like Parity it follows

@@ -15,7 +15,7 @@ func (s *SectionMeta) validate() error {
 		return err
 	}
 	c := &s.Capture
-	switch least := min(c.Before, c.After, c.Held, c.Added, c.Removed, c.Missing, c.Salvaged, c.Unsettled, c.TornBytes); {
+	switch least := min(c.Before, c.After, c.Held, c.Added, c.Removed, c.Missing, c.Salvaged, c.Unsettled, c.Documentless, c.Unnamed, c.TornBytes); {
 	case least < 0:
 		return fmt.Errorf("section %q: a count of its capture is below zero", s.Name)
 	case s.Failed != "" && s.Rows != 0:

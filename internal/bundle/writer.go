@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,7 +31,10 @@ type FS = atomicfile.FS
 
 // Options say where and how a bundle is written.
 type Options struct {
-	Root string    // the backup root; made when it is absent
+	Root string // the backup root; made when it is absent
+	// Name is the directory's name where the bundle is no backup of a backup root:
+	// "" is Prefix and the timestamp, and no other may begin with Prefix or a dot.
+	Name string
 	FS   FS        // nil is the real one
 	Now  time.Time // gives the bundle its timestamp
 	// Compress writes payloads with zstd. One that zstd would shrink further
@@ -61,6 +66,9 @@ func Create(ctx context.Context, opts Options) (*Writer, error) {
 	}
 	root, err := filepath.Abs(opts.Root)
 	if err != nil {
+		return nil, fmt.Errorf("create bundle: %w", err)
+	}
+	if err := checkName(opts.Name); err != nil {
 		return nil, fmt.Errorf("create bundle: %w", err)
 	}
 	opts.Root = root
@@ -100,7 +108,19 @@ func (w *Writer) create() error {
 func (w *Writer) Timestamp() string { return w.timestamp }
 
 // Name returns the name that the bundle will have.
-func (w *Writer) Name() string { return Prefix + w.timestamp }
+func (w *Writer) Name() string { return cmp.Or(w.opts.Name, Prefix+w.timestamp) }
+
+// checkName refuses the name of a bundle's directory that would be taken for
+// something else, or lead elsewhere.
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return nil
+	case strings.HasPrefix(name, Prefix), strings.HasPrefix(name, "."), strings.ContainsAny(name, `/\`), !filepath.IsLocal(name):
+		return fmt.Errorf("%q is no name for a bundle", name)
+	}
+	return nil
+}
 
 // Dir returns the directory in which the bundle is assembled, "" once it is
 // published or aborted.

@@ -25,6 +25,12 @@ type Capture struct {
 	// Unsettled counts rows that were another one each time they were read: their
 	// vector and metadata may be of different moments.
 	Unsettled int64 `json:"unsettled,omitempty"`
+	// Documentless counts rows of which only the id and the vector could be read,
+	// Unnamed vectors whose ids are lost: theirs is "label-" and a number. Damage says
+	// what is wrong with the files. Only a rescue has these.
+	Documentless int64    `json:"documentless,omitempty"`
+	Unnamed      int64    `json:"unnamed,omitempty"`
+	Damage       []string `json:"damage,omitempty"`
 	// Unreadable lists the ids of held rows that could not be read at all.
 	Unreadable []string `json:"unreadable"`
 	// TornBytes counts the bytes of a last line without its newline, left out.
@@ -34,9 +40,10 @@ type Capture struct {
 	Why string `json:"why,omitempty"`
 }
 
-// Complete reports whether every held row was read, whole.
+// Complete reports whether every held row was read, whole, of files that are.
 func (c Capture) Complete() bool {
-	return c.Missing == 0 && c.Salvaged == 0 && len(c.Unreadable) == 0
+	return c.Missing == 0 && c.Salvaged == 0 && len(c.Unreadable) == 0 &&
+		c.Documentless == 0 && c.Unnamed == 0 && len(c.Damage) == 0
 }
 
 // Lineage compares a section with the last good bundle of its memory.

@@ -159,6 +159,20 @@ func (r *reader) captured() memory.Capture {
 	return memory.Capture{
 		StartedAt: r.session.started, EndedAt: r.ended,
 		Before: r.rows, After: r.rows, Held: r.rows, Missing: max(0, r.rows-r.read-int64(len(unreadable))),
-		Salvaged: r.salvaged, Unreadable: unreadable, Method: "directory",
+		Salvaged: r.salvaged, Documentless: r.tally.Documentless, Unnamed: r.tally.Unnamed, Damage: r.damage(),
+		Unreadable: unreadable, Method: "directory",
 	}
+}
+
+// damage says what is wrong with the files, of what is rescued: elsewhere that is
+// an error, or has cost no row.
+func (r *reader) damage() []string {
+	if !r.rescued {
+		return nil
+	}
+	all := append([]string(nil), r.tally.Problems...)
+	for _, problem := range r.problems {
+		all = append(all, words(problem))
+	}
+	return all
 }
