@@ -76,9 +76,9 @@ func New(config Config) *Dir {
 }
 
 // locator names a collection of the directory, whose links are resolved.
-func (c *Config) locator(path string, found *collection) memory.Locator {
+func locator(path string, found *collection) memory.Locator {
 	return memory.Locator{
-		Kind: memory.KindChromaDir, Path: path, Tenant: c.Tenant, Database: c.Database,
+		Kind: memory.KindChromaDir, Path: path, Tenant: found.tenant, Database: found.database,
 		Collection: found.name, CollectionID: found.id,
 	}
 }

@@ -13,17 +13,19 @@ import (
 
 // collection is a collection as the database describes it.
 type collection struct {
-	id, name  string
-	dimension int
-	config    string // JSON
-	schema    string // JSON; a 1.0 server has none
-	metadata  fields
+	id, name         string
+	tenant, database string
+	dimension        int
+	config           string // JSON
+	schema           string // JSON; a 1.0 server has none
+	metadata         fields
 
 	vectors  string // segment, and the folder of its index
 	metadocs string // segment of metadata and documents
 }
 
-// collections lists the collections of a tenant's database, by name.
+// collections lists the collections of a tenant's database, by name; "" stands for
+// every tenant, and for every database.
 func (d *database) collections(ctx context.Context, tenant, name string) ([]*collection, error) {
 	schema := "NULL"
 	newer, err := d.has(ctx, "collections", "schema_str")
@@ -33,9 +35,9 @@ func (d *database) collections(ctx context.Context, tenant, name string) ([]*col
 	if newer {
 		schema = "c.schema_str"
 	}
-	rows, err := d.query(ctx, `SELECT c.id, c.name, coalesce(c.dimension, 0), coalesce(c.config_json_str, ''), coalesce(`+schema+`, '')
+	rows, err := d.query(ctx, `SELECT c.id, c.name, d.tenant_id, d.name, coalesce(c.dimension, 0), coalesce(c.config_json_str, ''), coalesce(`+schema+`, '')
 		FROM collections c JOIN databases d ON d.id = c.database_id
-		WHERE d.tenant_id = ? AND d.name = ? ORDER BY c.name`, tenant, name)
+		WHERE (?1 = '' OR d.tenant_id = ?1) AND (?2 = '' OR d.name = ?2) ORDER BY c.name, c.id`, tenant, name)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func (d *database) collections(ctx context.Context, tenant, name string) ([]*col
 	var found []*collection
 	for rows.Next() {
 		var c collection
-		if err := rows.Scan(&c.id, &c.name, &c.dimension, &c.config, &c.schema); err != nil {
+		if err := rows.Scan(&c.id, &c.name, &c.tenant, &c.database, &c.dimension, &c.config, &c.schema); err != nil {
 			return nil, err
 		}
 		found = append(found, &c)

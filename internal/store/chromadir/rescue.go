@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -101,7 +103,7 @@ func (r *rescuer) collections(ctx context.Context) ([]*collection, error) {
 	err := r.copy.takeDatabase(ctx, &r.config, r.path)
 	var found []*collection
 	if err == nil {
-		found, err = r.copy.db.collections(ctx, r.config.Tenant, r.config.Database)
+		found, err = r.copy.db.collections(ctx, "", "")
 	}
 	switch {
 	case err == nil:
@@ -126,14 +128,17 @@ func (r *rescuer) claim(ctx context.Context, found []*collection) {
 		if err := r.copy.db.complete(ctx, c); err != nil {
 			p.problems = append(p.problems, err)
 		}
-		section, ok := names[c.name]
+		section, named := names[c.name]
+		ours := c.tenant == r.config.Tenant && c.database == r.config.Database
 		switch why := c.foreign(true); {
 		case why != "":
 			r.leave(c.name, why)
-		case ok:
+		case named && ours:
 			r.parts[section] = p
+		case ours:
+			r.other(p, c.name)
 		default:
-			r.other(c.name, p)
+			r.other(p, c.tenant, c.database, c.name)
 		}
 	}
 }
@@ -149,7 +154,7 @@ func (r *rescuer) folders(indexes map[string]string, found []*collection) {
 			r.leave(folder, "the database names no collection that has this index")
 			continue
 		}
-		r.other(folder, &part{collection: &collection{vectors: folder}, rescued: true})
+		r.other(&part{collection: &collection{vectors: folder}, rescued: true}, folder)
 	}
 }
 
@@ -161,11 +166,22 @@ func isIndex(folder string) bool {
 	})
 }
 
-func (r *rescuer) other(name string, p *part) {
-	section := memory.Section(r.config.Others) + "/" + memory.Section(name)
+// other makes a section under Others of what no section names. In a damaged database
+// a name may be anything, and come twice.
+func (r *rescuer) other(p *part, path ...string) {
 	if r.config.Others == "" {
-		r.leave(name, "it is no section")
+		r.leave(path[len(path)-1], "it is no section")
 		return
+	}
+	section := memory.Section(r.config.Others)
+	for _, element := range path {
+		if element = url.PathEscape(element); strings.Trim(element, ".") == "" {
+			element = "_" + element
+		}
+		section = store.SectionOf(memory.Subsystem(section), element)
+	}
+	for r.parts[section] != nil {
+		section += "_"
 	}
 	r.parts[section] = p
 }

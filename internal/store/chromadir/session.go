@@ -71,7 +71,7 @@ func (s *Session) Sections(context.Context) ([]memory.SectionSpec, error) {
 		p := s.parts[section]
 		specs = append(specs, memory.SectionSpec{
 			Name: section, Kind: memory.Vectors, Dimension: p.dimension, Distance: p.space(), Rows: p.rows,
-			Collection: p.exported(), Locator: s.config.locator(s.path, p.collection),
+			Collection: p.exported(), Locator: locator(s.path, p.collection),
 		})
 	}
 	return specs, nil
