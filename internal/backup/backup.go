@@ -53,7 +53,7 @@ type Options struct {
 	// Sequence gives the bundle its number: one that was never given before, and
 	// is higher than seen, the highest among the bundles that are there.
 	Sequence   func(ctx context.Context, seen int64) (int64, error)
-	Topology   memory.Topology
+	Topology   *memory.Topology // nil when the memory has none
 	NeoVersion string // "" when unknown
 	GitSHA     string // "" when unknown
 	Tags       map[string]string

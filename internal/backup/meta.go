@@ -14,10 +14,11 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.
 	if err != nil {
 		return nil, err
 	}
-	topology := r.opts.Topology
-	r.receipt.Topology = topology.Name()
+	if r.opts.Topology != nil {
+		r.receipt.Topology = r.opts.Topology.Name()
+	}
 	return &bundle.Meta{
-		CompletedAt: r.opts.Clock().UTC(), Topology: &topology,
+		CompletedAt: r.opts.Clock().UTC(), Topology: r.opts.Topology,
 		NeoVersion: r.opts.NeoVersion, GitSHA: r.opts.GitSHA,
 		Keepsake: &bundle.Keepsake{
 			MemoryID: r.opts.MemoryID, Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),

@@ -113,13 +113,15 @@ func (m *memoryAt) adopt(ctx context.Context, b *bundle.Bundle) error {
 	return err
 }
 
+// compressions are the values of --compress.
+var compressions = map[string]bool{"": false, "none": false, "zstd": true}
+
 func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
 	dir, err := m.dataDir()
 	if err != nil {
 		return backup.Options{}, err
 	}
-	compress := map[string]bool{"": false, "none": false, "zstd": true}
-	zstd, ok := compress[f.compress]
+	zstd, ok := compressions[f.compress]
 	if !ok {
 		return backup.Options{}, usage(fmt.Errorf("--compress %q is neither none nor zstd", f.compress))
 	}
@@ -131,11 +133,11 @@ func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
 	if err != nil {
 		return backup.Options{}, err
 	}
-	beside := provenance.Of(dir)
+	beside, topology := provenance.Of(dir), m.cfg.Topology()
 	return backup.Options{
 		Sources: sources, Only: f.only, AllowDegraded: f.allowDegraded, AcceptLineage: accepted, Restored: m.restored,
 		Bundle:   bundle.Options{Root: m.root(), FS: m.app.FS, Now: m.app.Now(), Compress: zstd, Tool: tool(), Owner: owner()},
-		Topology: m.cfg.Topology(), NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
+		Topology: &topology, NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
 		Tags: f.tags, Progress: m.app.progress(), Clock: m.app.Now,
 	}, nil
 }

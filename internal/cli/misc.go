@@ -17,7 +17,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.backupCommand(), a.restoreCommand(), a.undoCommand(), a.verifyCommand(), a.doctorCommand(), a.listCommand(),
 		a.pruneCommand(), a.pinCommand(), a.unpinCommand(), a.unlockCommand(), a.demoCommand(),
-		a.showCommand(), a.configCommand(), a.versionCommand(),
+		a.showCommand(), a.rescueCommand(), a.configCommand(), a.versionCommand(),
 	}
 }
 

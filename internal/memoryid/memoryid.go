@@ -100,6 +100,9 @@ func parse(data []byte) (Identity, error) {
 	return i, nil
 }
 
+// New returns an id that no memory has.
+func New() string { return uuid.NewString() }
+
 // Create returns the identity of the memory in dataDir, and makes one when there
 // is none. Two at once agree on one.
 func Create(ctx context.Context, dataDir string, now time.Time) (Identity, error) {
@@ -107,8 +110,7 @@ func Create(ctx context.Context, dataDir string, now time.Time) (Identity, error
 		if !i.IsZero() {
 			return i, nil
 		}
-		id, err := uuid.NewRandom()
-		return Identity{MemoryID: id.String(), CreatedAt: now.UTC()}, err
+		return Identity{MemoryID: New(), CreatedAt: now.UTC()}, nil
 	})
 }
 

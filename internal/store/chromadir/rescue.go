@@ -1,6 +1,7 @@
 package chromadir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +22,16 @@ import (
 // vectors under their labels. The session's sections are the configured ones and,
 // under config.Others, all others; what it yields is what the report counts.
 // It is an error when the directory, or a folder for temporary files, can't be
-// used at all. Who calls it closes the session.
+// used at all, and ErrUnreadable when nothing is there to be read. Who calls it
+// closes the session.
 func Rescue(ctx context.Context, config Config) (*Session, *Report, error) {
 	d := New(config)
 	path, info, err := store.Locate(config.Path)
-	if err == nil && (info == nil || !info.IsDir()) {
+	switch {
+	case err != nil:
+	case info == nil:
+		err = errors.New("there is nothing")
+	case !info.IsDir():
 		err = errors.New("it is no folder")
 	}
 	if err != nil {
@@ -50,6 +56,10 @@ func (d *Dir) rescue(ctx context.Context, path string) (*Session, *Report, error
 		report:  &Report{Path: path, Collections: []Recovered{}, Left: []Left{}},
 	}
 	err := r.look(ctx)
+	if err == nil && len(r.parts) == 0 {
+		err = fmt.Errorf("%w: it holds no collection and no index: %s", store.ErrUnreadable,
+			cmp.Or(r.report.Database, "the database names none"))
+	}
 	if err == nil {
 		err = r.count(ctx)
 	}
@@ -154,7 +164,8 @@ func (r *rescuer) folders(indexes map[string]string, found []*collection) {
 			r.leave(folder, "the database names no collection that has this index")
 			continue
 		}
-		r.other(&part{collection: &collection{vectors: folder}, rescued: true}, folder)
+		lost := errors.New(r.report.Database + ": rows that were in no saved index are lost, and all documents")
+		r.other(&part{collection: &collection{vectors: folder}, rescued: true, problems: []error{lost}}, folder)
 	}
 }
 
