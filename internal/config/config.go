@@ -12,8 +12,12 @@ import (
 	"keepsake/internal/memory"
 )
 
-// PresetNeo is the layout of a Neo.mjs memory, the default.
-const PresetNeo = "neo"
+// The presets. PresetNeo is the layout of a Neo.mjs memory, the default;
+// PresetChroma is everything on one Chroma, of whichever agent.
+const (
+	PresetNeo    = "neo"
+	PresetChroma = "chroma"
+)
 
 // Flags that Load takes from Options.Flags.
 const (
@@ -46,21 +50,27 @@ type Config struct {
 	// DataDir and BackupRoot are "" when there is none and none was needed.
 	DataDir    Value[string]
 	BackupRoot Value[string]
+	// Declared are the sources that the file declares, and those of the preset,
+	// sorted by name.
+	Declared []Declared
+
+	// All from here to VectorDimension is of the preset neo, and empty with another.
+
 	// Unified says that KB and MC are on one Chroma; its source is the reason.
 	Unified Value[bool]
-
-	KB, MC Vectors
+	KB, MC  Vectors
 	// The names of the collections, in whichever store holds them.
 	KnowledgeBase, Memories, Summaries Value[string]
 	// Graph is a graph:FILE. Concepts is a files:DIR, Trajectories and Mailbox
 	// are each a files: of one file. Without a data dir they may be empty.
 	Graph, Concepts, Trajectories, Mailbox Value[Store]
 
+	// VectorDimension is what the embedding provider is said to make: advisory.
+	VectorDimension Value[int]
+
 	// Retention is what may be removed. CheckRetention says whether it can be used.
 	Retention Retention
 	Doctor    Doctor
-	// VectorDimension is what the embedding provider is said to make: advisory.
-	VectorDimension Value[int]
 	// AllowProduction is the first of the two factors of package guard. Only the
 	// environment can set it.
 	AllowProduction Value[bool]
@@ -72,7 +82,11 @@ type Config struct {
 // Vectors is a store of vectors and how to talk to it.
 type Vectors struct {
 	Store Value[Store]
-	Token Value[Secret]
+	// Way is how a Chroma is read, "" for what is none. Directory is where it
+	// persists, for WayDirectory and WayAuto, and "" for WayHTTP.
+	Way       Value[Way]
+	Directory Value[string]
+	Token     Value[Secret]
 	// Headers are sent with every request; their values may be secrets.
 	Headers Value[map[string]Secret]
 	// PageRows and PageBytes bound a page; 0 is the store's own default.
@@ -99,9 +113,19 @@ func (e *NoDataDirError) Error() string {
 // Unwrap returns the cause.
 func (e *NoDataDirError) Unwrap() error { return e.Err }
 
+// Neo reports whether the memory is laid out as Neo.mjs does.
+func (c *Config) Neo() bool { return c.Preset.V == PresetNeo }
+
+// HasTopology reports whether there are a knowledge base and memories, on one
+// Chroma or two. Without them Topology is the zero one and says nothing.
+func (c *Config) HasTopology() bool { return c.Neo() }
+
 // Topology returns the topology with the coordinates of both Chromas. Host and
 // Port are empty for a store that is no server; Path is then where it is.
 func (c *Config) Topology() memory.Topology {
+	if !c.HasTopology() {
+		return memory.Topology{}
+	}
 	return memory.Topology{Unified: c.Unified.V, KB: coords(c.KB.Store.V), MC: coords(c.MC.Store.V)}
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // StoreForms lists what ParseStore reads, for usage texts.
-const StoreForms = "chroma:http://host:port[/tenant/database][#collection], chromadir:PATH, collections:FILE, graph:FILE, files:DIR"
+const StoreForms = "chroma:http://host:port[/tenant/database][#collection], chromadir:PATH, collections:FILE, graph:FILE, files:DIR, sqlite:FILE"
 
 // ErrCredentials is returned for an address that carries a user name, a password
 // or a query. Tokens come from the environment or from a file, because command
@@ -50,7 +50,7 @@ func parseStore(text string) (Store, error) {
 	switch kind {
 	case memory.KindChroma:
 		return parseChroma(rest)
-	case memory.KindChromaDir, memory.KindCollections, memory.KindGraph, memory.KindFiles:
+	case memory.KindChromaDir, memory.KindCollections, memory.KindGraph, memory.KindFiles, memory.KindSQLite:
 		if strings.TrimSpace(rest) == "" {
 			return Store{}, errors.New(kind + ": no path")
 		}

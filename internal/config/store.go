@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 
 	"keepsake/internal/memory"
@@ -17,7 +18,7 @@ const (
 // Store says where sections live, as a STORE of the command line does. Fields
 // that don't apply to its kind are empty.
 type Store struct {
-	Kind string // memory.KindChroma, KindChromaDir, KindCollections, KindGraph, KindFiles
+	Kind string // memory.KindChroma, KindChromaDir, KindCollections, KindGraph, KindFiles, KindSQLite
 
 	// Scheme is http or https, Host a name or an address without brackets. They
 	// and Port are of a Chroma server.
@@ -28,8 +29,12 @@ type Store struct {
 	// Collection is empty where the sections' own names are meant.
 	Collection string
 
-	// Path is a file or a folder, of every other kind.
+	// Path is a file or a folder, of every other kind. It is never a pattern.
 	Path string
+	// Pattern is set where files below the folder Path are meant: what they match,
+	// relative to Path, with slashes, in the syntax of doublestar. ParseStore leaves
+	// it empty: only under sources is a path read as a pattern.
+	Pattern string
 }
 
 // Address returns "http://host:port" of a Chroma server, "" of another kind.
@@ -47,7 +52,7 @@ func (s Store) String() string {
 		return ""
 	case memory.KindChroma:
 	default:
-		return s.Kind + ":" + s.Path
+		return s.Kind + ":" + s.files()
 	}
 	text := s.Kind + ":" + s.Address()
 	if s.Tenant != "" {
@@ -57,6 +62,14 @@ func (s Store) String() string {
 		text += "#" + s.Collection
 	}
 	return text
+}
+
+// files is the path with the pattern behind it, for people.
+func (s Store) files() string {
+	if s.Pattern == "" {
+		return s.Path
+	}
+	return filepath.Join(s.Path, filepath.FromSlash(s.Pattern))
 }
 
 // Same reports whether both are one place: the same server, tenant and database,

@@ -68,7 +68,7 @@ func TestParseStoreRefused(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"Empty", "", "parse store: no kind; want " + config.StoreForms},
 		{"PathAlone", "/srv/graph.sqlite", "parse store: no kind; want " + config.StoreForms},
-		{"UnknownKind", "sqlite:/srv/x", `parse store: unknown kind "sqlite"; want ` + config.StoreForms},
+		{"UnknownKind", "mysql:/srv/x", `parse store: unknown kind "mysql"; want ` + config.StoreForms},
 		{"UpperCase", "Graph:/srv/x", `parse store: unknown kind "Graph"; want ` + config.StoreForms},
 		{"DriveLetter", `C:\graph.sqlite`, `parse store: unknown kind "C"; want ` + config.StoreForms},
 		{"AddressAlone", "http://h:1", `parse store: unknown kind "http"; want ` + config.StoreForms},
