@@ -54,8 +54,8 @@ type Options struct {
 	// is higher than seen, the highest among the bundles that are there.
 	Sequence   func(ctx context.Context, seen int64) (int64, error)
 	Topology   *memory.Topology // nil when the memory has none
-	NeoVersion string // "" when unknown
-	GitSHA     string // "" when unknown
+	NeoVersion string           // "" when unknown
+	GitSHA     string           // "" when unknown
 	Tags       map[string]string
 
 	Progress store.Progress

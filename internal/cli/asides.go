@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"keepsake/internal/backup"
 	"keepsake/internal/config"
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
@@ -66,6 +67,30 @@ func (m *memoryAt) dropAside(ctx context.Context, server *chroma.Server, a chrom
 	return server.Drop(ctx, a.Locator, permit)
 }
 
+// lateRows adds to a receipt the rows that came into collections after they were set
+// aside, on servers whose directories were read: a session of a server tells of them
+// by itself. A server that is down has nobody who could write to it.
+func (m *memoryAt) lateRows(ctx context.Context, r *backup.Receipt) {
+	for _, h := range m.holdings() {
+		if h.at.Way.V != config.WayDirectory || h.at.Store.V.Kind != memory.KindChroma || !slices.ContainsFunc(h.sections, r.Has) {
+			continue
+		}
+		server, err := m.chroma(h.at, collectionsOf{named: m.names(h.sections...)})
+		if err != nil {
+			continue // its address is not what was read
+		}
+		asides, err := server.Asides(ctx)
+		if err != nil && !errors.Is(err, store.ErrUnreachable) {
+			m.app.warn("look for rows that were written into what was set aside: %v", err)
+		}
+		for _, a := range asides {
+			if f, ok := a.Finding(); ok {
+				r.Findings = append(r.Findings, f)
+			}
+		}
+	}
+}
+
 func everySection(memory.Section) bool { return true }
 
 // chromas are the Chroma servers of the memory that hold a wanted section: two
@@ -81,8 +106,8 @@ func (m *memoryAt) chromas(wanted func(memory.Section) bool) (servers []*chroma.
 		if of.at.Store.V.Kind != memory.KindChroma || !slices.ContainsFunc(of.sections, wanted) {
 			continue
 		}
-		at, err := m.vectors(of.at, m.names(of.sections...))
-		if server, ok := at.(*chroma.Server); err == nil && ok {
+		server, err := m.chroma(of.at, collectionsOf{named: m.names(of.sections...)})
+		if err == nil {
 			servers = append(servers, server)
 		}
 	}

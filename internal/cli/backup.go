@@ -65,6 +65,7 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 		return err
 	}
 	a.warnLegacy(m)
+	defer m.release()
 	if f.dryRun {
 		if err := m.roomForBackup(f); err != nil {
 			return err
@@ -72,10 +73,10 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 		receipt, err := backup.Survey(ctx, opts)
 		return a.endBackup(ctx, m, receipt, err)
 	}
-	defer m.unlock()
 	if err := errors.Join(m.lockRoot(ctx, lock.Exclusive), m.lockTarget(ctx, lock.Shared), m.blocked()); err != nil {
 		return err
 	}
+	m.temp.inRoot = true
 	a.sweep(ctx, m) // it may give room back
 	if err := m.roomForBackup(f); err != nil {
 		return err
@@ -85,6 +86,9 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 		return err
 	}
 	receipt, err := backup.Run(ctx, opts)
+	if err == nil {
+		m.lateRows(ctx, receipt)
+	}
 	return a.endBackup(ctx, m, receipt, err)
 }
 

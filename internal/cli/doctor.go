@@ -69,6 +69,7 @@ func (a *app) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer m.release()
 	d := &doctor{memoryAt: m, now: a.Now(), present: map[memory.Subsystem]bool{}}
 	for _, look := range []func(context.Context){d.dataFolder, d.stores, d.plans, d.rootFolder, d.bundles, d.drills, d.legacy} {
 		look(ctx)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,25 @@ import (
 // restored tells a backup of the last restore of ours that made a section what it
 // is: a swap of our own is no reason to suspect it.
 func (m *memoryAt) restored(spec memory.SectionSpec, since time.Time) (backup.Restored, bool) {
-	left, ok := restore.LastLeft(m.restores(), spec.Name, spec.Locator, since)
+	at := spec.Locator
+	if at.Kind == memory.KindChromaDir { // it was restored through its server
+		at = m.servedAt(spec)
+	}
+	left, ok := restore.LastLeft(m.restores(), spec.Name, at, since)
 	return backup.Restored(left), ok
+}
+
+// servedAt is where the server has a section that is read from its directory.
+func (m *memoryAt) servedAt(spec memory.SectionSpec) memory.Locator {
+	for _, h := range m.holdings() {
+		if s := h.at.Store.V; s.Kind == memory.KindChroma && slices.Contains(h.sections, spec.Name) {
+			return memory.Locator{
+				Kind: s.Kind, Address: s.Address(), Tenant: spec.Locator.Tenant, Database: spec.Locator.Database,
+				Collection: spec.Locator.Collection,
+			}
+		}
+	}
+	return spec.Locator
 }
 
 // acceptedLineages checks what --accept-lineage names.

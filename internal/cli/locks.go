@@ -98,8 +98,14 @@ func (m *memoryAt) lock(ctx context.Context, path string, mode lock.Mode) error 
 	return nil
 }
 
-// unlock lets go of all locks of the run.
-func (m *memoryAt) unlock() {
+// release lets go of all that the run holds: temporary files, then its locks.
+func (m *memoryAt) release() {
+	if m.temp.remove != nil {
+		if err := m.temp.remove(); err != nil {
+			m.app.warn("%v", err)
+		}
+		m.temp = temporary{}
+	}
 	for path, l := range m.held {
 		if err := l.Release(); err != nil {
 			m.app.warn("let go of lock %s: %v", path, err)

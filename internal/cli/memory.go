@@ -27,6 +27,7 @@ type memoryAt struct {
 	// dropped counts what the filters of a restore left out.
 	dropped graph.Dropped
 	held    locks
+	temp    temporary
 }
 
 // memory loads the configuration. A command that only reads bundles, or that
@@ -134,66 +135,14 @@ func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
 		return backup.Options{}, err
 	}
 	beside, topology := provenance.Of(dir), m.cfg.Topology()
+	into := m.bundleOptions()
+	into.Compress = zstd
 	return backup.Options{
 		Sources: sources, Only: f.only, AllowDegraded: f.allowDegraded, AcceptLineage: accepted, Restored: m.restored,
-		Bundle:   bundle.Options{Root: m.root(), FS: m.app.FS, Now: m.app.Now(), Compress: zstd, Tool: tool(), Owner: owner()},
+		Bundle:   into,
 		Topology: &topology, NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
 		Tags: f.tags, Progress: m.app.progress(), Clock: m.app.Now,
 	}, nil
-}
-
-// sources lists the stores in the order in which they are opened.
-func (m *memoryAt) sources() ([]backup.Source, error) {
-	var out []backup.Source
-	add := func(name string, s readWriter, err error, sections ...memory.Section) error {
-		kind := memory.Vectors
-		if sections[0] == memory.Graph {
-			kind = memory.Elements
-		}
-		if err == nil {
-			out = append(out, backup.Source{Name: name, Kind: kind, Store: s, Sections: sections})
-		}
-		return err
-	}
-	graph, err := m.graph(m.cfg.Graph.V)
-	if err := add("graph", graph, err, memory.Graph); err != nil {
-		return nil, err
-	}
-	if m.cfg.Unified.V && m.cfg.KB.Store.V.Same(m.cfg.MC.Store.V) {
-		both, err := m.vectors(m.cfg.KB, m.names(vectorSections()...))
-		if err := add("store of kb and mc", both, err, memory.Memories, memory.Summaries, memory.KnowledgeBase); err != nil {
-			return nil, err
-		}
-	} else {
-		mc, err := m.vectors(m.cfg.MC, m.names(memory.Memories, memory.Summaries))
-		if err := add("store of mc", mc, err, memory.Memories, memory.Summaries); err != nil {
-			return nil, err
-		}
-		kb, err := m.vectors(m.cfg.KB, m.names(memory.KnowledgeBase))
-		if err := add("store of kb", kb, err, memory.KnowledgeBase); err != nil {
-			return nil, err
-		}
-	}
-	for _, f := range m.files() {
-		out = append(out, backup.Source{Name: string(f.subsystem), Store: f.store, Subsystem: f.subsystem})
-	}
-	return out, nil
-}
-
-func vectorSections() []memory.Section {
-	return []memory.Section{memory.KnowledgeBase, memory.Memories, memory.Summaries}
-}
-
-// names maps sections to the collections that hold them.
-func (m *memoryAt) names(sections ...memory.Section) map[memory.Section]string {
-	all := map[memory.Section]string{
-		memory.KnowledgeBase: m.cfg.KnowledgeBase.V, memory.Memories: m.cfg.Memories.V, memory.Summaries: m.cfg.Summaries.V,
-	}
-	out := map[memory.Section]string{}
-	for _, s := range sections {
-		out[s] = all[s]
-	}
-	return out
 }
 
 // explainStores adds what the operator can do to an error of a store.
@@ -214,17 +163,6 @@ func (m *memoryAt) explainStores(err error) error {
 		return fail(exitFailed, err, "nothing was published; run it again, and if it stays, --allow-degraded publishes what can be read")
 	}
 	return err
-}
-
-// mergeNames returns names with those of as in their place.
-func mergeNames(names, as map[memory.Section]string) map[memory.Section]string {
-	out := maps.Clone(names)
-	for s, name := range as {
-		if _, ok := out[s]; ok {
-			out[s] = name
-		}
-	}
-	return out
 }
 
 // bundleMemory returns whose memory a bundle is, "" when it doesn't say.
@@ -260,48 +198,6 @@ func (m *memoryAt) restoreOptions(b *bundle.Bundle, f restoreFlags) (restore.Opt
 		opts.Filters = map[memory.Section]restore.Filter{memory.Graph: graph.Filter(f.filterLabels, f.filterEdgeTypes, &m.dropped)}
 	}
 	return opts, nil
-}
-
-// targets lists those that --to names first, then the memory's own stores.
-func (m *memoryAt) targets(as map[memory.Section]string, to map[string]string) ([]restore.Target, error) {
-	named, err := parseSections("to", to)
-	if err != nil {
-		return nil, err
-	}
-	var out []restore.Target
-	for section, text := range named {
-		t, err := m.toStore(section, text, as[section])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, restore.Target{Sections: []string{string(section)}, Store: t})
-	}
-	own, err := m.ownTargets(as)
-	return append(out, own...), err
-}
-
-func (m *memoryAt) ownTargets(as map[memory.Section]string) ([]restore.Target, error) {
-	kb, err := m.vectors(m.cfg.KB, mergeNames(m.names(memory.KnowledgeBase), as))
-	if err != nil {
-		return nil, err
-	}
-	mc, err := m.vectors(m.cfg.MC, mergeNames(m.names(memory.Memories, memory.Summaries), as))
-	if err != nil {
-		return nil, err
-	}
-	g, err := m.graph(m.cfg.Graph.V)
-	if err != nil {
-		return nil, err
-	}
-	out := []restore.Target{
-		{Sections: []string{string(memory.GraphSystem)}, Store: g},
-		{Sections: []string{string(memory.MC)}, Store: mc},
-		{Sections: []string{string(memory.KB)}, Store: kb},
-	}
-	for _, f := range m.files() {
-		out = append(out, restore.Target{Sections: []string{string(f.subsystem)}, Store: f.store})
-	}
-	return out, nil
 }
 
 // ownDir is keepsake's own folder in the data folder.

@@ -67,7 +67,7 @@ func (a *app) prune(ctx context.Context, f pruneFlags) error {
 	if err := m.cfg.CheckRetention(); err != nil {
 		return configFailure(err)
 	}
-	defer m.unlock()
+	defer m.release()
 	if err := a.lockToPrune(ctx, m, f); err != nil {
 		return err
 	}

@@ -70,17 +70,17 @@ func (a *app) rescue(ctx context.Context, dir string, f rescueFlags) error {
 	if err != nil {
 		return err
 	}
-	defer m.unlock()
+	defer m.release()
 	if err := m.lockRoot(ctx, lock.Exclusive); err != nil {
 		return err
 	}
+	m.temp.inRoot = true
 	a.sweep(ctx, m)
-	scratch, err := bundle.MakeScratch(opts.Bundle)
+	temp, err := m.temporary()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = scratch.Remove() }() // what is left goes with the next sweep
-	session, report, err := chromadir.Rescue(ctx, m.rescueFrom(dir, scratch.Dir()))
+	session, report, err := chromadir.Rescue(ctx, m.rescueFrom(dir, temp))
 	if err != nil {
 		return ifInterrupted(fail(0, err, "name the folder that holds chroma.sqlite3, or what is left of it"), "nothing was published")
 	}
@@ -122,11 +122,11 @@ func (m *memoryAt) rescueOptions(f rescueFlags) (backup.Options, error) {
 	if m.root() == "" {
 		return backup.Options{}, usage(errors.New("where to? -o names the bundle to make, or a folder for it"))
 	}
+	into := m.bundleOptions()
+	into.Name, into.Compress = name, zstd
 	return backup.Options{
 		AllowDegraded: true, Reason: bundle.ReasonRescue, Progress: m.app.progress(), Clock: m.app.Now,
-		Bundle: bundle.Options{
-			Root: m.root(), Name: name, FS: m.app.FS, Now: m.app.Now(), Compress: zstd, Tool: tool(), Owner: owner(),
-		},
+		Bundle: into,
 	}, nil
 }
 

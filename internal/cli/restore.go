@@ -113,7 +113,7 @@ func (a *app) restore(ctx context.Context, name string, f restoreFlags) error {
 	if err != nil {
 		return err
 	}
-	defer m.unlock()
+	defer m.release()
 	if err := m.lockForRestore(ctx, f); err != nil {
 		return err
 	}

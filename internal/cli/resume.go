@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -66,6 +67,9 @@ func (m *memoryAt) settled(ctx context.Context, targets []restore.Target, sectio
 			continue
 		}
 		live, err := t.Store.Survey(ctx, section)
+		if errors.Is(err, errReadOnly) {
+			continue // nothing was ever begun there
+		}
 		if err != nil {
 			return m.explainStores(err)
 		}

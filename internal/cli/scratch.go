@@ -50,16 +50,8 @@ func (m *memoryAt) scratchAt(b *bundle.Bundle, to string) (*scratch, error) {
 	for _, spec := range out.specs {
 		out.names[spec.Name] = "drill-" + random + "-" + strings.ReplaceAll(string(spec.Name), "/", "-")
 	}
-	rw, err := m.chroma(v, out.names)
-	if err != nil {
-		return nil, err
-	}
-	server, ok := rw.(*chroma.Server)
-	if !ok {
-		return nil, errors.New("a drill needs a Chroma server")
-	}
-	out.server = server
-	return out, nil
+	out.server, err = m.chroma(v, collectionsOf{named: out.names})
+	return out, err
 }
 
 func (s *scratch) make(ctx context.Context) error {

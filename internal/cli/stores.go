@@ -21,19 +21,20 @@ type readWriter interface {
 	store.Target
 }
 
-// vectors makes the store of vector sections that v describes.
-func (m *memoryAt) vectors(v config.Vectors, names map[memory.Section]string) (readWriter, error) {
+// vectors makes the store of vector sections that v describes, to read from it and to
+// write to it.
+func (m *memoryAt) vectors(v config.Vectors, of collectionsOf) (readWriter, error) {
 	switch s := v.Store.V; s.Kind {
 	case memory.KindChroma:
-		return m.chroma(v, names)
+		return m.chroma(v, of)
 	case memory.KindCollections:
-		return collections.New(collections.Config{Path: s.Path, Collections: names, Now: m.app.Now}), nil
+		return collections.New(collections.Config{Path: s.Path, Collections: of.named, Now: m.app.Now}), nil
 	default:
 		return nil, usage(fmt.Errorf("%s: vectors are on a Chroma server (chroma:) or in a file of collections (collections:)", s))
 	}
 }
 
-func (m *memoryAt) chroma(v config.Vectors, names map[memory.Section]string) (readWriter, error) {
+func (m *memoryAt) chroma(v config.Vectors, of collectionsOf) (*chroma.Server, error) {
 	s := v.Store.V
 	headers := map[string]string{}
 	for name, value := range v.Headers.V {
@@ -41,7 +42,8 @@ func (m *memoryAt) chroma(v config.Vectors, names map[memory.Section]string) (re
 	}
 	server, err := chroma.New(chroma.Config{
 		BaseURL: s.Address(), Tenant: s.Tenant, Database: s.Database,
-		Token: v.Token.V.Reveal(), Headers: headers, Collections: names, Now: m.app.Now,
+		Token: v.Token.V.Reveal(), Headers: headers, Now: m.app.Now,
+		Collections: of.named, Others: of.others, Takes: of.takes,
 		PageRows: v.PageRows.V, PageBytes: int64(v.PageBytes.V),
 	})
 	if err != nil {
@@ -67,7 +69,7 @@ func (m *memoryAt) misplaced() bool {
 	if m.cfg.Unified.V || m.cfg.KB.Store.V.Kind != memory.KindChroma {
 		return false
 	}
-	kb, err := m.vectors(m.cfg.KB, m.names(memory.Memories, memory.Summaries))
+	kb, err := m.vectors(m.cfg.KB, collectionsOf{named: m.names(memory.Memories, memory.Summaries)})
 	if err != nil {
 		return false
 	}
@@ -106,7 +108,7 @@ func (m *memoryAt) toStore(section memory.Section, text, collection string) (sto
 		if collection == "" {
 			return nil, usage(errors.New("--to " + string(section) + ": which collection? --as names it"))
 		}
-		return m.vectors(v, map[memory.Section]string{section: collection})
+		return m.vectors(v, collectionsOf{named: map[memory.Section]string{section: collection}})
 	}
 	return nil, usage(fmt.Errorf("--to %s: %s can't be written to", section, s))
 }

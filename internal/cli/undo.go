@@ -58,7 +58,7 @@ func (a *app) undo(ctx context.Context, name string, f undoFlags) error {
 	if err != nil {
 		return err
 	}
-	defer m.unlock()
+	defer m.release()
 	if !f.plan {
 		if err := errors.Join(m.lockRoot(ctx, lock.Exclusive), m.lockTarget(ctx, lock.Exclusive)); err != nil {
 			return err

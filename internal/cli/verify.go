@@ -83,7 +83,7 @@ func (a *app) verify(ctx context.Context, names []string, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	defer m.unlock()
+	defer m.release()
 	if err := m.lockRoot(ctx, lock.Shared); err != nil {
 		return err
 	}

@@ -99,8 +99,8 @@ func (s *Server) asides(ctx context.Context, section memory.Section, all census)
 
 const restartHint = "restart the clients that were running at the replace: they hold the old collection and write into it"
 
-// finding tells of rows that came late; false when there are none.
-func (a Aside) finding() (memory.Finding, bool) {
+// Finding tells of rows that came late; false when there are none.
+func (a Aside) Finding() (memory.Finding, bool) {
 	f := memory.Finding{
 		Level: memory.Warning, Code: "late-rows", Section: a.Section, Hint: restartHint,
 		Message: fmt.Sprintf("%d rows were written into %s after it was set aside; they are in no backup", a.Late, a.Locator.Collection),

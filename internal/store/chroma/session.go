@@ -96,7 +96,7 @@ func (s *session) look(ctx context.Context, section memory.Section, all census) 
 func (s *session) inspect(ctx context.Context, section memory.Section, all census) error {
 	asides, err := s.server.asides(ctx, section, all)
 	for _, a := range asides {
-		if f, ok := a.finding(); ok {
+		if f, ok := a.Finding(); ok {
 			s.findings = append(s.findings, f)
 		}
 	}
