@@ -31,7 +31,8 @@ func (l *loader) access(to *Vectors, e entry) (err error) {
 	if to.PageBytes, err = l.bound(e.PageBytes); err != nil {
 		return err
 	}
-	if s := to.Store.V; to.Token.V.IsSet() && s.Scheme == "http" && !isLoopback(s.Host) {
+	asked := to.Way.V != WayDirectory // no token goes anywhere when no server is asked
+	if s := to.Store.V; asked && to.Token.V.IsSet() && s.Scheme == "http" && !isLoopback(s.Host) {
 		l.warn("token-in-the-clear", "the token goes to "+s.Address()+" unencrypted", "use https://, or a tunnel")
 	}
 	return nil

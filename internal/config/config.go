@@ -1,13 +1,15 @@
 // Package config puts together what the operator asked for: flags, environment,
 // keepsake.yaml, the data dir and a preset become one Config of plain values,
 // each of which knows where it came from. It reads the configuration and token
-// files, looks for the data dir, and opens nothing else.
+// files, looks for the data dir, and opens nothing else: of a declared path it asks
+// whether a folder is there.
 package config
 
 import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"keepsake/internal/memory"
 )
@@ -99,15 +101,22 @@ type NoDataDirError struct {
 	// Path is the one that was named, or where the search upward began.
 	Path   string
 	Source Source // the zero Source when none was named
+	// Passed are configurations that were seen on the way and say nothing of where
+	// their memory is.
+	Passed []string
 	Err    error
 }
 
 // Error names the path and what was looked for.
 func (e *NoDataDirError) Error() string {
-	if e.Source.Kind == "" {
-		return fmt.Sprintf("find data dir: no %s in %s or above it", DataDirName, e.Path)
+	if e.Source.Kind != "" {
+		return fmt.Sprintf("open data dir %s (%s): %v", e.Path, e.Source, e.Err)
 	}
-	return fmt.Sprintf("open data dir %s (%s): %v", e.Path, e.Source, e.Err)
+	text := fmt.Sprintf("find data dir: no %s in %s or above it", DataDirName, e.Path)
+	if len(e.Passed) > 0 {
+		text += "; " + strings.Join(e.Passed, ", ") + ": neither data-dir nor preset: chroma"
+	}
+	return text
 }
 
 // Unwrap returns the cause.
@@ -142,15 +151,30 @@ func Load(opts Options) (*Config, error) {
 	}
 	l := &loader{opts: opts, cfg: &Config{}}
 	steps := []func() error{
-		l.checkFlags, l.locate, l.preset, l.backupRoot, l.collections,
-		l.topology, l.vectors, l.layout, l.retention, l.doctor, l.dimension, l.permission,
+		l.checkFlags, l.locate, l.preset, l.backupRoot, l.neo,
+		l.declared, l.retention, l.doctor, l.permission,
 	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return nil, err
-		}
+	if err := inOrder(steps); err != nil {
+		return nil, err
 	}
 	return l.cfg, nil
+}
+
+// neo fills in what only a memory of Neo.mjs has.
+func (l *loader) neo() error {
+	if !l.cfg.Neo() {
+		return nil
+	}
+	return inOrder([]func() error{l.collections, l.topology, l.vectors, l.layout, l.dimension})
+}
+
+func inOrder(steps []func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loader fills a Config, one step after the other.
@@ -158,6 +182,8 @@ type loader struct {
 	opts Options
 	file file
 	cfg  *Config
+	// passed are configurations that were seen and not read.
+	passed []string
 }
 
 func (l *loader) checkFlags() error {

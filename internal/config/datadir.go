@@ -11,8 +11,9 @@ import (
 // DataDirName is the folder that Neo.mjs keeps its memory in.
 const DataDirName = ".neo-ai-data"
 
-// locate finds the data dir and the configuration: the file stands beside the
-// data dir and may name another one, or is named by a flag and then speaks first.
+// locate finds the data dir and the configuration. The file is the one that a flag
+// names, and then speaks first; else it stands beside the data dir, and may name
+// another one; else it is found by itself.
 func (l *loader) locate() error {
 	named, err := l.namedFile()
 	if err != nil {
@@ -22,22 +23,42 @@ func (l *loader) locate() error {
 	if err != nil {
 		return err
 	}
-	if dir.V == "" {
-		if dir, err = findDataDir(l.opts.Start); err != nil {
+	switch {
+	case dir.V != "" || l.file.Preset.text == PresetChroma:
+	case named:
+		dir, err = findDataDir(l.opts.Start)
+	default:
+		dir, err = l.search(l.opts.Start)
+	}
+	if err != nil {
+		return err
+	}
+	if l.file.path.V == "" && dir.V != "" {
+		if err := l.readBeside(dir); err != nil {
 			return err
 		}
 	}
-	if !named && dir.V != "" {
-		beside := filepath.Join(filepath.Dir(dir.V), FileName)
-		if l.file, err = readFile(Value[string]{beside, Source{Kind: FromDetection, Name: "beside " + dir.V}}, false); err != nil {
-			return err
-		}
-		if dir, err = l.moved(dir); err != nil {
-			return err
-		}
+	if dir, err = l.moved(dir); err != nil {
+		return err
 	}
 	l.cfg.File, l.cfg.DataDir = l.file.path, dir
 	return l.checkDataDir()
+}
+
+// readBeside reads the file beside the data dir; else the one in it, when that
+// says that it is in its memory's folder.
+func (l *loader) readBeside(dir Value[string]) (err error) {
+	beside := filepath.Join(filepath.Dir(dir.V), FileName)
+	l.file, err = readFile(Value[string]{beside, Source{Kind: FromDetection, Name: "beside " + dir.V}}, false)
+	if err != nil || l.file.path.V != "" || dir.Source.Kind != FromFlag {
+		return err
+	}
+	within := filepath.Join(dir.V, FileName)
+	f, err := readFile(Value[string]{within, Source{Kind: FromDetection, Name: within}}, false)
+	if err == nil && f.Preset.text == PresetChroma {
+		l.file = f
+	}
+	return err
 }
 
 // namedFile reads the file that --config names.
@@ -65,13 +86,18 @@ func (l *loader) namedDataDir() (Value[string], error) {
 	return Value[string]{}, nil
 }
 
-// moved returns the data dir that the file beside dir names instead of it.
+// moved returns the data dir that the file names instead of dir. With the preset
+// chroma, whose memory has no folder of its own, it is the file's.
 func (l *loader) moved(dir Value[string]) (Value[string], error) {
 	if dir.Source.Kind == FromFlag {
 		return dir, nil
 	}
 	if other, ok := l.key(l.file.DataDir); ok {
 		return l.absolute(other)
+	}
+	if l.file.Preset.text == PresetChroma {
+		path := l.file.path.V
+		return Value[string]{filepath.Dir(path), Source{Kind: FromDetection, Name: "folder of " + path}}, nil
 	}
 	return dir, nil
 }
@@ -82,7 +108,7 @@ func (l *loader) checkDataDir() error {
 		if l.opts.DataDirOptional {
 			return nil
 		}
-		return &NoDataDirError{Path: l.opts.Start, Err: fs.ErrNotExist}
+		return &NoDataDirError{Path: l.opts.Start, Passed: l.passed, Err: fs.ErrNotExist}
 	}
 	info, err := os.Stat(dir.V)
 	if err == nil && !info.IsDir() {
@@ -92,28 +118,6 @@ func (l *loader) checkDataDir() error {
 		return nil
 	}
 	return &NoDataDirError{Path: dir.V, Source: dir.Source, Err: cause(err)}
-}
-
-// findDataDir returns the nearest data dir in start or above it, none when there
-// is none or start is not absolute. One that can't be looked at is an error: the
-// next one above would be another memory.
-func findDataDir(start string) (Value[string], error) {
-	if !filepath.IsAbs(start) {
-		return Value[string]{}, nil
-	}
-	for dir := filepath.Clean(start); ; dir = filepath.Dir(dir) {
-		candidate := filepath.Join(dir, DataDirName)
-		found := Source{Kind: FromDetection, Name: candidate}
-		there, err := isDir(candidate)
-		switch {
-		case err != nil:
-			return Value[string]{}, &NoDataDirError{Path: candidate, Source: found, Err: err}
-		case there:
-			return Value[string]{candidate, found}, nil
-		case dir == filepath.Dir(dir):
-			return Value[string]{}, nil
-		}
-	}
 }
 
 // isDir reports whether there is a directory at path. What is there and can't be

@@ -34,6 +34,12 @@ const (
 	allowProduction2 = "NEO_ALLOW_PRODUCTION_DESTRUCTIVE_AI_SUBSTRATE"
 )
 
+// neoNames are those that say where a memory of Neo.mjs is and what is in it.
+var neoNames = []string{
+	kbStore, mcStore, chromaHost, chromaPort, chromaHostOlder, chromaPortOlder, chromaUnified, chromaDatabase,
+	memoryName, memoryNameOlder, sessionName, sessionNameOlder, graphPath, vectorDimension,
+}
+
 // neoAddress applies Neo's names for the host and the port of KB's Chroma.
 func (l *loader) neoAddress(store Value[Store]) (Value[Store], error) {
 	host, hasHost := l.env(chromaHost, chromaHostOlder)

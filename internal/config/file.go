@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -72,6 +73,8 @@ type entry struct {
 	Headers   map[string]scalar `yaml:"headers"`
 	PageRows  scalar            `yaml:"page-rows"`
 	PageBytes scalar            `yaml:"page-bytes"`
+	Source    scalar            `yaml:"source"`
+	Directory scalar            `yaml:"directory"`
 }
 
 // UnmarshalYAML implements yaml.NodeUnmarshaler.
@@ -85,7 +88,7 @@ func (e *entry) UnmarshalYAML(node ast.Node) error {
 
 // first returns something that the entry says, if it says anything.
 func (e *entry) first() (scalar, bool) {
-	given := []scalar{e.Store, e.Tenant, e.Database, e.TokenFile, e.PageRows, e.PageBytes}
+	given := []scalar{e.Store, e.Tenant, e.Database, e.TokenFile, e.PageRows, e.PageBytes, e.Source, e.Directory}
 	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 		given = append(given, e.Headers[name])
 	}
@@ -129,9 +132,11 @@ type file struct {
 		MaxAge      scalar `yaml:"max-age"`
 		OtherMaxAge scalar `yaml:"max_age"`
 	} `yaml:"doctor"`
-	VectorDimension scalar `yaml:"vector-dimension"`
+	VectorDimension scalar  `yaml:"vector-dimension"`
+	Sources         sources `yaml:"sources"`
 
-	path Value[string] // absolute, "" when there is none
+	path Value[string]     // absolute, "" when there is none
+	keys map[string]scalar // the keys of the document itself, each with its place
 }
 
 // readFile reads the configuration at path. The zero file, and no error, when it
@@ -139,7 +144,7 @@ type file struct {
 func readFile(path Value[string], needed bool) (file, error) {
 	data, err := readSmall(path.V)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !needed:
+	case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && !needed:
 		return file{}, nil
 	case err != nil:
 		return file{}, &Error{Source: Source{Kind: FromFile, Name: path.V}, Err: cause(err)}
@@ -172,6 +177,11 @@ func (f *file) parse(data []byte) error {
 	}
 	if err := yaml.NodeToValue(tree.Docs[0].Body, f, yaml.Strict()); err != nil {
 		return f.located(err)
+	}
+	f.keys = map[string]scalar{}
+	for _, pair := range pairs(tree.Docs[0].Body) {
+		key := keyOf(pair)
+		f.keys[key.text] = key
 	}
 	return nil
 }

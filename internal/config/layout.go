@@ -8,23 +8,6 @@ import (
 	"keepsake/internal/memory"
 )
 
-// preset names the layout that fills in what nobody said.
-func (l *loader) preset() error {
-	l.cfg.Preset = Value[string]{PresetNeo, Source{Kind: FromDefault}}
-	asked, ok := l.key(l.file.Preset)
-	if !ok {
-		return nil
-	}
-	l.cfg.Preset = asked
-	switch asked.V {
-	case PresetNeo:
-		return nil
-	case "chroma":
-		return &Error{Source: asked.Source, Err: errors.New("preset chroma is not available yet; want neo")}
-	}
-	return &Error{Source: asked.Source, Err: fmt.Errorf("unknown preset %.40q; want neo", asked.V)}
-}
-
 func (l *loader) backupRoot() error {
 	root, ok := l.flag(FlagBackupRoot)
 	if !ok {
@@ -133,15 +116,16 @@ func (l *loader) inDataDir(path ...string) Value[string] {
 
 // Place says where a section lives.
 type Place struct {
-	// Section is a section, or for a folder the subsystem whose sections are the
-	// files in it.
+	// Section is a section, or for a folder and for a declared source the subsystem
+	// whose sections are the files or the collections in it.
 	Section memory.Section
 	Store   Store
 	Source  Source
 }
 
 // Places lists where everything lives, in the order in which a backup reads it:
-// what refers to a record comes before the record. Collections are named.
+// what refers to a record comes before the record, and declared sources come last.
+// Collections are named, but for those of declared sources.
 func (c *Config) Places() []Place {
 	places := []Place{
 		{memory.Graph, c.Graph.V, c.Graph.Source},
@@ -151,6 +135,9 @@ func (c *Config) Places() []Place {
 		{memory.Section(memory.Concepts), c.Concepts.V, c.Concepts.Source},
 		{memory.TrajectoryLog, c.Trajectories.V, c.Trajectories.Source},
 		{memory.MailboxSentToCull, c.Mailbox.V, c.Mailbox.Source},
+	}
+	for _, d := range c.Declared {
+		places = append(places, Place{memory.Section(d.Name), d.Store.V, d.Store.Source})
 	}
 	known := places[:0]
 	for _, p := range places {
@@ -174,7 +161,7 @@ type Excluded struct {
 
 // Excluded lists what the preset leaves out, whether or not it is there.
 func (c *Config) Excluded() []Excluded {
-	if c.DataDir.V == "" {
+	if c.DataDir.V == "" || !c.Neo() {
 		return nil
 	}
 	return []Excluded{
@@ -188,9 +175,9 @@ func (c *Config) Excluded() []Excluded {
 
 // ChromaDirs returns where Neo.mjs keeps the directories of its own Chromas, for
 // reading them when no server answers: KB's and MC's, the same when unified. They
-// are "" without a data dir, and need not exist.
+// are "" without a data dir and without Neo's layout, and need not exist.
 func (c *Config) ChromaDirs() (kb, mc string) {
-	if c.DataDir.V == "" {
+	if c.DataDir.V == "" || !c.Neo() {
 		return "", ""
 	}
 	dir := filepath.Join(c.DataDir.V, "chroma")

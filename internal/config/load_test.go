@@ -93,6 +93,15 @@ func wantError(t *testing.T, err error, root, want string) {
 	}
 }
 
+// wantHint checks the hint of a refusal, with root written as "ROOT".
+func wantHint(t *testing.T, err error, root, want string) {
+	t.Helper()
+	typed := (*config.Error)(nil)
+	if !errors.As(err, &typed) || shorten(typed.Hint, root) != want {
+		t.Errorf("got  %#v\nwant the hint %q", err, want)
+	}
+}
+
 func TestNothingSaidIsTheNeoPreset(t *testing.T) {
 	root, cfg := setting{}.mustLoad(t)
 	got := rows(cfg, root)
@@ -103,8 +112,10 @@ func TestNothingSaidIsTheNeoPreset(t *testing.T) {
 		"backup-root":                "ROOT/.neo-ai-data/backups | preset neo",
 		"topology":                   "federated | default",
 		"stores.kb":                  "chroma:http://localhost:8000 | preset neo",
+		"stores.kb.source":           "http | default",
 		"stores.kb.token":            "not set | default",
 		"stores.mc":                  "chroma:http://localhost:8001 | preset neo",
+		"stores.mc.source":           "http | default",
 		"stores.mc.token":            "not set | default",
 		"stores.graph":               "graph:ROOT/.neo-ai-data/sqlite/memory-core-graph.sqlite | preset neo",
 		"stores.concepts":            "files:ROOT/.neo-ai-data/concepts | preset neo",
@@ -167,7 +178,7 @@ func TestDescribeKeepsItsOrder(t *testing.T) {
 		names = append(names, r.Name)
 	}
 	got := strings.Join(names, " ")
-	want := "config preset data-dir backup-root topology stores.kb stores.kb.token stores.mc stores.mc.token " +
+	want := "config preset data-dir backup-root topology stores.kb stores.kb.source stores.kb.token stores.mc stores.mc.source stores.mc.token " +
 		"stores.graph stores.concepts stores.trajectories stores.mailbox " +
 		"collections.knowledge-base collections.memory collections.summaries " +
 		"retention.keep retention.days retention.keep-daily retention.keep-weekly retention.keep-monthly " +

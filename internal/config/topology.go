@@ -42,7 +42,7 @@ func (l *loader) topology() error {
 }
 
 func (l *loader) unifiedEnv() (Value[bool], error) {
-	text, ok := l.env("NEO_CHROMA_UNIFIED")
+	text, ok := l.env(chromaUnified)
 	if ok && text.V != "true" && text.V != "false" {
 		return Value[bool]{}, &Error{Source: text.Source, Err: errors.New("want true or false")}
 	}
@@ -81,6 +81,9 @@ func (l *loader) checkTopology() error {
 		l.warn("topology-doubtful",
 			fmt.Sprintf("the topology is federated (%s), but kb and mc are both %s", l.cfg.Unified.Source, kb.V),
 			"set topology: unified if one Chroma serves both")
+	}
+	if l.cfg.Unified.V {
+		return l.shareWay()
 	}
 	return nil
 }

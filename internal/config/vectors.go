@@ -32,6 +32,10 @@ func (l *loader) knowledgeBase() error {
 		store.V.Collection = ""
 	}
 	l.cfg.KB.Store = store
+	usual, _ := l.cfg.ChromaDirs()
+	if err := l.readVectors(&l.cfg.KB, kbStore, l.file.Stores.KB, base, usual); err != nil {
+		return err
+	}
 	return l.access(&l.cfg.KB, l.file.Stores.KB)
 }
 
@@ -41,7 +45,8 @@ func (l *loader) memories() error {
 	if l.cfg.Unified.V && !named && !own.Store.given() {
 		return l.sharedMemories(own)
 	}
-	store, err := l.vectorStore(mcStore, own, Value[Store]{localChroma(8001), l.fromPreset()}, nil)
+	base := Value[Store]{localChroma(8001), l.fromPreset()}
+	store, err := l.vectorStore(mcStore, own, base, nil)
 	if err != nil {
 		return err
 	}
@@ -53,6 +58,10 @@ func (l *loader) memories() error {
 		}
 	}
 	l.cfg.MC.Store = store
+	_, usual := l.cfg.ChromaDirs()
+	if err := l.readVectors(&l.cfg.MC, mcStore, own, base, usual); err != nil {
+		return err
+	}
 	return l.access(&l.cfg.MC, own)
 }
 

@@ -1,0 +1,186 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"keepsake/internal/memory"
+)
+
+// jsonl is what a folder of files means.
+const jsonl = "*.jsonl"
+
+// holdsFiles reports whether the store is of files that are found by their paths.
+func holdsFiles(s Store) bool { return s.Kind == memory.KindSQLite || s.Kind == memory.KindFiles }
+
+// fileSource reads which files are taken. What is only of a Chroma is refused.
+func (l *loader) fileSource(d *Declared, e sourceEntry, parsed Store) (err error) {
+	if key, given := e.ofChroma(); given.given() {
+		return l.refuse(given, fmt.Errorf("a %s store has no %s", parsed.Kind, key))
+	}
+	if d.Store, err = l.fileStoreBelow(e.Entry.Store, parsed); err != nil {
+		return err
+	}
+	if d.Keyed, d.keyedFrom, err = l.keyed(e.Keyed, parsed.Kind); err != nil {
+		return err
+	}
+	for _, p := range e.Exclude {
+		text := filepath.ToSlash(p.text)
+		if d.Store.V.Pattern == "" {
+			return l.refuse(p, errors.New("the store is one file, of which nothing can be left out"))
+		}
+		if err := checkPattern(text); err != nil {
+			return l.refuse(p, err)
+		}
+		d.Exclude = append(d.Exclude, text)
+	}
+	d.excludeFrom = l.listSource(e.Exclude)
+	return nil
+}
+
+// ofChroma returns the first of the given keys that only a Chroma has a use for.
+func (e *sourceEntry) ofChroma() (string, scalar) {
+	var header, collection scalar
+	for _, value := range e.Entry.Headers {
+		if header = value; header.given() {
+			break
+		}
+	}
+	if e.Collections.given() {
+		collection = e.Collections[0]
+	}
+	for _, c := range []struct {
+		key   string
+		given scalar
+	}{
+		{"tenant", e.Entry.Tenant}, {"database", e.Entry.Database}, {"token-file", e.Entry.TokenFile}, {"headers", header},
+		{"page-rows", e.Entry.PageRows}, {"page-bytes", e.Entry.PageBytes},
+		{"source", e.Entry.Source}, {"directory", e.Entry.Directory}, {"collections", collection},
+	} {
+		if c.given.given() {
+			return c.key, c.given
+		}
+	}
+	return "", scalar{}
+}
+
+func (l *loader) keyed(given scalar, kind string) (bool, Source, error) {
+	text, ok := l.key(given)
+	switch {
+	case !ok:
+		return false, Source{Kind: FromDefault}, nil
+	case kind != memory.KindFiles:
+		return false, Source{}, l.refuse(given, fmt.Errorf("a %s store is no JSONL: keyed is for files alone", kind))
+	case text.V != "true" && text.V != "false":
+		return false, Source{}, l.refuse(given, fmt.Errorf("%.40q is neither true nor false", text.V))
+	}
+	return text.V == "true", text.Source, nil
+}
+
+// fileStoreBelow makes the path of a store absolute, and tells its pattern apart:
+// the folder of the configuration may have a name that looks like one.
+func (l *loader) fileStoreBelow(given scalar, parsed Store) (Value[Store], error) {
+	source := l.file.source(given)
+	dir, pattern, err := splitPattern(parsed.Path)
+	if err != nil {
+		return Value[Store]{}, &Error{Source: source, Err: err}
+	}
+	at, err := l.absolute(Value[string]{dir, source})
+	if err != nil {
+		return Value[Store]{}, err
+	}
+	store := Value[Store]{Store{Kind: parsed.Kind, Path: at.V, Pattern: pattern}, source}
+	if pattern != "" {
+		return store, nil
+	}
+	folder := namesFolder(parsed.Path)
+	if parsed.Kind == memory.KindFiles && folder {
+		store.V.Pattern = jsonl
+	}
+	if parsed.Kind == memory.KindSQLite {
+		folder = false
+	}
+	return store, checkThere(store, folder)
+}
+
+// namesFolder reports whether path names a folder rather than a file: by its form
+// alone, so that it means the same when all of it is lost.
+func namesFolder(path string) bool {
+	if path != "" && os.IsPathSeparator(path[len(path)-1]) {
+		return true
+	}
+	return filepath.Ext(strings.TrimLeft(filepath.Base(path), ".")) == ""
+}
+
+// checkThere refuses a folder that is named like a file, and a file that is named
+// like a folder. What is absent or can't be looked at is the store's affair.
+func checkThere(store Value[Store], folder bool) error {
+	info, err := os.Stat(store.V.Path)
+	if err != nil || info.IsDir() == folder {
+		return nil
+	}
+	refused := &Error{Source: store.Source}
+	switch path := store.V.Path; {
+	case folder:
+		refused.Err = fmt.Errorf("%s is a file, and a name without an extension means a folder", path)
+		refused.Hint = "write it as a pattern: files:" + filepath.Join(filepath.Dir(path), "{"+filepath.Base(path)+"}")
+	case store.V.Kind == memory.KindSQLite:
+		refused.Err = fmt.Errorf("%s is a folder; want a file, or a pattern below it", path)
+		refused.Hint = "write sqlite:" + filepath.Join(path, "*.sqlite")
+	default:
+		refused.Err = fmt.Errorf("%s is a folder, and a name with an extension means a file", path)
+		refused.Hint = "write a slash behind it: files:" + path + string(filepath.Separator)
+	}
+	return refused
+}
+
+// sharesFile reports whether a file of d is also one of other, as far as can be told
+// without looking.
+func (d *Declared) sharesFile(other *Declared) bool {
+	for _, pair := range [][2]*Declared{{d, other}, {other, d}} {
+		for _, path := range pair[0].examples(pair[1]) {
+			if d.takesFile(path) && other.takesFile(path) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// examples returns paths that d may take, made up so that other might as well.
+func (d *Declared) examples(other *Declared) []string {
+	s := d.Store.V
+	if s.Pattern == "" {
+		return []string{s.Path}
+	}
+	fills := []string{"", "x"}
+	if o := other.Store.V; o.Pattern != "" {
+		fills = append(fills, example(o.Pattern[strings.LastIndex(o.Pattern, "/")+1:], ""))
+	}
+	var paths []string
+	for _, fill := range fills {
+		paths = append(paths, filepath.Join(s.Path, filepath.FromSlash(example(s.Pattern, fill))))
+		if rel, err := filepath.Rel(s.Path, other.Store.V.Path); err == nil && strings.HasPrefix(s.Pattern, "**/") {
+			paths = append(paths, filepath.Join(s.Path, rel, filepath.FromSlash(example(s.Pattern, fill))))
+		}
+	}
+	return paths
+}
+
+// takesFile reports whether the file at an absolute path is one of d's.
+func (d *Declared) takesFile(path string) bool {
+	s := d.Store.V
+	if s.Pattern == "" {
+		return s.Path == path
+	}
+	rel, err := filepath.Rel(s.Path, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return false
+	}
+	matches := func(pattern string) bool { return matchPath(pattern, filepath.ToSlash(rel)) }
+	return matches(s.Pattern) && !slices.ContainsFunc(d.Exclude, matches)
+}
