@@ -71,13 +71,9 @@ func (m *memoryAt) dropAside(ctx context.Context, server *chroma.Server, a chrom
 // aside, on servers whose directories were read: a session of a server tells of them
 // by itself. A server that is down has nobody who could write to it.
 func (m *memoryAt) lateRows(ctx context.Context, r *backup.Receipt) {
-	for _, h := range m.holdings() {
-		if h.at.Way.V != config.WayDirectory || h.at.Store.V.Kind != memory.KindChroma || !slices.ContainsFunc(h.sections, r.Has) {
+	for _, server := range m.chromas(r.Has) {
+		if !m.readAsDirectory(server.Address()) {
 			continue
-		}
-		server, err := m.chroma(h.at, collectionsOf{named: m.names(h.sections...)})
-		if err != nil {
-			continue // its address is not what was read
 		}
 		asides, err := server.Asides(ctx)
 		if err != nil && !errors.Is(err, store.ErrUnreachable) {
@@ -91,25 +87,36 @@ func (m *memoryAt) lateRows(ctx context.Context, r *backup.Receipt) {
 	}
 }
 
+// readAsDirectory reports whether a server's directory is read instead of it.
+func (m *memoryAt) readAsDirectory(address string) bool {
+	return slices.ContainsFunc(m.knownVectors(), func(v config.Vectors) bool {
+		return v.Way.V == config.WayDirectory && v.Store.V.Address() == address
+	})
+}
+
 func everySection(memory.Section) bool { return true }
 
 // chromas are the Chroma servers of the memory that hold a wanted section: two
-// when it is federated.
+// when Neo's is federated. Of a source that was declared nobody asks which.
 func (m *memoryAt) chromas(wanted func(memory.Section) bool) (servers []*chroma.Server) {
-	for _, of := range []struct {
-		at       config.Vectors
-		sections []memory.Section
-	}{
-		{m.cfg.KB, []memory.Section{memory.KnowledgeBase}},
-		{m.cfg.MC, []memory.Section{memory.Memories, memory.Summaries}},
-	} {
-		if of.at.Store.V.Kind != memory.KindChroma || !slices.ContainsFunc(of.sections, wanted) {
-			continue
+	add := func(v config.Vectors, of collectionsOf) {
+		if v.Store.V.Kind != memory.KindChroma {
+			return
 		}
-		server, err := m.chroma(of.at, collectionsOf{named: m.names(of.sections...)})
-		if err == nil {
+		if server, err := m.chroma(v, of); err == nil {
 			servers = append(servers, server)
 		}
+	}
+	if m.cfg.Neo() {
+		if wanted(memory.KnowledgeBase) {
+			add(m.cfg.KB, collectionsOf{named: m.names(memory.KnowledgeBase)})
+		}
+		if wanted(memory.Memories) || wanted(memory.Summaries) {
+			add(m.cfg.MC, collectionsOf{named: m.names(memory.Memories, memory.Summaries)})
+		}
+	}
+	for _, d := range m.cfg.Declared {
+		add(d.Vectors, collectionsOf{others: d.Name, takes: d.Takes})
 	}
 	return servers
 }

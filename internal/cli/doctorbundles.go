@@ -45,22 +45,21 @@ func (d *doctor) ages(id string) {
 	for i := range d.catalog.Bundles {
 		e := &d.catalog.Bundles[i]
 		c := candidate(e)
-		for _, sub := range memory.Subsystems() {
+		for _, sub := range d.subsystems() {
 			held[sub] = held[sub] || c.Subsystems[string(sub)].Rows > 0
 			if !e.Time.After(d.now) && goodIn(&c, id, sub) && (newest[sub] == nil || e.Time.After(newest[sub].Time)) {
 				newest[sub] = e
 			}
 		}
 	}
-	for _, sub := range memory.Subsystems() {
+	for _, sub := range d.subsystems() {
 		switch sub {
-		case memory.KB, memory.MC, memory.GraphSystem:
-			d.age(sub, newest[sub])
-		default: // not every memory has them
-			if held[sub] || d.present[sub] {
-				d.age(sub, newest[sub])
+		case memory.Concepts, memory.Trajectories, memory.Mailbox: // not every memory has them
+			if !held[sub] && !d.present[sub] {
+				continue
 			}
 		}
+		d.age(sub, newest[sub])
 	}
 }
 

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +57,9 @@ func (l *listed) facts(now time.Time) []string {
 	if l.Reason != "" && l.Reason != string(bundle.ReasonBackup) {
 		add("%s", l.Reason)
 	}
+	if others := l.others(); others != "" {
+		add("%s", others)
+	}
 	switch {
 	case l.NotesError != "":
 		add("%s", l.NotesError)
@@ -71,6 +76,17 @@ func (l *listed) facts(now time.Time) []string {
 		out = append(out, l.verifiedFacts(now)...)
 	}
 	return out
+}
+
+// others counts the rows of the subsystems that have no column.
+func (l *listed) others() string {
+	var all []string
+	for _, sub := range slices.Sorted(maps.Keys(l.Rows)) {
+		if !slices.Contains(memory.Subsystems(), sub) {
+			all = append(all, string(sub)+" "+plural(l.Rows[sub], "row"))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // verifiedFacts says when the bundle was last verified, and what still speaks

@@ -80,6 +80,15 @@ func (m *memoryAt) memoryID() (string, error) {
 	return id.MemoryID, err
 }
 
+// topology is nil where there is none: it is Neo's.
+func (m *memoryAt) topology() *memory.Topology {
+	if !m.cfg.HasTopology() {
+		return nil
+	}
+	t := m.cfg.Topology()
+	return &t
+}
+
 // identify gives the memory an id, if it has none, and puts it into opts.
 func (m *memoryAt) identify(ctx context.Context, opts backup.Options) (backup.Options, error) {
 	dir, err := m.dataDir()
@@ -134,13 +143,13 @@ func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
 	if err != nil {
 		return backup.Options{}, err
 	}
-	beside, topology := provenance.Of(dir), m.cfg.Topology()
+	beside := provenance.Of(dir)
 	into := m.bundleOptions()
 	into.Compress = zstd
 	return backup.Options{
 		Sources: sources, Only: f.only, AllowDegraded: f.allowDegraded, AcceptLineage: accepted, Restored: m.restored,
 		Bundle:   into,
-		Topology: &topology, NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
+		Topology: m.topology(), NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
 		Tags: f.tags, Progress: m.app.progress(), Clock: m.app.Now,
 	}, nil
 }
@@ -179,7 +188,7 @@ func (m *memoryAt) restoreOptions(b *bundle.Bundle, f restoreFlags) (restore.Opt
 	if err != nil {
 		return restore.Options{}, err
 	}
-	targets, err := m.targets(as, f.to)
+	targets, err := m.targets(b, as, f.to)
 	if err != nil {
 		return restore.Options{}, err
 	}

@@ -44,7 +44,7 @@ func (a *app) resume(ctx context.Context, m *memoryAt) error {
 // nothingToResume says so, once no target says otherwise: what a plan wrote down
 // here may have been lost in the middle of its swap.
 func (a *app) nothingToResume(ctx context.Context, m *memoryAt) error {
-	targets, err := m.ownTargets(nil)
+	targets, err := m.ownTargets(nil, nil)
 	if err != nil {
 		return err
 	}

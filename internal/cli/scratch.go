@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"keepsake/internal/bundle"
@@ -35,11 +36,11 @@ func (m *memoryAt) scratchAt(b *bundle.Bundle, to string) (*scratch, error) {
 		return nil, usage(fmt.Errorf("--to: %w", err))
 	case s.Kind != memory.KindChroma || s.Collection != "":
 		return nil, usage(fmt.Errorf("--to %s: a drill goes into a database of a Chroma (chroma:http://host:port/tenant/database)", s))
-	case s.Same(m.cfg.KB.Store.V), s.Same(m.cfg.MC.Store.V):
+	case slices.ContainsFunc(m.knownVectors(), func(v config.Vectors) bool { return s.Same(v.Store.V) }):
 		return nil, usage(fmt.Errorf("--to %s is where the memory itself lives: a drill goes into a scratch database", s))
 	}
 	v := config.Vectors{Store: config.Value[config.Store]{V: s}}
-	for _, like := range []config.Vectors{m.cfg.MC, m.cfg.KB} {
+	for _, like := range m.knownVectors() {
 		if like.Store.V.Address() == s.Address() { // credentials go to no other server
 			v = like
 			v.Store.V = s

@@ -16,17 +16,36 @@ import (
 
 // sources lists the stores in the order in which they are opened.
 func (m *memoryAt) sources() ([]backup.Source, error) {
+	var out []backup.Source
+	if m.cfg.Neo() {
+		neo, err := m.neoSources()
+		if err != nil {
+			return nil, err
+		}
+		out = neo
+	}
+	for _, d := range m.cfg.Declared {
+		sources, err := m.declared(d)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sources...)
+	}
+	return out, nil
+}
+
+func (m *memoryAt) neoSources() ([]backup.Source, error) {
 	graph, err := m.graph(m.cfg.Graph.V)
 	if err != nil {
 		return nil, err
 	}
 	out := []backup.Source{{Name: "graph", Kind: memory.Elements, Store: graph, Sections: []memory.Section{memory.Graph}}}
-	for _, v := range m.holdings() {
-		s, err := m.reader(v.at, collectionsOf{named: m.names(v.sections...)})
+	for _, h := range m.holdings() {
+		s, err := m.reader(h.at, collectionsOf{named: m.names(h.sections...)})
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, backup.Source{Name: v.name, Kind: memory.Vectors, Store: s, Sections: v.sections})
+		out = append(out, backup.Source{Name: h.name, Kind: memory.Vectors, Store: s, Sections: h.sections})
 	}
 	for _, f := range m.files() {
 		out = append(out, backup.Source{Name: string(f.subsystem), Store: f.store, Subsystem: f.subsystem})
@@ -41,8 +60,12 @@ type holding struct {
 	sections []memory.Section
 }
 
-// holdings are one where the topology is unified, and else two.
+// holdings are one where the topology is unified, and else two; none of another
+// preset than Neo's.
 func (m *memoryAt) holdings() []holding {
+	if !m.cfg.Neo() {
+		return nil
+	}
 	if m.cfg.Unified.V && m.cfg.KB.Store.V.Same(m.cfg.MC.Store.V) {
 		return []holding{{"store of kb and mc", m.cfg.KB, []memory.Section{memory.Memories, memory.Summaries, memory.KnowledgeBase}}}
 	}

@@ -66,7 +66,7 @@ const hintMisplaced = "the MC collections are on KB's server: set topology: unif
 // topology says otherwise. It is only asked to explain an error.
 func (m *memoryAt) misplaced() bool {
 	const patience = 5 * time.Second
-	if m.cfg.Unified.V || m.cfg.KB.Store.V.Kind != memory.KindChroma {
+	if !m.cfg.Neo() || m.cfg.Unified.V || m.cfg.KB.Store.V.Kind != memory.KindChroma {
 		return false
 	}
 	kb, err := m.vectors(m.cfg.KB, collectionsOf{named: m.names(memory.Memories, memory.Summaries)})
@@ -77,6 +77,29 @@ func (m *memoryAt) misplaced() bool {
 	defer cancel()
 	survey, err := kb.Survey(ctx, memory.Memories)
 	return err == nil && survey.Exists
+}
+
+// like is a store of vectors that a command names. Credentials go to the server that
+// they are for, and to no other.
+func (m *memoryAt) like(s config.Store) config.Vectors {
+	v := config.Vectors{Store: config.Value[config.Store]{V: s}}
+	for _, known := range m.knownVectors() {
+		if s.Same(known.Store.V) {
+			v.Token, v.Headers, v.PageRows, v.PageBytes = known.Token, known.Headers, known.PageRows, known.PageBytes
+		}
+	}
+	return v
+}
+
+// knownVectors are the stores of vectors that the configuration names.
+func (m *memoryAt) knownVectors() (all []config.Vectors) {
+	for _, h := range m.holdings() {
+		all = append(all, h.at)
+	}
+	for _, d := range m.cfg.Declared {
+		all = append(all, d.Vectors)
+	}
+	return all
 }
 
 // toStore makes the target that --to names for a section.
@@ -91,14 +114,7 @@ func (m *memoryAt) toStore(section memory.Section, text, collection string) (sto
 	if collection == "" {
 		collection = m.names(vectorSections()...)[section]
 	}
-	like := m.cfg.KB
-	if section.Subsystem() == memory.MC {
-		like = m.cfg.MC
-	}
-	v := config.Vectors{Store: config.Value[config.Store]{V: s}, PageRows: like.PageRows, PageBytes: like.PageBytes}
-	if s.Same(like.Store.V) { // credentials go to the server that they are for, and to no other
-		v.Token, v.Headers = like.Token, like.Headers
-	}
+	v := m.like(s)
 	switch s.Kind {
 	case memory.KindGraph:
 		return m.graph(s)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 
+	"keepsake/internal/bundle"
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
@@ -14,24 +16,56 @@ import (
 )
 
 // targets lists those that --to names first, then the memory's own stores.
-func (m *memoryAt) targets(as map[memory.Section]string, to map[string]string) ([]restore.Target, error) {
+func (m *memoryAt) targets(b *bundle.Bundle, as map[memory.Section]string, to map[string]string) ([]restore.Target, error) {
 	named, err := parseSections("to", to)
 	if err != nil {
 		return nil, err
 	}
 	var out []restore.Target
 	for section, text := range named {
-		t, err := m.toStore(section, text, as[section])
+		t, err := m.toStore(section, text, m.wantedName(b, section, as))
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, restore.Target{Sections: []string{string(section)}, Store: t})
 	}
-	own, err := m.ownTargets(as)
+	own, err := m.ownTargets(b, as)
 	return append(out, own...), err
 }
 
-func (m *memoryAt) ownTargets(as map[memory.Section]string) ([]restore.Target, error) {
+// wantedName is what --as says of a section's collection, else how a collection was
+// called that no configuration names; "" where it does.
+func (m *memoryAt) wantedName(b *bundle.Bundle, section memory.Section, as map[memory.Section]string) string {
+	for _, spec := range sectionsOf(b) {
+		if spec.Name == section && spec.Kind == memory.Vectors && !slices.Contains(vectorSections(), section) {
+			return collectionName(spec, as)
+		}
+	}
+	return as[section]
+}
+
+// ownTargets are the memory's own stores. What was declared takes what the bundle
+// holds of it.
+func (m *memoryAt) ownTargets(b *bundle.Bundle, as map[memory.Section]string) ([]restore.Target, error) {
+	var out []restore.Target
+	if m.cfg.Neo() {
+		neo, err := m.neoTargets(as)
+		if err != nil {
+			return nil, err
+		}
+		out = neo
+	}
+	for _, d := range m.cfg.Declared {
+		targets, err := m.declaredTarget(d, sectionsOf(b), as)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, targets...)
+	}
+	return out, nil
+}
+
+func (m *memoryAt) neoTargets(as map[memory.Section]string) ([]restore.Target, error) {
 	kb, err := m.vectorTarget(m.cfg.KB, collectionsOf{named: mergeNames(m.names(memory.KnowledgeBase), as)})
 	if err != nil {
 		return nil, err

@@ -186,7 +186,7 @@ func (a *app) undoMerge(ctx context.Context, m *memoryAt, r *restore.Receipt, f 
 	if err != nil {
 		return err
 	}
-	targets, err := m.mergedInto(r)
+	targets, err := m.mergedInto(r, b)
 	if err != nil {
 		return errors.Join(err, done())
 	}
@@ -264,7 +264,7 @@ func (a *app) printTakenBack(r *restore.Receipt) error {
 
 // mergedInto makes the targets that a merge wrote to, from its receipt: they may
 // have been named by flags.
-func (m *memoryAt) mergedInto(r *restore.Receipt) ([]restore.Target, error) {
+func (m *memoryAt) mergedInto(r *restore.Receipt, b *bundle.Bundle) ([]restore.Target, error) {
 	text, err := restore.PlannedRequest(r.Dir)
 	if err != nil {
 		return nil, err
@@ -277,5 +277,5 @@ func (m *memoryAt) mergedInto(r *restore.Receipt) ([]restore.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.targets(as, req.To)
+	return m.targets(b, as, req.To)
 }

@@ -35,7 +35,7 @@ type Aside struct {
 var ErrHoldsMore = errors.New("it holds rows that the live collection lacks")
 
 // Asides lists what finished swaps of the configured collections have kept, the
-// oldest first.
+// oldest first; under Config.Others also those of the collections that are taken.
 func (s *Server) Asides(ctx context.Context) ([]Aside, error) {
 	defer s.client.close()
 	if _, err := s.reach(ctx); err != nil {
@@ -46,10 +46,11 @@ func (s *Server) Asides(ctx context.Context) ([]Aside, error) {
 		return nil, fmt.Errorf("list what is kept aside: %w", err)
 	}
 	var asides []Aside
-	for section := range s.config.Collections {
-		of, err := s.asides(ctx, section, all)
+	named := s.withSwapped(all)
+	for section := range named.config.Collections {
+		of, err := named.asides(ctx, section, all)
 		if err != nil {
-			return nil, s.failed("list what is kept aside of", section, err, store.ErrUnreadable)
+			return nil, named.failed("list what is kept aside of", section, err, store.ErrUnreadable)
 		}
 		asides = append(asides, of...)
 	}

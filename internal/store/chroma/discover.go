@@ -17,16 +17,9 @@ func (s *session) discover(all census) {
 	if config.Others == "" {
 		return
 	}
-	names := maps.Clone(config.Collections)
-	if names == nil {
-		names = map[memory.Section]string{}
-	}
-	named := map[string]bool{}
-	for _, name := range names {
-		named[name] = true
-	}
+	names, taken := s.server.known()
 	for _, found := range all {
-		if named[found.Name] || config.Takes != nil && !config.Takes(found.Name) {
+		if !taken(found.Name) {
 			continue
 		}
 		if f, ok := found.leftover(); ok {
@@ -36,9 +29,40 @@ func (s *session) discover(all census) {
 		}
 		names[store.SectionOf(config.Others, found.Name)] = found.Name
 	}
-	server := *s.server
+	s.server = s.server.named(names)
+}
+
+// known are the collections that are named, in a map of the caller's, and which of
+// the others are to be taken.
+func (s *Server) known() (names map[memory.Section]string, taken func(name string) bool) {
+	names = map[memory.Section]string{}
+	maps.Copy(names, s.config.Collections)
+	named := map[string]bool{}
+	for _, name := range names {
+		named[name] = true
+	}
+	return names, func(name string) bool {
+		return s.config.Others != "" && !named[name] && (s.config.Takes == nil || s.config.Takes(name))
+	}
+}
+
+// named is the same server, of which those collections are known.
+func (s *Server) named(names map[memory.Section]string) *Server {
+	server := *s
 	server.config.Collections = names
-	s.server = &server
+	return &server
+}
+
+// withSwapped is the same server, of which also the collections are known that swaps
+// were about and that are to be taken.
+func (s *Server) withSwapped(all census) *Server {
+	names, taken := s.known()
+	for _, found := range all {
+		if n, ok := found.noted(); ok && taken(n.j.Name) {
+			names[store.SectionOf(s.config.Others, n.j.Name)] = n.j.Name
+		}
+	}
+	return s.named(names)
 }
 
 // leftover says why a collection that a pattern matched is never a source: it is
