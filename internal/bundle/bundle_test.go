@@ -43,8 +43,8 @@ func TestRoundTrip(t *testing.T) {
 					t.Errorf("%s: findings %v, sealed %t", level, report.Findings, report.Sealed)
 				}
 				for i, p := range sampleParts() {
-					if got := report.Sections[i]; got.Name != p.spec.Name || got.Rows != int64(len(p.rows)) || got.Dimension != p.spec.Dimension {
-						t.Errorf("%s: section %d is %+v, want %s of %d rows", level, i, got, p.spec.Name, len(p.rows))
+					if got := report.Sections[i]; got.Name != p.spec.Name || got.Rows != int64(p.held()) || got.Dimension != p.spec.Dimension {
+						t.Errorf("%s: section %d is %+v, want %s of %d rows", level, i, got, p.spec.Name, p.held())
 					}
 				}
 			}
@@ -66,13 +66,16 @@ func TestRoundTrip(t *testing.T) {
 func TestLayout(t *testing.T) {
 	path := sample(t)
 	for dir, want := range map[string]string{
-		".":            "SHA256SUMS bundle-meta.json concepts graph kb mailbox mc trajectories",
+		".":            "SHA256SUMS bundle-meta.json concepts graph kb mailbox mc notes state trajectories",
 		"kb":           "knowledge-base-backup-" + sampleTime + ".jsonl",
 		"mc":           "memory-backup-" + sampleTime + ".jsonl summaries-backup-" + sampleTime + ".jsonl",
 		"graph":        "graph-backup-" + sampleTime + ".jsonl",
 		"concepts":     "edges.jsonl nodes.jsonl",
 		"trajectories": "trajectories.jsonl",
 		"mailbox":      "sent-to-cull.jsonl",
+		"state":        "app.db",
+		"notes":        "2026 log.jsonl",
+		"notes/2026":   "plan.md",
 	} {
 		if got := strings.Join(names(t, filepath.Join(path, dir)), " "); got != want {
 			t.Errorf("%s holds %q, want %q", dir, got, want)
@@ -145,7 +148,7 @@ func TestSections(t *testing.T) {
 	got := open(t, sample(t)).Sections()
 	for i, p := range sampleParts() {
 		want := p.spec
-		want.Rows = int64(len(p.rows))
+		want.Rows = int64(p.held())
 		a, _ := json.Marshal(got[i])
 		b, _ := json.Marshal(want)
 		if !bytes.Equal(a, b) {

@@ -216,6 +216,54 @@ func TestContradictions(t *testing.T) {
 				k.Files[1].Kind, k.Files[1].Records = bundle.OpaqueFile, ""
 			})
 		}, meta, "is no stream of records"},
+		{"Opaque/Dimension", func(b *broken) { b.section(appDB, func(s *bundle.SectionMeta) { s.Dimension = 3 }) }, meta, "is opaque, and yet has vectors"},
+		{"Opaque/Distance", func(b *broken) { b.section(appDB, func(s *bundle.SectionMeta) { s.Distance = "l2" }) }, meta, "is opaque, and yet has vectors"},
+		{"Opaque/Collection", func(b *broken) {
+			b.section(appDB, func(s *bundle.SectionMeta) { s.Collection = &memory.Collection{Name: "c"} })
+		}, meta, "is opaque, and yet has vectors"},
+		{"Opaque/Salvaged", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) {
+				k.Status, k.Sections[indexOf(k, appDB)].Capture.Salvaged = bundle.Degraded, 1
+			})
+		}, meta, "is opaque, and yet has vectors"},
+		{"Opaque/NotJSON", func(b *broken) {
+			b.section(appDB, func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{1, 1}} })
+		}, meta, "notJson"},
+		{"Opaque/Records", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) { k.Files[indexOf(k, appDB)].Records = strings.Repeat("0", 64) })
+		}, meta, "has a digest of records"},
+		{"Opaque/Rows", func(b *broken) { b.section(appDB, func(s *bundle.SectionMeta) { s.Rows++ }) }, meta, "has 13 rows, its file 12"},
+		{"Opaque/FewerThanHeld", func(b *broken) { b.section(appDB, func(s *bundle.SectionMeta) { s.Capture.Held++ }) }, meta, "section state/app.db lacks rows"},
+		{"Opaque/RowsOfNothing", func(b *broken) { b.write(string(appDB), nil); b.forge(nil) }, meta, "has 12 rows, and its file no byte"},
+		{"Opaque/RecordsFile", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) {
+				f := &k.Files[indexOf(k, appDB)]
+				f.Kind, f.Records = bundle.RecordsFile, strings.Repeat("0", 64)
+			})
+		}, meta, `section "state/app.db": has no file`},
+		{"Opaque/NoFile", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) { b.drop(k, appDB) })
+		}, meta, `section "state/app.db": has no file`},
+		{"Opaque/FailedWithFile", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) {
+				k.Status = bundle.Degraded
+				s := &k.Sections[indexOf(k, appDB)]
+				s.Failed, s.Rows = "the server went away", 0
+			})
+		}, meta, "failed and yet has a file"},
+		{"Lines/OpaqueFile", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) {
+				f := &k.Files[indexOf(k, "notes/log")]
+				f.Kind, f.Records = bundle.OpaqueFile, ""
+			})
+		}, meta, `section "notes/log": has no file`},
+		{"Covers/NoSubsystem", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) { k.Covers = []memory.Subsystem{"../x"} })
+		}, meta, `covers "../x", which is no subsystem`},
+		{"Covers/Twice", func(b *broken) {
+			b.forge(func(k *bundle.Keepsake) { k.Covers = []memory.Subsystem{"state", "state"} })
+		}, meta, `covers "state" twice`},
+
 		{"Subsystem/UpperCase", func(b *broken) { b.subsystem("KB") }, meta, "is no subsystem"},
 		{"Subsystem/Hidden", func(b *broken) { b.subsystem(".hidden") }, meta, "is no subsystem"},
 

@@ -20,7 +20,7 @@ import (
 func flipBundle(t *testing.T, size int) string {
 	t.Helper()
 	long := strings.Repeat("a text as it is remembered, ", 40)
-	rows := size / 5 / 1100
+	rows := size / 6 / 1100
 	var parts []part
 	for _, p := range sampleParts() {
 		p.rows = nil
@@ -32,6 +32,8 @@ func flipBundle(t *testing.T, size int) string {
 				p.rows = append(p.rows, strings.Replace(vectorRows("v", rows)[i], `"row `, `"`+long, 1))
 			case memory.TrajectoryLog, memory.MailboxSentToCull:
 				p.rows = append(p.rows, fmt.Sprintf(`{"messages":["%s",%d]}`, long, i))
+			case appDB:
+				p.rows = append(p.rows, long+dbText)
 			}
 		}
 		if p.rows != nil {

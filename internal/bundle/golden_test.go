@@ -11,13 +11,14 @@ import (
 	"keepsake/internal/memory"
 )
 
-// The oldest bundles must be read for ever. These were written by the first
-// version of format 1; nothing below testdata/format-1 is ever written again.
+// The oldest bundles must be read for ever. The first two were written by the first
+// version of format 1, the third by the first that knew opaque sections and extra
+// folders; nothing below testdata/format-1 is ever written again.
 func TestOldestBundles(t *testing.T) {
 	for _, c := range []struct {
 		name, seal string
 		warnings   []string
-		records    map[memory.Section]string
+		records    map[memory.Section]string // the hash of an opaque file
 	}{
 		{
 			"backup-2026-11-22T22-41-33.610Z", "97d67759f85ca2d0a47ee6e101551580ecc7cae3a68348e8ff99aa0a3e8ab51f",
@@ -47,6 +48,25 @@ func TestOldestBundles(t *testing.T) {
 				memory.MailboxSentToCull: "846b61abad7149c6a4ccf571db27bd86a879e9ad4e6702a00d94afc6dd35e741",
 			},
 		},
+		{
+			"backup-2026-11-28T08-00-00.000Z", "50956e0762049c2188d3dcf653638ca4be75943ac185f0fb5397763ea439df32",
+			[]string{"line-not-json"},
+			map[memory.Section]string{
+				memory.Graph:               "fda66d8745cd1f5fb6b477d9d7701caedf46eb11fe60112b63844f68431b5151",
+				memory.Memories:            "18cd708128cb39ca0d2cbf60f5be19d391951ea775716e5e408a3d051640a151",
+				memory.Summaries:           "1610020955bbd9fc0ea824925a9b5d6426cec762619ee949276dc32056c5ff8a",
+				memory.KnowledgeBase:       "e289fbba037c0139cc60a9ae540e148adb133ba39cb77e31ae9994cc374ccc79",
+				"concepts/nodes":           "e2ca789260bbb0e03909fc1cd505a62d14a63d9e15046201977d42a10aaa6667",
+				"concepts/edges":           "df172f89c922ba68ec6d6512405a4cfbdd810739c382293c8049a18b91f6a069",
+				memory.TrajectoryLog:       "5c57ef20e217673929be496882ac9e790d82843c5de6fb00ac8c87622124dc07",
+				memory.MailboxSentToCull:   "846b61abad7149c6a4ccf571db27bd86a879e9ad4e6702a00d94afc6dd35e741",
+				"state/app.db":             "68a6f5f094534c7de9f033130d2121c80a4b46f565997ecba98e48aaebcd5f79",
+				"notes/2026/plan.md":       "70bd19c992efee82ea1e8b8d88538088c19f2cbb97abaf31f007a6c423badb8c",
+				"notes/log":                "8931dc18f9f1f2c4302649e231c4cbdfdd90f54998a5a45b6989aadebd496262",
+				"notes/empty.txt":          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+				"agents/settings.jsonl.gz": "7084a6e5c770e563bbe53769218679a5953b57a9e133abf9ef2526e69556d2ea",
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join("testdata", "format-1", c.name)
@@ -63,10 +83,16 @@ func TestOldestBundles(t *testing.T) {
 				t.Errorf("seal is %s, want %s", k.Seal, c.seal)
 			}
 			for i, s := range k.Sections {
+				rows := collect(t, b, s.Name)
+				if s.Kind == memory.Opaque {
+					if got := hash([]byte(strings.Join(rows, ""))); got != c.records[s.Name] || k.Files[i].SHA256 != got {
+						t.Errorf("%s: hash is %s, want %s", s.Name, got, c.records[s.Name])
+					}
+					continue
+				}
 				if got := k.Files[i].Records; got != c.records[s.Name] {
 					t.Errorf("%s: digest is %s, want %s", s.Name, got, c.records[s.Name])
 				}
-				rows := collect(t, b, s.Name)
 				if int64(len(rows)) != s.Rows {
 					t.Errorf("%s: %d rows, want %d", s.Name, len(rows), s.Rows)
 				}

@@ -60,9 +60,9 @@ func (b *Bundle) namedLayout() []sectionFiles {
 			continue
 		}
 		section := sectionFiles{spec: s.spec(), declared: s}
-		for _, c := range []Compression{Plain, Zstd, Gzip, Brotli} {
-			if f := files[PayloadPath(s.Name, s.Kind, b.meta.Timestamp, c)]; f != nil {
-				section.files = append(section.files, payloadFile{f.Path, c, f})
+		for _, path := range mayLie(s.Name, s.Kind, b.meta.Timestamp) {
+			if f := files[path]; f != nil && f.Kind == fileKind(s.Kind) {
+				section.files = append(section.files, payloadFile{f.Path, f.compression(), f})
 			}
 		}
 		all = append(all, section)

@@ -102,8 +102,11 @@ type Keepsake struct {
 	Parent   *Parent           `json:"parent"`
 	Status   Status            `json:"status"`
 	Tags     map[string]string `json:"tags,omitempty"`
-	Sections []SectionMeta     `json:"sections"`
-	Files    []FileMeta        `json:"files"`
+	// Covers are the subsystems that were backed up with all that they had: what
+	// isn't here of them wasn't there. Nil where nobody has said.
+	Covers   []memory.Subsystem `json:"covers,omitzero"`
+	Sections []SectionMeta      `json:"sections"`
+	Files    []FileMeta         `json:"files"`
 	// Seal is the SHA-256, in hex, of the meta's bytes with the seal's own 64
 	// digits written as zeros. It stays the last field.
 	Seal string `json:"seal"`
@@ -146,14 +149,16 @@ const (
 )
 
 // FileMeta is a payload. Bytes and SHA256 are those of the file as it lies on
-// disk, compressed or not; Rows and Records are those of its content.
+// disk, compressed or not; Rows and Records are those of its content. The rows of
+// an opaque file are what its source counted: the bundle can't.
 type FileMeta struct {
 	Path   string   `json:"path"`
 	Kind   FileKind `json:"kind"`
 	Bytes  int64    `json:"bytes"`
 	Rows   int64    `json:"rows"`
 	SHA256 string   `json:"sha256"`
-	// Records is the SHA-256 over the sorted record digests, in hex.
+	// Records is the SHA-256 over the sorted record digests, in hex; "" of an
+	// opaque file.
 	Records string `json:"records,omitempty"`
 }
 

@@ -121,6 +121,9 @@ func (m *Meta) validate() error {
 	case k.Sequence < 0:
 		return fmt.Errorf("sequence %d is below zero", k.Sequence)
 	}
+	if err := k.validateCovers(); err != nil {
+		return err
+	}
 	files, err := m.validateFiles()
 	if err != nil {
 		return err
@@ -131,24 +134,20 @@ func (m *Meta) validate() error {
 	return m.agree()
 }
 
-// validateFiles returns the records files by path.
+// validateFiles returns the files by path.
 func (m *Meta) validateFiles() (map[string]*FileMeta, error) {
-	records := make(map[string]*FileMeta)
-	seen := make(map[string]bool)
+	files := make(map[string]*FileMeta)
 	for i := range m.Keepsake.Files {
 		f := &m.Keepsake.Files[i]
 		if err := f.validate(); err != nil {
 			return nil, err
 		}
-		if seen[f.Path] {
+		if files[f.Path] != nil {
 			return nil, fmt.Errorf("file %q is named twice", f.Path)
 		}
-		seen[f.Path] = true
-		if f.Kind == RecordsFile {
-			records[f.Path] = f
-		}
+		files[f.Path] = f
 	}
-	return records, nil
+	return files, nil
 }
 
 func (f *FileMeta) validate() error {
@@ -173,10 +172,11 @@ func (f *FileMeta) validate() error {
 	return nil
 }
 
-// validateSections checks that each section has its one file, and each records
-// file its section.
+// validateSections checks that each section has its one file, where no other can
+// lie, and each records file its section.
 func (m *Meta) validateSections(files map[string]*FileMeta) error {
 	seen := make(map[memory.Section]bool)
+	var taken places
 	for i := range m.Keepsake.Sections {
 		s := &m.Keepsake.Sections[i]
 		if err := checkSection(s.Name); err != nil {
@@ -193,26 +193,34 @@ func (m *Meta) validateSections(files map[string]*FileMeta) error {
 		if err != nil {
 			return fmt.Errorf("section %q: %w", s.Name, err)
 		}
-		if file != nil {
-			delete(files, file.Path)
+		if file == nil {
+			continue
+		}
+		delete(files, file.Path)
+		if err := taken.take(s.Name, mayLie(s.Name, s.Kind, m.Timestamp)); err != nil {
+			return fmt.Errorf("section %q: %w", s.Name, err)
 		}
 	}
-	for path := range files {
-		return fmt.Errorf("file %q belongs to no section", path)
+	for path, f := range files {
+		if f.Kind == RecordsFile {
+			return fmt.Errorf("file %q belongs to no section", path)
+		}
 	}
 	return nil
 }
 
-// sectionFile returns the file that holds a section's records, nil for one that
-// failed.
+// sectionFile returns the file that holds a section, nil for one that failed.
 func (m *Meta) sectionFile(s *SectionMeta, files map[string]*FileMeta) (*FileMeta, error) {
 	var file *FileMeta
-	for _, c := range []Compression{Plain, Zstd, Gzip, Brotli} {
-		f := files[PayloadPath(s.Name, s.Kind, m.Timestamp, c)]
-		if f != nil && file != nil {
+	for _, path := range mayLie(s.Name, s.Kind, m.Timestamp) {
+		f := files[path]
+		if f == nil || f.Kind != fileKind(s.Kind) {
+			continue
+		}
+		if file != nil {
 			return nil, errors.New("has more than one file")
 		}
-		file = firstOf(f, file)
+		file = f
 	}
 	switch {
 	case s.Failed != "" && file != nil:
@@ -223,6 +231,10 @@ func (m *Meta) sectionFile(s *SectionMeta, files map[string]*FileMeta) (*FileMet
 		return nil, errors.New("has no file")
 	case file.Rows != s.Rows:
 		return nil, fmt.Errorf("has %d rows, its file %d", s.Rows, file.Rows)
+	case s.Kind == memory.Opaque && file.Records != "":
+		return nil, errors.New("is opaque, and yet its file has a digest of records")
+	case s.Kind == memory.Opaque && file.Bytes == 0 && file.Rows > 0:
+		return nil, fmt.Errorf("has %d rows, and its file no byte", file.Rows)
 	}
 	return file, nil
 }

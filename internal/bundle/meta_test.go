@@ -68,7 +68,7 @@ func TestKeepsakeBlock(t *testing.T) {
 	}
 	for i, p := range sampleParts() {
 		s, f := k.Sections[i], k.Files[i]
-		if s.Name != p.spec.Name || s.Kind != p.spec.Kind || s.Rows != int64(len(p.rows)) || f.Rows != s.Rows || f.Kind != bundle.RecordsFile {
+		if s.Name != p.spec.Name || s.Kind != p.spec.Kind || s.Rows != int64(p.held()) || f.Rows != s.Rows || (f.Kind == bundle.OpaqueFile) != (p.spec.Kind == memory.Opaque) {
 			t.Errorf("section %d is %+v in %+v", i, s, f)
 		}
 		if s.Lineage != (memory.Lineage{Collection: "unknown"}) || s.Capture.Held != s.Rows || s.Capture.Unreadable == nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -67,10 +68,15 @@ const (
 
 // PayloadPath returns where a section's records lie in a bundle, with slashes.
 // Vectors and graph carry the bundle's timestamp in their name as Neo.mjs has
-// it; lines keep the name of the file that they were.
+// it; lines keep the name of the file that they were. An opaque file lies under the
+// section's own name, and is never compressed: it can be opened where it lies.
 func PayloadPath(section memory.Section, kind memory.Kind, timestamp string, c Compression) string {
-	if kind == memory.Vectors || kind == memory.Elements {
+	switch kind {
+	case memory.Opaque:
+		return string(section)
+	case memory.Vectors, memory.Elements:
 		return string(section) + backupInfix + timestamp + payloadSuffix + string(c)
+	case memory.Lines:
 	}
 	return string(section) + payloadSuffix + string(c)
 }
@@ -122,8 +128,8 @@ func checkSection(s memory.Section) error {
 	return nil
 }
 
-// checkKind refuses a kind that a section's rows can't be of: the six folders
-// have one each, others may have any.
+// checkKind refuses a kind that a section can't be of: the six folders have one
+// each, others may have any.
 func checkKind(s memory.Section, kind memory.Kind) error {
 	want := kind
 	switch s.Subsystem() {
@@ -135,8 +141,8 @@ func checkKind(s memory.Section, kind memory.Kind) error {
 		want = memory.Lines
 	}
 	switch {
-	case kind != memory.Vectors && kind != memory.Elements && kind != memory.Lines:
-		return fmt.Errorf("section %q: kind %q has no rows", s, kind)
+	case !slices.Contains([]memory.Kind{memory.Vectors, memory.Elements, memory.Lines, memory.Opaque}, kind):
+		return fmt.Errorf("section %q: kind %q is unknown", s, kind)
 	case kind != want:
 		return fmt.Errorf("section %q: is of kind %q, and %s holds %q", s, kind, s.Subsystem(), want)
 	}

@@ -13,8 +13,11 @@ import (
 // them that were written now. It goes by the hashes that Write keeps, 8 bytes a
 // row, until the next section is written: two different ids meet once in many
 // millions of rows, which no share of them shows. A section without ids has none
-// in common.
+// in common; an opaque one is not even read.
 func (s *Section) Overlap(ctx context.Context, b *Bundle) (shared, all int64, err error) {
+	if s.Spec.Kind == memory.Opaque {
+		return 0, 0, nil
+	}
 	if s.ids == nil {
 		return 0, 0, errors.New("compare ids: they were let go when the next section was written")
 	}
@@ -66,11 +69,16 @@ func (c *Catalog) LastGood(memoryID string, section memory.Section) (*Entry, *Se
 
 // goodSection returns a section of a backup of the memory, nil unless it is good.
 func (e *Entry) goodSection(memoryID string, section memory.Section) *SectionMeta {
-	if !e.Sealed || e.Err != nil || e.Meta.Keepsake.Reason != ReasonBackup || e.Meta.Keepsake.MemoryID != memoryID {
+	if !e.isBackupOf(memoryID) {
 		return nil
 	}
 	if s := e.Meta.Keepsake.section(section); s != nil && s.Good() {
 		return s
 	}
 	return nil
+}
+
+// isBackupOf reports whether the bundle is sealed, and a backup of the memory.
+func (e *Entry) isBackupOf(memoryID string) bool {
+	return e.Sealed && e.Err == nil && e.Meta.Keepsake.Reason == ReasonBackup && e.Meta.Keepsake.MemoryID == memoryID
 }

@@ -12,8 +12,8 @@ import (
 	"keepsake/internal/memory"
 )
 
-// Records yields the rows of a section. It can be ranged over again, and yields
-// the same rows each time. The files are hashed once more on the way: when they
+// Records yields the rows of a section, or the blocks of an opaque one, of 1 MiB at
+// the most. It can be ranged over again, and yields the same each time. The files are hashed once more on the way: when they
 // are not what was sealed, or in a bundle without hashes what Verify saw, the
 // sequence ends with ErrChanged after its last row at the latest, so nothing may
 // be committed before the end. Rows of a bundle that isn't ours come in canonical form: keys
@@ -76,6 +76,9 @@ func (r *rowReader) file(ctx context.Context, f payloadFile) (more bool, err err
 		return false, err
 	}
 	defer p.close()
+	if r.section.spec.Kind == memory.Opaque {
+		return r.blocks(ctx, p, f)
+	}
 	for n := int64(1); ; n++ {
 		line, err := p.line()
 		if errors.Is(err, io.EOF) {

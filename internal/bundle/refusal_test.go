@@ -125,10 +125,12 @@ func hash(data []byte) string {
 
 func payload(section memory.Section) string {
 	kind := memory.Lines
-	switch section.Subsystem() {
-	case memory.KB, memory.MC:
+	switch {
+	case section == appDB || section == planMD:
+		kind = memory.Opaque
+	case section.Subsystem() == memory.KB || section.Subsystem() == memory.MC:
 		kind = memory.Vectors
-	case memory.GraphSystem:
+	case section.Subsystem() == memory.GraphSystem:
 		kind = memory.Elements
 	}
 	return bundle.PayloadPath(section, kind, sampleTime, bundle.Plain)

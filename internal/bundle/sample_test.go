@@ -35,11 +35,27 @@ func at(tb testing.TB, ts string) time.Time {
 	return when
 }
 
-// part is one section of a sample bundle.
+// part is one section of a sample bundle. The rows of an opaque one are the blocks
+// of its file.
 type part struct {
 	spec memory.SectionSpec
 	rows []string
 }
+
+// held is how many rows its source counts.
+func (p part) held() int {
+	if p.spec.Kind == memory.Opaque {
+		return int(p.spec.Rows)
+	}
+	return len(p.rows)
+}
+
+// The opaque sections of the sample, and what is in them.
+const (
+	appDB  memory.Section = "state/app.db"
+	planMD memory.Section = "notes/2026/plan.md"
+	dbText                = "SQLite format 3\x00\x10\x00\n\xff\n\nno line of this is any"
+)
 
 // vectorRows makes n rows of a vector section.
 func vectorRows(prefix string, n int) []string {
@@ -91,6 +107,13 @@ func sampleParts() []part {
 		lines("concepts/edges", `{"source":"saw","target":"plane"}`),
 		lines(memory.TrajectoryLog, `{"messages":[]}`, `{"messages":[1.0]}`),
 		lines(memory.MailboxSentToCull, `any line: it is opaque`, `{"id":"m-1"}`),
+		{memory.SectionSpec{
+			Name: appDB, Kind: memory.Opaque, Rows: 12, Locator: memory.Locator{Kind: memory.KindSQLite, Path: "/data/app.db"},
+		}, []string{dbText}},
+		{memory.SectionSpec{
+			Name: planMD, Kind: memory.Opaque, Rows: 1, Locator: memory.Locator{Kind: memory.KindFiles, Path: "/data/notes/2026/plan.md"},
+		}, []string{"# plan\nno newline at its end"}},
+		lines("notes/log", `{"n":1}`, `{"n":2}`),
 	}
 }
 
@@ -140,7 +163,7 @@ func metaOf(tb testing.TB, w *bundle.Writer, parts ...part) *bundle.Meta {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		sections = append(sections, s.Meta(capture(len(p.rows))))
+		sections = append(sections, s.Meta(capture(p.held())))
 	}
 	return sampleMeta(sections)
 }
@@ -159,7 +182,7 @@ func write(opts bundle.Options, parts []part, adapt func(*bundle.Meta)) (path st
 		if err != nil {
 			return "", err
 		}
-		sections = append(sections, s.Meta(capture(len(p.rows))))
+		sections = append(sections, s.Meta(capture(p.held())))
 	}
 	meta := sampleMeta(sections)
 	if adapt != nil {

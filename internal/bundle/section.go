@@ -47,14 +47,31 @@ func (s *Section) Meta(capture memory.Capture) SectionMeta {
 
 // Write writes the records of one section into one file, durably. Each row is
 // counted, hashed and judged on the way: one that a reader would refuse is a
-// *WriteError. An error of records, or any other, leaves the bundle without that
-// section, and the Writer ready for the next.
+// *WriteError. The blocks of an opaque section are hashed as they come, and its
+// rows are those of spec until Count says otherwise. An error of records, or any
+// other, leaves the bundle without that section, and the Writer ready for the next.
 func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error]) (*Section, error) {
 	s := &Section{Spec: spec}
 	if err := w.accept(s); err != nil {
 		return nil, fmt.Errorf("write section %s: %w", spec.Name, err)
 	}
-	c := newChecker(spec.Name, spec.Kind, spec.Dimension, true)
+	write := w.writeRows
+	if spec.Kind == memory.Opaque {
+		write = w.writeOpaque
+	}
+	if err := write(ctx, s, records); err != nil {
+		return nil, errors.Join(fmt.Errorf("write section %s: %w", spec.Name, err), w.remove(s.File.Path))
+	}
+	if n := len(w.sections); n > 0 {
+		w.sections[n-1].ids = nil
+	}
+	w.sections = append(w.sections, s)
+	return s, w.places.take(spec.Name, w.mayLie(spec))
+}
+
+// writeRows writes a section of rows.
+func (w *Writer) writeRows(ctx context.Context, s *Section, records iter.Seq2[memory.Record, error]) error {
+	c := newChecker(s.Spec.Name, s.Spec.Kind, s.Spec.Dimension, true)
 	compression := Plain
 	if w.opts.Compress {
 		compression = Zstd
@@ -64,16 +81,12 @@ func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records ite
 		err = w.refuseDuplicates(ctx, s, c)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("write section %s: %w", spec.Name, err), w.remove(s.File.Path))
+		return err
 	}
 	s.Rows, s.Dimension, s.Salvaged = c.rows, c.dimension, c.salvaged
 	s.File.Rows, s.File.Records = c.rows, c.digests.sum()
-	for _, other := range w.sections {
-		other.ids = nil
-	}
 	s.ids = &c.ids
-	w.sections = append(w.sections, s)
-	return s, nil
+	return nil
 }
 
 func (w *Writer) accept(s *Section) error {
@@ -86,12 +99,10 @@ func (w *Writer) accept(s *Section) error {
 	if err := checkKind(s.Spec.Name, s.Spec.Kind); err != nil {
 		return err
 	}
-	for _, other := range w.sections {
-		if w.payload(other.Spec, Plain) == w.payload(s.Spec, Plain) {
-			return errors.New("was written before")
-		}
+	err := w.places.free(s.Spec.Name, w.mayLie(s.Spec))
+	if err != nil {
+		return err
 	}
-	var err error
 	s.collection, s.Withheld, err = redactCollection(s.Spec.Collection)
 	return err
 }
@@ -119,7 +130,7 @@ func (w *Writer) write(ctx context.Context, s *Section, c *checker, compression 
 
 // open makes the section's file, and the folders above it.
 func (w *Writer) open(s *Section, c Compression) (*stream, error) {
-	s.File = FileMeta{Path: w.payload(s.Spec, c), Kind: RecordsFile}
+	s.File = FileMeta{Path: PayloadPath(s.Spec.Name, s.Spec.Kind, w.timestamp, c), Kind: fileKind(s.Spec.Kind)}
 	if err := w.mkdirs(path.Dir(s.File.Path)); err != nil {
 		return nil, err
 	}
@@ -130,8 +141,8 @@ func (w *Writer) open(s *Section, c Compression) (*stream, error) {
 	return newStream(handle, c)
 }
 
-func (w *Writer) payload(spec memory.SectionSpec, c Compression) string {
-	return PayloadPath(spec.Name, spec.Kind, w.timestamp, c)
+func (w *Writer) mayLie(spec memory.SectionSpec) []string {
+	return mayLie(spec.Name, spec.Kind, w.timestamp)
 }
 
 func (w *Writer) path(p string) string { return filepath.Join(w.dir, filepath.FromSlash(p)) }
@@ -198,8 +209,7 @@ func (w *Writer) eachLine(ctx context.Context, s *Section, do func(n int64, line
 		return err
 	}
 	defer root.Close()
-	_, c, _ := splitCompression(s.File.Path)
-	return eachLine(ctx, root, payloadFile{path: s.File.Path, compression: c}, ownLimits(), do)
+	return eachLine(ctx, root, payloadFile{path: s.File.Path, compression: s.File.compression()}, ownLimits(), do)
 }
 
 // ownLimits are those for a file that we have just written.

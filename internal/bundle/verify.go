@@ -261,33 +261,8 @@ func (v *verifier) sections(ctx context.Context) ([]SectionReport, error) {
 			return s.run(ctx)
 		})
 	}
-	if k := v.bundle.block(); k != nil {
-		for _, f := range k.Files {
-			if f.Kind == OpaqueFile {
-				group.Go(func() error { return v.opaque(ctx, &f) })
-			}
-		}
+	for _, f := range v.bundle.sectionless(layout) {
+		group.Go(func() error { _, err := v.opaque(ctx, f); return err })
 	}
 	return reports, group.Wait()
-}
-
-// opaque hashes a file that is no stream of records.
-func (v *verifier) opaque(ctx context.Context, f *FileMeta) error {
-	if _, there := v.tree.files[f.Path]; !there {
-		return nil
-	}
-	p, err := openPayload(v.root, f.Path, Plain, v.bundle.limits, false)
-	if err == nil {
-		defer p.close()
-		err = p.drain(ctx)
-	}
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		v.findings.refuse(CodeReadFailed, f.Path, 0, "%v", err)
-	case p.raw.sum() != f.SHA256:
-		v.findings.refuse(CodeFileHash, f.Path, 0, "SHA-256 is not the meta's")
-	}
-	return nil
 }

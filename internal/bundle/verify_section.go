@@ -24,6 +24,9 @@ type sectionVerifier struct {
 func (s *sectionVerifier) run(ctx context.Context) error {
 	spec := &s.section.spec
 	*s.report = SectionReport{Name: spec.Name, Kind: spec.Kind, Files: []string{}}
+	if spec.Kind == memory.Opaque {
+		return s.opaqueFile(ctx)
+	}
 	s.checker = newChecker(spec.Name, spec.Kind, spec.Dimension, s.section.declared != nil)
 	for _, f := range s.section.files {
 		if _, there := s.tree.files[f.path]; !there {

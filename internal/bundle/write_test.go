@@ -262,7 +262,7 @@ func TestWriterMisuse(t *testing.T) {
 			_, err := w.Write(ctx, memory.SectionSpec{Name: "other/x-backup-" + sampleTime, Kind: memory.Lines}, records(nil))
 			return err
 		}},
-		{"KindWithoutRows", func(_ *testing.T, w *bundle.Writer) error {
+		{"KindOfNoRowsInKB", func(_ *testing.T, w *bundle.Writer) error {
 			_, err := w.Write(ctx, memory.SectionSpec{Name: "kb/x", Kind: memory.Opaque}, records(nil))
 			return err
 		}},
