@@ -20,7 +20,9 @@ type Source struct {
 	// Name says in messages what the store is: "Chroma of mc".
 	Name  string
 	Store store.Store
-	// Sections are those that must be there; none takes what the store has.
+	// Sections are those that must be there; none takes what the store has. Then one
+	// that is gone since the last good bundle is found, and where Kind is Vectors a
+	// store that has none at all is taken for one that isn't there.
 	Sections []memory.Section
 	Kind     memory.Kind
 	// Subsystem is what the store serves when Sections is empty.
@@ -39,7 +41,8 @@ type Options struct {
 	// a bundle degraded otherwise.
 	Whole bool
 	// AcceptLineage are sections that may be other ones than in the bundle before:
-	// they begin anew. Each has to be among those that are backed up.
+	// they begin anew, or have ended. Each has to be among those that are backed up,
+	// or that are gone.
 	AcceptLineage []memory.Section
 	// Restored tells of the last restore of ours that ended since a bundle and made
 	// a section, at its locator, what it is; ok is false when there is none. Nil
@@ -70,7 +73,7 @@ var (
 	// ErrParity says that fewer rows were read than were there throughout.
 	ErrParity = errors.New("row-count parity failed")
 	// ErrNothingToAccept says that a section whose lineage is to be accepted is not
-	// backed up.
+	// backed up, and not gone.
 	ErrNothingToAccept = errors.New("it is not backed up")
 )
 
@@ -109,6 +112,8 @@ type run struct {
 	failed   []bundle.SectionMeta  // sections that could not be opened
 	seen     map[store.Session]int // findings already taken over
 	catalog  *bundle.Catalog       // of the bundles before; nil when it is no backup
+	unseen   []memory.Subsystem    // of sources that could not be listed
+	gone     []bundle.Had          // sections that there were
 }
 
 // wanted is one section that exists, and where to read it.
@@ -124,13 +129,11 @@ func (r *run) write(ctx context.Context) error {
 	}
 	// Abort is harmless once the bundle is published.
 	defer func() { _ = w.Abort() }()
-	if err := r.lookBack(); err != nil {
-		return err
-	}
 	sections, err := r.readAll(ctx, w)
 	if err != nil {
 		return err
 	}
+	sections = append(sections, r.judgeGone()...)
 	meta, err := r.meta(ctx, append(r.failed, sections...))
 	if err != nil {
 		return err
@@ -148,7 +151,11 @@ func (r *run) lookBack() (err error) {
 	if cmp.Or(r.opts.Reason, bundle.ReasonBackup) != bundle.ReasonBackup {
 		return nil
 	}
-	if r.catalog, err = bundle.List(r.opts.Bundle.Root); err != nil {
+	r.catalog, err = bundle.List(r.opts.Bundle.Root)
+	if errors.Is(err, bundle.ErrNotFound) {
+		r.catalog, err = &bundle.Catalog{}, nil
+	}
+	if err != nil {
 		return fmt.Errorf("list bundles: %w", err)
 	}
 	return nil

@@ -22,7 +22,8 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.
 		NeoVersion: r.opts.NeoVersion, GitSHA: r.opts.GitSHA,
 		Keepsake: &bundle.Keepsake{
 			MemoryID: r.opts.MemoryID, Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),
-			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags, Sections: sections,
+			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags,
+			Covers: r.covered(), Sections: sections,
 		},
 	}, nil
 }

@@ -25,6 +25,10 @@ func (r *run) open(ctx context.Context) error {
 			failed = append(failed, r.lost(src, err))
 		}
 	}
+	if err := r.lookBack(); err != nil {
+		return err
+	}
+	r.gone = r.findGone()
 	if len(failed) == 0 {
 		failed = append(r.unmatched(), r.unaccepted()...)
 	}
@@ -54,11 +58,12 @@ func (r *run) unmatched() (errs []error) {
 	return errs
 }
 
-// unaccepted returns an error for each section that is to be accepted and isn't
-// backed up: it may be misspelt.
+// unaccepted returns an error for each section that is to be accepted and is
+// neither backed up nor gone: it may be misspelt.
 func (r *run) unaccepted() (errs []error) {
 	for _, s := range r.opts.AcceptLineage {
-		if !slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s }) {
+		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s })
+		if !there && !slices.ContainsFunc(r.gone, func(g bundle.Had) bool { return g.Section.Name == s }) {
 			errs = append(errs, fmt.Errorf("accept the lineage of %s: %w", s, ErrNothingToAccept))
 		}
 	}
@@ -85,6 +90,9 @@ func (r *run) openSource(ctx context.Context, src Source) error {
 		}
 	}
 	var absent []error
+	if len(src.Sections) == 0 && src.Kind == memory.Vectors && len(specs) == 0 {
+		absent = append(absent, fmt.Errorf("%s has none of the sections that it is to have: %w", src.Name, store.ErrAbsent))
+	}
 	for _, s := range sections {
 		if !present[s] {
 			absent = append(absent, fmt.Errorf("%s has no %s: %w", src.Name, s, store.ErrAbsent))
@@ -110,6 +118,7 @@ func (r *run) lost(src Source, err error) error {
 		}
 	}
 	if len(src.Sections) == 0 {
+		r.unseen = append(r.unseen, src.Subsystem)
 		r.receipt.lost(memory.Section(src.Subsystem), err)
 	}
 	return nil

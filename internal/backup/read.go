@@ -38,7 +38,7 @@ func (r *run) read(ctx context.Context, w *bundle.Writer, want wanted) (*bundle.
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	r.opts.Progress.Begin("read", name, want.spec.Rows)
-	written, err := w.Write(ctx, want.spec, store.Metered(reading.All(), r.opts.Progress))
+	written, err := w.Write(ctx, want.spec, store.MeteredSection(want.spec, reading.All(), r.opts.Progress))
 	r.opts.Progress.End()
 	if err != nil {
 		return nil, fmt.Errorf("back up %s: %w", name, err)
@@ -47,6 +47,7 @@ func (r *run) read(ctx context.Context, w *bundle.Writer, want wanted) (*bundle.
 	if err != nil {
 		return nil, fmt.Errorf("back up %s: %w", name, err)
 	}
+	written.Count(capture.Held) // of an opaque section: nobody else can
 	meta, err := r.judge(want, written, capture)
 	if err != nil {
 		return nil, err

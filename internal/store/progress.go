@@ -30,6 +30,23 @@ func (Quiet) Advance(int64, int64) {}
 // End does nothing.
 func (Quiet) End() {}
 
+// MeteredSection is Metered for the records of a section. The blocks of an opaque
+// one are no rows: its rows are told of when all have passed by.
+func MeteredSection(spec memory.SectionSpec, records iter.Seq2[memory.Record, error], p Progress) iter.Seq2[memory.Record, error] {
+	if spec.Kind != memory.Opaque {
+		return Metered(records, p)
+	}
+	return func(yield func(memory.Record, error) bool) {
+		for block, err := range records {
+			p.Advance(0, int64(len(block)))
+			if !yield(block, err) || err != nil {
+				return
+			}
+		}
+		p.Advance(max(spec.Rows, 0), 0)
+	}
+}
+
 // Metered passes records on and tells p of them, a few at a time.
 func Metered(records iter.Seq2[memory.Record, error], p Progress) iter.Seq2[memory.Record, error] {
 	const every = 64
