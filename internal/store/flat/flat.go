@@ -24,6 +24,10 @@ type Source struct {
 	// Name is the section's name within the subsystem when Path is a file. Empty
 	// means that Path is a folder: each <name>.jsonl in it is a section <name>.
 	Name string
+	// Pattern says which files of a folder are meant, those below it included: a
+	// section is the path of its file without ".jsonl". Its Glob is "*.jsonl" when it
+	// is empty; of what else it matches nothing is taken.
+	Pattern store.Pattern
 	// Keyed says that a line is known by its "id", else by "source", "target" and
 	// "type": a merge keeps the live line of that key. Without it the file is a
 	// log, in which equal lines may stand more than once.
@@ -69,10 +73,13 @@ func (s Source) section(name string) memory.Section {
 
 // holds reports whether section belongs to the source, whether or not it exists.
 func (s Source) holds(section memory.Section) bool {
-	if s.folder() {
-		return section.Subsystem() == s.Subsystem && section.Name() != ""
+	switch {
+	case !s.folder():
+		return section == s.section(s.Name)
+	case section.Subsystem() != s.Subsystem || section.Name() == "":
+		return false
 	}
-	return section == s.section(s.Name)
+	return s.Pattern.Glob == "" || s.Pattern.Takes(section.Name()+extension)
 }
 
 // file is the path of a section that the source holds. A name from a bundle must
@@ -82,14 +89,20 @@ func (s Source) file(section memory.Section) (string, error) {
 		return s.Path, nil
 	}
 	name := section.Name() + extension
-	if strings.ContainsAny(name, `/\:`) || hidden(name) || !filepath.IsLocal(name) {
+	if strings.ContainsAny(name, `\:`) || !s.pattern().Takes(name) || !filepath.IsLocal(filepath.FromSlash(name)) {
 		return "", fmt.Errorf("%q is no name for a file", name)
 	}
-	return filepath.Join(s.Path, name), nil
+	return filepath.Join(s.Path, filepath.FromSlash(name)), nil
 }
 
-// hidden files belong to editors, file managers and half-done writes.
-func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+// pattern is what the files of a folder are meant by.
+func (s Source) pattern() store.Pattern {
+	p := s.Pattern
+	if p.Glob == "" {
+		p.Glob = "*" + extension
+	}
+	return p
+}
 
 // source returns the source that holds section.
 func (f *Files) source(section memory.Section) (Source, error) {

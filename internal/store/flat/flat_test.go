@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,4 +102,52 @@ func state(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// TestPattern: below a folder, what a pattern means is read, restored to where it
+// was, and nothing else is touched.
+func TestPattern(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.jsonl": "{\"n\":1}\n", "2026/11/b.jsonl": "{\"n\":2}\n{\"n\":3}\n", "2026/c.md": "# c\n", "old/d.jsonl": "{}\n", "2026/.e.jsonl": "{}\n",
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	source := flat.Source{Subsystem: "journal", Path: dir, Pattern: store.Pattern{Glob: "**", Exclude: []string{"old"}}}
+	files := flat.New(flat.Config{Sources: []flat.Source{source}})
+	session, err := files.Open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	specs, err := session.Sections(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[memory.Section]int64{}
+	for _, s := range specs {
+		got[s.Name] = s.Rows
+	}
+	if want := map[memory.Section]int64{"journal/a": 1, "journal/2026/11/b": 2}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	records := func(yield func(memory.Record, error) bool) { yield(memory.Record(`{"n":4}`), nil) }
+	spec := memory.SectionSpec{Name: "journal/2027/new", Kind: memory.Lines, Rows: 1}
+	if r, err := files.Merge(t.Context(), spec, records, store.MergeOptions{}); err != nil || !r.Complete() || !r.Created {
+		t.Errorf("got %+v, %v, want a file in a folder of its own", r, err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "2027", "new.jsonl")); err != nil || string(text) != "{\"n\":4}\n" {
+		t.Errorf("got %q, %v", text, err)
+	}
+	for _, name := range []memory.Section{"journal/old/d", "journal/../x", "journal/.x", "journal/x/.y", "other/a", "journal/"} {
+		if _, err := files.Survey(t.Context(), name); err == nil {
+			t.Errorf("%s has a place", name)
+		}
+	}
 }

@@ -47,17 +47,17 @@ func (s Source) listFolder(dir string, info fs.FileInfo, wanted []memory.Section
 	if !info.IsDir() {
 		return nil, nil, unreachable(dir, fmt.Errorf("it is no folder but %s", kind(info.Mode())))
 	}
-	names, err := os.ReadDir(dir) // sorted
+	names, err := s.names(dir)
 	if err != nil {
 		return nil, nil, unreachable(dir, err)
 	}
 	for _, name := range names {
-		base, isJSONL := strings.CutSuffix(name.Name(), extension)
+		base, isJSONL := strings.CutSuffix(name, extension)
 		section := s.section(base)
-		if !isJSONL || hidden(name.Name()) || len(wanted) > 0 && !slices.Contains(wanted, section) {
+		if !isJSONL || len(wanted) > 0 && !slices.Contains(wanted, section) {
 			continue
 		}
-		entry, finding := inside(dir, name.Name())
+		entry, finding := inside(dir, name)
 		entry.section = section
 		switch {
 		case finding != nil:
@@ -67,7 +67,7 @@ func (s Source) listFolder(dir string, info fs.FileInfo, wanted []memory.Section
 			found = append(found, entry)
 		}
 	}
-	if len(found)+len(findings) == 0 && len(wanted) == 0 {
+	if len(found)+len(findings) == 0 && len(wanted) == 0 && s.Pattern.Glob == "" {
 		findings = append(findings, memory.Finding{
 			Level: memory.Warning, Code: "folder-without-jsonl", Section: memory.Section(s.Subsystem), File: dir,
 			Message: "the folder exists and holds no " + extension + " files",
@@ -76,11 +76,25 @@ func (s Source) listFolder(dir string, info fs.FileInfo, wanted []memory.Section
 	return found, findings, nil
 }
 
+// names lists what is in the folder, or what the pattern means below it.
+func (s Source) names(dir string) (names []string, err error) {
+	if s.Pattern.Glob != "" {
+		return s.Pattern.List(dir)
+	}
+	entries, err := os.ReadDir(dir) // sorted
+	for _, e := range entries {
+		if s.pattern().Takes(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
 // inside resolves a name of a folder. A link that leads out of it, or to
 // nothing, is refused; what is no file gets a finding. The zero entry is that of
 // a file that went away meanwhile.
 func inside(dir, name string) (entry, *memory.Finding) {
-	path := filepath.Join(dir, name)
+	path := filepath.Join(dir, filepath.FromSlash(name))
 	resolved, info, err := store.Locate(path)
 	switch {
 	case err != nil:
@@ -93,10 +107,16 @@ func inside(dir, name string) (entry, *memory.Finding) {
 			Message: "it is no file but " + kind(info.Mode()) + ", and is left out",
 			Hint:    "rename it, so that it doesn't end in " + extension,
 		}
-	case filepath.Dir(resolved) != dir:
+	case !within(dir, resolved):
 		return entry{path: path, refused: fmt.Errorf("it is a link that leads out of its folder, to %s", resolved)}, nil
 	}
 	return entry{path: resolved}, nil
+}
+
+// within reports whether a resolved path is below a folder.
+func within(dir, resolved string) bool {
+	rel, err := filepath.Rel(dir, resolved)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func kind(mode fs.FileMode) string {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path/filepath"
 	"unicode/utf8"
 
 	"keepsake/internal/guard"
@@ -33,7 +32,7 @@ func (s Source) place(section memory.Section) (path string, info fs.FileInfo, er
 		if err != nil {
 			return "", nil, unreachable(s.Path, err)
 		}
-		if filepath.Dir(resolved) != dir {
+		if !within(dir, resolved) {
 			return "", nil, unreachable(path, fmt.Errorf("it is a link that leads out of its folder, to %s", resolved))
 		}
 	}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// Pattern says which files below a folder are meant. Names that begin with a dot,
+// and what is in folders of such names, are never: they belong to editors, to version
+// control and to half-done writes.
+type Pattern struct {
+	// Glob is what their paths match, relative to the folder, with slashes, in the
+	// syntax of doublestar: "**/*.md".
+	Glob string
+	// Exclude are globs of what is left out all the same: a file, or a folder with all
+	// that is in it.
+	Exclude []string
+}
+
+// Takes reports whether the file of that path, relative and with slashes, is meant.
+func (p Pattern) Takes(name string) bool {
+	if !fs.ValidPath(name) || name == "." || strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
+		return false
+	}
+	if ok, err := doublestar.Match(p.Glob, name); err != nil || !ok {
+		return false
+	}
+	return !slices.ContainsFunc(p.Exclude, func(glob string) bool {
+		for at := name; at != "."; at = path.Dir(at) {
+			if ok, err := doublestar.Match(glob, at); err == nil && ok {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// List returns what is meant and is no folder, sorted. Folders that are links are not
+// gone into: they may lead out, or round. A folder that can't be read is an error.
+func (p Pattern) List(dir string) ([]string, error) {
+	if _, err := os.ReadDir(dir); err != nil { // an absent one would match nothing
+		return nil, fmt.Errorf("list %s in %s: %w", p.Glob, dir, err)
+	}
+	var found []string
+	err := doublestar.GlobWalk(os.DirFS(dir), p.Glob, func(name string, d fs.DirEntry) error {
+		if !d.IsDir() && p.Takes(name) {
+			found = append(found, name)
+		}
+		return nil
+	}, doublestar.WithFailOnIOErrors(), doublestar.WithNoHidden(), doublestar.WithNoFollow())
+	if err != nil {
+		return nil, fmt.Errorf("list %s in %s: %w", p.Glob, dir, err)
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
