@@ -226,6 +226,34 @@ func TestDeclaredRefused(t *testing.T) {
 	}
 }
 
+// Bundles are never part of a source, however deep its pattern goes.
+func TestOwnFoldersAreLeftOut(t *testing.T) {
+	const inDataDir = ".neo-ai-data/backups/**, .neo-ai-data/.keepsake/** | "
+	for _, c := range []struct{ name, file, want string }{
+		{"Deep", "sources:\n  x: files:**/*.md\n", inDataDir + "preset neo + detected ROOT/.neo-ai-data"},
+		{"DeepWithMore", "sources:\n  x: {store: 'sqlite:**', exclude: [a, b/**]}\n", "a, b/**, " + inDataDir + "file ROOT/keepsake.yaml:2 + preset neo + detected ROOT/.neo-ai-data"},
+		{"RootWithMeta", "backup-root: a[b]/c{d}\nsources:\n  x: files:*/*/*.md\n", "a[[]b]/c[{]d[}]/**, .neo-ai-data/.keepsake/** | file ROOT/keepsake.yaml:1 + detected ROOT/.neo-ai-data"},
+		{"OneDeep", "backup-root: bundles\nsources:\n  x: files:*/*.md\n", "bundles/** | file ROOT/keepsake.yaml:1"},
+		{"Choice", "backup-root: bundles\nsources:\n  x: 'files:{a,b}/*.md'\n", "bundles/**, .neo-ai-data/.keepsake/** | file ROOT/keepsake.yaml:1 + detected ROOT/.neo-ai-data"},
+		{"NotDeep", "backup-root: bundles\nsources:\n  x: files:*.md\n", ""},
+		{"AnotherName", "backup-root: bundles\nsources:\n  x: files:n*/*.md\n", ""},
+		{"AnotherFolder", "backup-root: bundles\nsources:\n  x: files:notes/**/*.md\n", ""},
+		{"OneFile", "sources:\n  x: files:.neo-ai-data/backups/x.md\n", ""},
+		{"Folder", "sources:\n  x: files:logs\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root, cfg := setting{file: c.file}.mustLoad(t)
+			if got := rows(cfg, root)["sources.x.exclude"]; got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+	t.Run("LooksInTheBackupRoot", func(t *testing.T) {
+		root, cfg := setting{file: "backup-root: bundles\nsources:\n  x: files:bundles/*/*.md\n"}.mustLoad(t)
+		wantFindings(t, cfg, root, "source-holds-bundles: sources.x (file ROOT/keepsake.yaml:3) looks for files in ROOT/bundles, where keepsake puts its own (file ROOT/keepsake.yaml:1)")
+	})
+}
+
 // Each of the six is refused, with where to go instead.
 func TestDeclaredUnderANameOfNeo(t *testing.T) {
 	for _, sub := range memory.Subsystems() {

@@ -11,6 +11,9 @@ import (
 	"keepsake/internal/memory"
 )
 
+// stateDir is keepsake's own folder in the data dir.
+const stateDir = ".keepsake"
+
 // jsonl is what a folder of files means.
 const jsonl = "*.jsonl"
 
@@ -39,7 +42,36 @@ func (l *loader) fileSource(d *Declared, e sourceEntry, parsed Store) (err error
 		d.Exclude = append(d.Exclude, text)
 	}
 	d.excludeFrom = l.listSource(e.Exclude)
+	l.leaveOutOurs(d)
 	return nil
+}
+
+// leaveOutOurs excludes our own folders from what goes down to them: a bundle that
+// holds the bundles before it doubles from one to the next.
+func (l *loader) leaveOutOurs(d *Declared) {
+	state := Value[string]{l.cfg.DataDir.V, l.cfg.DataDir.Source}
+	if state.V != "" {
+		state.V = filepath.Join(state.V, stateDir)
+	}
+	s := d.Store.V
+	for _, own := range []Value[string]{l.cfg.BackupRoot, state} {
+		rel, err := filepath.Rel(s.Path, own.V)
+		if err != nil || s.Pattern == "" || !filepath.IsLocal(rel) || !mayReach(s.Pattern, filepath.ToSlash(rel)) {
+			continue
+		}
+		if rel == "." {
+			l.warn("source-holds-bundles",
+				fmt.Sprintf("sources.%s (%s) looks for files in %s, where keepsake puts its own (%s)", d.Name, d.Store.Source, s.Path, own.Source),
+				"set backup-root to a folder of its own")
+			continue
+		}
+		d.Exclude = append(d.Exclude, literal(filepath.ToSlash(rel))+"/**")
+		if d.excludeFrom.Kind == FromDefault {
+			d.excludeFrom = own.Source
+		} else {
+			d.excludeFrom = d.excludeFrom.and(own.Source)
+		}
+	}
 }
 
 // ofChroma returns the first of the given keys that only a Chroma has a use for.

@@ -25,7 +25,7 @@ func (l *loader) doubtOverlaps() {
 
 func (l *loader) warnOverlap(d *Declared, other string) {
 	l.warn("sources-overlap",
-		fmt.Sprintf("sources.%s (%s) and %s name the same store and take some of the same: that is backed up twice", d.Name, d.Store.Source, other),
+		fmt.Sprintf("sources.%s (%s) and %s take some of the same: that is backed up twice", d.Name, d.Store.Source, other),
 		"leave it out of one of them, with collections: or exclude:")
 }
 

@@ -47,6 +47,30 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
+// mayReach reports whether the pattern may match something below dir.
+func mayReach(pattern, dir string) bool {
+	parts := strings.Split(pattern, "/")
+	for i, name := range strings.Split(dir, "/") {
+		if i == len(parts) || strings.ContainsAny(parts[i], "{}") { // which may hold slashes
+			return i < len(parts)
+		}
+		if parts[i] == "**" {
+			return true
+		}
+		if !matchPath(parts[i], name) {
+			return false
+		}
+	}
+	return len(parts) > len(strings.Split(dir, "/"))
+}
+
+// literal returns the pattern that matches path and nothing else.
+func literal(path string) string {
+	return special.ReplaceAllStringFunc(strings.ReplaceAll(path, `\`, `\\`), func(c string) string { return "[" + c + "]" })
+}
+
+var special = regexp.MustCompile(`[*?[{}]`)
+
 // matchPath reports whether a path with slashes matches a pattern that is checked.
 func matchPath(pattern, path string) bool {
 	ok, err := doublestar.Match(pattern, path)
