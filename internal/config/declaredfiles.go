@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,10 +78,8 @@ func (l *loader) leaveOutOurs(d *Declared) {
 // ofChroma returns the first of the given keys that only a Chroma has a use for.
 func (e *sourceEntry) ofChroma() (string, scalar) {
 	var header, collection scalar
-	for _, value := range e.Entry.Headers {
-		if header = value; header.given() {
-			break
-		}
+	if names := slices.Sorted(maps.Keys(e.Entry.Headers)); len(names) > 0 {
+		header = e.Entry.Headers[names[0]]
 	}
 	if e.Collections.given() {
 		collection = e.Collections[0]
@@ -89,9 +88,15 @@ func (e *sourceEntry) ofChroma() (string, scalar) {
 		key   string
 		given scalar
 	}{
-		{"tenant", e.Entry.Tenant}, {"database", e.Entry.Database}, {"token-file", e.Entry.TokenFile}, {"headers", header},
-		{"page-rows", e.Entry.PageRows}, {"page-bytes", e.Entry.PageBytes},
-		{"source", e.Entry.Source}, {"directory", e.Entry.Directory}, {"collections", collection},
+		{"tenant", e.Entry.Tenant},
+		{"database", e.Entry.Database},
+		{"token-file", e.Entry.TokenFile},
+		{"headers", header},
+		{"page-rows", e.Entry.PageRows},
+		{"page-bytes", e.Entry.PageBytes},
+		{"source", e.Entry.Source},
+		{"directory", e.Entry.Directory},
+		{"collections", collection},
 	} {
 		if c.given.given() {
 			return c.key, c.given

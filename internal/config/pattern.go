@@ -39,7 +39,7 @@ func checkPattern(pattern string) error {
 	case !doublestar.ValidatePattern(pattern):
 		return fmt.Errorf("%.60q is no pattern", pattern)
 	case slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." }):
-		return fmt.Errorf("%.60q is no pattern of paths below a folder: a part of it is empty, . or ..", pattern)
+		return fmt.Errorf("%.60q is no pattern of paths below a folder: a part of it is empty or only dots", pattern)
 	case slices.ContainsFunc(parts, func(p string) bool { return p != "**" && strings.Contains(p, "**") }):
 		// It would be read as one *, and so match none of the folders below.
 		return errors.New("** has to stand alone between slashes, as in **/*.md")

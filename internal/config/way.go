@@ -10,7 +10,8 @@ import (
 // Way is how the vectors of a Chroma are read.
 type Way string
 
-// The ways. WayAuto is over HTTP, and from the directory when no server answers.
+// The ways. WayAuto is from the directory where that is whole and holds what the
+// server gives, and else over HTTP: the server has to answer.
 const (
 	WayHTTP      Way = "http"
 	WayDirectory Way = "directory"
