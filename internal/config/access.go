@@ -70,6 +70,7 @@ func (l *loader) token(e entry) (Value[Secret], error) {
 	if err != nil {
 		return Value[Secret]{}, err
 	}
+	l.tokens = append(l.tokens, path.V)
 	return l.tokenFile(path)
 }
 

@@ -179,11 +179,11 @@ func inOrder(steps []func() error) error {
 
 // loader fills a Config, one step after the other.
 type loader struct {
-	opts Options
-	file file
-	cfg  *Config
-	// passed are configurations that were seen and not read.
-	passed []string
+	opts   Options
+	file   file
+	cfg    *Config
+	passed []string // configurations that were seen and not read
+	tokens []string // paths of token files
 }
 
 func (l *loader) checkFlags() error {

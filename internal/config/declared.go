@@ -54,6 +54,7 @@ func (l *loader) declared() error {
 	}
 	slices.SortFunc(l.cfg.Declared, func(a, b Declared) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	l.doubtOverlaps()
+	l.doubtTokens()
 	return nil
 }
 

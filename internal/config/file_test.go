@@ -5,10 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"keepsake/internal/config"
+	"keepsake/internal/memory"
 )
 
 // everything sets every key to something that isn't its default.
@@ -180,7 +184,7 @@ func TestFileThatSaysNothing(t *testing.T) {
 // setting that is not absolute.
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
-		everything, "stores: {kb: {headers: {a: b}}}\n", "a: &a [*a]\n", "? x\n: y\n", "stores:\n  kb: |\n    collections:x\n",
+		everything, declared, "preset: chroma\nsources: {chroma: {collections: [a*]}, b: 'files:{a,b}/**/[c]'}\n", "sources:\n  x: sqlite:\\**/..\n", "stores: {kb: {headers: {a: b}}}\n", "a: &a [*a]\n", "? x\n: y\n", "stores:\n  kb: |\n    collections:x\n",
 		"backup-root: !!binary aGk=\n", "<<: {preset: neo}\n", "%YAML 1.2\n---\npreset: neo\n...\n", "\ufeffpreset: neo\n",
 	} {
 		f.Add(seed)
@@ -200,9 +204,20 @@ func FuzzFile(f *testing.F) {
 			}
 			return
 		}
-		if !filepath.IsAbs(cfg.BackupRoot.V) || !filepath.IsAbs(cfg.Graph.V.Path) {
+		if !filepath.IsAbs(cfg.BackupRoot.V) || cfg.Neo() && !filepath.IsAbs(cfg.Graph.V.Path) {
 			t.Errorf("got backup root %q, graph %q", cfg.BackupRoot.V, cfg.Graph.V.Path)
 		}
+		for _, d := range cfg.Declared {
+			s := d.Store.V
+			if !d.Name.Valid() || s.Kind != memory.KindChroma && !filepath.IsAbs(s.Path) || s.Pattern != "" && !doublestar.ValidatePattern(s.Pattern) {
+				t.Errorf("got source %q of %+v", d.Name, s)
+			}
+			if slices.Contains(strings.Split(s.Pattern, "/"), "..") {
+				t.Errorf("got a pattern that leads out of its folder: %q", s.Pattern)
+			}
+			d.Takes(text)
+		}
+		cfg.Describe()
 	})
 }
 

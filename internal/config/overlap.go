@@ -23,6 +23,19 @@ func (l *loader) doubtOverlaps() {
 	}
 }
 
+// doubtTokens warns about tokens that would be in bundles, for all who read those.
+func (l *loader) doubtTokens() {
+	slices.Sort(l.tokens)
+	for _, path := range slices.Compact(l.tokens) {
+		for _, d := range l.cfg.Declared {
+			if holdsFiles(d.Store.V) && d.takesFile(path) {
+				l.warn("token-in-bundles", fmt.Sprintf("sources.%s (%s) takes the token file %s", d.Name, d.Store.Source, path),
+					"leave it out with exclude:, or put it elsewhere")
+			}
+		}
+	}
+}
+
 func (l *loader) warnOverlap(d *Declared, other string) {
 	l.warn("sources-overlap",
 		fmt.Sprintf("sources.%s (%s) and %s take some of the same: that is backed up twice", d.Name, d.Store.Source, other),

@@ -2,8 +2,11 @@ package config_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"keepsake/internal/config"
 )
 
 func TestOverlaps(t *testing.T) {
@@ -82,6 +85,27 @@ func TestOverlapsWithNeosStores(t *testing.T) {
 			}
 			wantFindings(t, cfg, root, "sources-overlap: sources.a (file ROOT/keepsake.yaml:2) and "+c.with+
 				" take some of the same: that is backed up twice")
+		})
+	}
+}
+
+func TestTokenInBundles(t *testing.T) {
+	for exclude, want := range map[string][]string{
+		"x":          {"token-in-bundles: sources.a (file ROOT/keepsake.yaml:3) takes the token file ROOT/secrets/token"},
+		"secrets/**": nil,
+	} {
+		t.Run(exclude, func(t *testing.T) {
+			root := t.TempDir()
+			makeDir(t, filepath.Join(root, config.DataDirName))
+			makeDir(t, filepath.Join(root, "secrets"))
+			writeFile(t, filepath.Join(root, "secrets", "token"), "s3cret")
+			writeFile(t, filepath.Join(root, config.FileName),
+				"token-file: secrets/token\nsources:\n  a: {store: 'files:*/*', exclude: "+exclude+"}\n")
+			cfg, err := config.Load(config.Options{Start: root})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantFindings(t, cfg, root, want...)
 		})
 	}
 }

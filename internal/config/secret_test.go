@@ -57,7 +57,7 @@ func TestZeroSecret(t *testing.T) {
 // The whole configuration can be printed without telling a secret.
 func TestConfigTellsNoSecret(t *testing.T) {
 	_, cfg := setting{
-		file: "stores:\n  kb:\n    headers: {authorization: hunter2-header}\n",
+		file: "stores:\n  kb:\n    headers: {authorization: hunter2-header}\nsources:\n  x: {store: 'chroma:https://h', headers: {y: hunter2-source}}\n",
 		env:  map[string]string{"KEEPSAKE_CHROMA_TOKEN": "hunter2-token"},
 	}.mustLoad(t)
 	asJSON, err := json.Marshal(cfg)
@@ -70,5 +70,8 @@ func TestConfigTellsNoSecret(t *testing.T) {
 	}
 	if !cfg.KB.Token.V.IsSet() || cfg.KB.Headers.V["Authorization"].Reveal() != "hunter2-header" {
 		t.Error("got no token and no header, want both")
+	}
+	if got := cfg.Declared[0].Headers.V["Y"].Reveal(); got != "hunter2-source" {
+		t.Errorf("got header %q of a source", got)
 	}
 }

@@ -35,6 +35,7 @@ func TestParseStore(t *testing.T) {
 		{"chromadir:/srv/chroma", config.Store{Kind: memory.KindChromaDir, Path: "/srv/chroma"}, ""},
 		{`collections:C:\memory\kb.db`, config.Store{Kind: memory.KindCollections, Path: `C:\memory\kb.db`}, ""},
 		{"graph:with space#and@more?.sqlite", config.Store{Kind: memory.KindGraph, Path: "with space#and@more?.sqlite"}, ""},
+		{"sqlite:state/**/*.db", config.Store{Kind: memory.KindSQLite, Path: "state/**/*.db"}, ""},
 		{"files:./logs", config.Store{Kind: memory.KindFiles, Path: "./logs"}, ""},
 	} {
 		t.Run(c.text, func(t *testing.T) {
@@ -73,6 +74,7 @@ func TestParseStoreRefused(t *testing.T) {
 		{"DriveLetter", `C:\graph.sqlite`, `parse store: unknown kind "C"; want ` + config.StoreForms},
 		{"AddressAlone", "http://h:1", `parse store: unknown kind "http"; want ` + config.StoreForms},
 		{"NoPath", "graph:", "parse store: graph: no path"},
+		{"NoDatabase", "sqlite:", "parse store: sqlite: no path"},
 		{"BlankPath", "files: ", "parse store: files: no path"},
 		{"NUL", "files:a\x00b", "parse store: control characters or invalid UTF-8"},
 		{"Newline", "files:a\nb", "parse store: control characters or invalid UTF-8"},
@@ -151,7 +153,7 @@ func TestSamePlace(t *testing.T) {
 func FuzzParseStore(f *testing.F) {
 	for _, seed := range []string{
 		"chroma:http://localhost:8000/t/d#neo-agent-memory", "chroma:https://[::1]", "chroma:http://me:hunter2@h:1",
-		"chroma:http://h:1?x=hunter2", "chroma:http://h:1/%2e%2E/%00", `collections:C:\x`, "graph::memory:", "files:", "chroma:http://[fe80::1%25a]:1",
+		"chroma:http://h:1?x=hunter2", "chroma:http://h:1/%2e%2E/%00", `collections:C:\x`, "graph::memory:", "sqlite:*", "files:", "chroma:http://[fe80::1%25a]:1",
 	} {
 		f.Add(seed)
 	}
