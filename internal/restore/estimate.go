@@ -3,6 +3,8 @@ package restore
 import (
 	"cmp"
 	"time"
+
+	"keepsake/internal/memory"
 )
 
 // Estimate is what a replace will take, about: within a factor of two.
@@ -82,7 +84,9 @@ func (p *Plan) load(s Section) Load {
 		InPlace: p.opts.Replace.InPlace, Back: back && s.keeper() != nil,
 		Comparing: s.comparing,
 	}
-	if l.InPlace {
+	if s.Spec.Kind == memory.Opaque {
+		l.Rows = s.Spec.Rows
+	} else if l.InPlace {
 		l.Rows = s.Difference.New + s.Difference.Changed
 	}
 	return l

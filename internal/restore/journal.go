@@ -31,7 +31,7 @@ type recordLine struct {
 	ID      string         `json:"id"`
 	Outcome store.Outcome  `json:"outcome"`
 	Reason  string         `json:"reason,omitempty"`
-	Digest  string         `json:"digest,omitempty"` // hex, of a row that was added
+	Digest  string         `json:"digest,omitempty"` // hex, of a row or opaque file that was added
 }
 
 type plannedSection struct {
@@ -117,7 +117,7 @@ func (j *journal) event(s *SectionReceipt, e store.Event) error {
 	if err := j.records.append(raw); err != nil {
 		return err
 	}
-	if e.Outcome != store.Rejected || e.Record == nil {
+	if e.Outcome != store.Rejected || e.Record == nil || s.Kind == memory.Opaque { // a block is nothing by itself
 		return nil
 	}
 	raw, err = json.Marshal(struct {

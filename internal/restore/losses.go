@@ -52,11 +52,15 @@ func (p *Plan) compare(ctx context.Context, s *Section) error {
 	p.opts.Progress.Begin("compare", s.Spec.Name, s.Spec.Rows)
 	defer p.opts.Progress.End()
 	s.unfit = map[[sha256.Size]byte]bool{}
-	records := s.tally.of(s.Spec.Kind, store.Metered(p.records(ctx, *s), p.opts.Progress))
+	records := s.tally.of(s.Spec.Kind, store.MeteredSection(s.Spec, p.records(ctx, *s), p.opts.Progress))
 	started := p.opts.Clock()
 	defer func() { s.comparing = p.opts.Clock().Sub(started) }()
 	s.Difference, err = target.Compare(ctx, s.Spec, records, store.CompareOptions{Report: func(e store.Event) error {
-		if e.Outcome == store.Rejected && e.Record != nil {
+		switch {
+		case e.Outcome != store.Rejected:
+		case s.Spec.Kind == memory.Opaque: // nothing of a file can be left out
+			p.refuse(GroundStore, "not-taken", s.Spec.Name, fmt.Sprintf("%s will not take the file: %s", s.Survey.Locator, e.Reason), "")
+		case e.Record != nil:
 			s.unfit[sha256.Sum256(e.Record)] = true
 		}
 		return nil

@@ -163,6 +163,7 @@ func (p *Plan) survey(ctx context.Context) error {
 			p.refuse(GroundSwap, "unfinished", s.Spec.Name, fmt.Sprintf("plan %s began to replace %s and has not ended", live.Unfinished, live.Locator),
 				"keepsake restore --resume finishes it")
 		}
+		p.checkKind(*s)
 		p.checkShape(*s)
 	}
 	return nil

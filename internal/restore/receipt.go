@@ -30,6 +30,7 @@ type Row struct {
 // SectionReceipt is what became of one section.
 type SectionReceipt struct {
 	Section memory.Section `json:"section"`
+	Kind    memory.Kind    `json:"kind,omitempty"`
 	Target  memory.Locator `json:"target"`
 	State   State          `json:"state"`
 	store.Result
@@ -89,7 +90,7 @@ func newReceipt(p *Plan, dir string) *Receipt {
 	}
 	for _, s := range p.sections {
 		r.Sections = append(r.Sections, SectionReceipt{
-			Section: s.Spec.Name, Target: s.Survey.Locator, State: StatePending,
+			Section: s.Spec.Name, Kind: s.Spec.Kind, Target: s.Survey.Locator, State: StatePending,
 			Rows: map[store.Outcome][]Row{},
 		})
 	}

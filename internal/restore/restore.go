@@ -20,8 +20,8 @@ type Target struct {
 	Store    store.Target
 }
 
-// Filter narrows the records of a section. What it drops is not restored and
-// not missed.
+// Filter narrows the records of a section that has any: an opaque one has none.
+// What it drops is not restored and not missed.
 type Filter func(iter.Seq2[memory.Record, error]) iter.Seq2[memory.Record, error]
 
 // Options say what to restore, where to, and which refusals the operator waived.
@@ -109,7 +109,7 @@ func (p *passes) all(yield func(memory.Record, error) bool) {
 	p.starts = append(p.starts, p.opts.Clock())
 	p.opts.Progress.Begin(phase, p.spec.Name, p.spec.Rows)
 	defer p.opts.Progress.End()
-	store.Metered(p.records, p.opts.Progress)(yield)
+	store.MeteredSection(p.spec, p.records, p.opts.Progress)(yield)
 }
 
 // seconds says how long each phase took, up to end.

@@ -190,7 +190,7 @@ func (r *replacement) phase(ctx context.Context, p *part, name string) iter.Seq2
 		r.opts.Progress.Begin(name, p.Spec.Name, p.Spec.Rows)
 		defer r.opts.Progress.End()
 		name = "check"
-		store.Metered(records, r.opts.Progress)(yield)
+		store.MeteredSection(p.Spec, records, r.opts.Progress)(yield)
 	}
 }
 

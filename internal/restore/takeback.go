@@ -81,13 +81,24 @@ func (t *Takeback) look(ctx context.Context) error {
 	}
 	for i := range p.sections {
 		s := &p.sections[i]
-		for _, n := range t.added[s.Spec.Name] {
-			s.Difference.Lost += int64(n)
-		}
-		s.Difference.Live = s.Survey.Rows
+		s.Difference.Lost, s.Difference.Live = t.lost(*s), s.Survey.Rows
 	}
 	p.checkGuard(ctx)
 	return nil
+}
+
+// lost counts the rows of a section that go.
+func (t *Takeback) lost(s Section) (rows int64) {
+	if s.Spec.Kind == memory.Opaque {
+		if digest, ok := fileDigest(t.opts.Bundle, s.Spec.Name); !ok || t.added[s.Spec.Name][digest] == 0 {
+			t.plan.refuse(GroundBundle, "another-bundle", s.Spec.Name, "the file that was put in is not the one that the bundle holds", "")
+		}
+		return s.Spec.Rows
+	}
+	for _, n := range t.added[s.Spec.Name] {
+		rows += int64(n)
+	}
+	return rows
 }
 
 // Plan returns what will be done: Lost of each section are the rows that go,
@@ -138,8 +149,11 @@ func (t *Takeback) remove(ctx context.Context, s Section, out *SectionReceipt, j
 	}
 	t.opts.Progress.Begin("take back", s.Spec.Name, s.Difference.Lost)
 	defer t.opts.Progress.End()
-	records := onlyAdded(t.opts.Bundle.Records(ctx, s.Spec.Name), s.Spec.Kind, t.added[s.Spec.Name])
-	done, err := target.Remove(ctx, s.Spec, store.Metered(records, t.opts.Progress), permit, store.RemoveOptions{
+	records := t.opts.Bundle.Records(ctx, s.Spec.Name)
+	if s.Spec.Kind != memory.Opaque { // of which all was added, or nothing
+		records = onlyAdded(records, s.Spec.Kind, t.added[s.Spec.Name])
+	}
+	done, err := target.Remove(ctx, s.Spec, store.MeteredSection(s.Spec, records, t.opts.Progress), permit, store.RemoveOptions{
 		Operation: guard.Undo,
 		Report:    func(e store.Event) error { return j.event(out, e) },
 	})
@@ -149,7 +163,7 @@ func (t *Takeback) remove(ctx context.Context, s Section, out *SectionReceipt, j
 }
 
 // addedRows reads which rows a merge added: how often, by digest, for lines may
-// be equal.
+// be equal. Of an opaque section it is one, the file.
 func addedRows(r *Receipt) (map[memory.Section]map[record.Digest]int, error) {
 	f, err := os.Open(filepath.Join(r.Dir, recordsFile))
 	if err != nil {
@@ -206,6 +220,22 @@ func onlyAdded(records iter.Seq2[memory.Record, error], kind memory.Kind, added 
 			}
 		}
 	}
+}
+
+// fileDigest is the digest of an opaque section: the SHA-256 of its file, which the
+// bundle was sealed with.
+func fileDigest(b *bundle.Bundle, section memory.Section) (record.Digest, bool) {
+	meta := b.Meta()
+	if meta == nil || meta.Keepsake == nil {
+		return record.Digest{}, false
+	}
+	for _, f := range meta.Keepsake.Files {
+		if f.Kind == bundle.OpaqueFile && f.Path == bundle.PayloadPath(section, memory.Opaque, "", bundle.Plain) {
+			sum, err := hex.DecodeString(f.SHA256)
+			return record.Digest(sum), err == nil
+		}
+	}
+	return record.Digest{}, false
 }
 
 func digestOf(scanner *record.Scanner, kind memory.Kind, rec memory.Record) (record.Digest, error) {

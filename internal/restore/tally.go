@@ -34,6 +34,11 @@ func (t *tally) of(kind memory.Kind, records iter.Seq2[memory.Record, error]) it
 // add finds the parts of a canonical row by its keys: quotes within strings are
 // escaped, so that what looks like a key is one, and the row's document is last.
 func (t *tally) add(kind memory.Kind, rec memory.Record) {
+	if kind == memory.Opaque { // a block: its source counted the rows
+		t.bytes += int64(len(rec))
+		t.text += int64(len(rec))
+		return
+	}
 	t.rows++
 	t.bytes += int64(len(rec)) + 1
 	t.text += int64(len(rec)) + 1

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,7 +69,8 @@ func LatestReceipt(restores string) (*Receipt, error) {
 // could not stage, or was refused for, is the old one.
 func (r *Receipt) changed() bool {
 	for _, s := range r.Sections {
-		if s.replaced() || s.Replaced == nil && s.Added > 0 {
+		created := s.Kind == memory.Opaque && s.Created && s.State == StateDone // a file may have no rows
+		if s.replaced() || s.Replaced == nil && (s.Added > 0 || created) {
 			return true
 		}
 	}
@@ -85,19 +87,22 @@ func (r *Receipt) Back() (back map[memory.Section]memory.Locator, vacate []memor
 		case s.Replaced.Aside != nil:
 			back[s.Section] = *s.Replaced.Aside
 		case !s.Replaced.Existed:
-			vacate = append(vacate, memory.SectionSpec{Name: s.Section, Kind: kindOf(s.Target)})
+			vacate = append(vacate, memory.SectionSpec{Name: s.Section, Kind: cmp.Or(s.Kind, kindOf(s.Target))})
 		}
 	}
 	return back, vacate
 }
 
-// kindOf is the kind of the records of a store.
+// kindOf is the kind of the records of a store, for receipts that don't say it: those
+// from before there were opaque sections.
 func kindOf(l memory.Locator) memory.Kind {
 	switch l.Kind {
 	case memory.KindGraph:
 		return memory.Elements
 	case memory.KindFiles:
 		return memory.Lines
+	case memory.KindSQLite:
+		return memory.Opaque
 	}
 	return memory.Vectors
 }

@@ -115,7 +115,7 @@ func (l Load) readSeconds(rows int64) float64 {
 	switch l.Kind {
 	case memory.KindGraph:
 		return float64(rows) * elementRow
-	case memory.KindFiles:
+	case memory.KindFiles, memory.KindSQLite:
 		return 0 // its bytes are counted
 	}
 	return float64(rows) * (readRow + readNumber*float64(l.Dimension))

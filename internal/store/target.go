@@ -76,13 +76,16 @@ const (
 )
 
 // Event is the outcome of one row. ID is the row's id; for lines, which have
-// none, the hex of its digest. Digest is the record digest, set for Added.
+// none, the hex of its digest. Digest is the record digest, set for Added. An opaque
+// section has one event, with the SHA-256 of its file for a digest; its results are
+// counted in rows all the same.
 type Event struct {
 	Outcome Outcome
 	ID      string
 	Reason  string
 	Digest  [32]byte
-	// Record is the row itself for Rejected, valid during the call; else nil.
+	// Record is the row itself for Rejected, valid during the call; else nil, as
+	// in an opaque section.
 	Record memory.Record
 }
 
