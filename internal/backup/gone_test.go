@@ -77,8 +77,9 @@ func log(name memory.Section) kept {
 }
 
 func collection(name memory.Section) kept {
-	return kept{memory.SectionSpec{Name: name, Kind: memory.Vectors, Dimension: 1, Collection: &memory.Collection{ID: "1", Name: name.Name()}},
-		[]string{`{"id":"a","embedding":[1],"metadata":null,"document":null}`}, 1}
+	return kept{memory.SectionSpec{
+		Name: name, Kind: memory.Vectors, Dimension: 1, Collection: &memory.Collection{ID: "1", Name: name.Name()},
+	}, []string{`{"id":"a","embedding":[1],"metadata":null,"document":null}`}, 1}
 }
 
 // withShelf gives the agent an extra subsystem of what is put into it.

@@ -149,6 +149,10 @@ func (d *drill) section(ctx context.Context, spec memory.SectionSpec, got restor
 		drill: d, spec: spec, place: place, out: &d.report.Sections[len(d.report.Sections)-1],
 		ledger: newLedger(place.Exact, got.Records), sampler: newSampler(spec, got.Records),
 	}
+	if spec.Kind == memory.Opaque {
+		s.judge(got)
+		return s.compareFile(ctx)
+	}
 	if err := s.readBundle(ctx); err != nil {
 		return err
 	}

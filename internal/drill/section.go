@@ -90,7 +90,7 @@ func (s *sectionDrill) phase(name string, records iter.Seq2[memory.Record, error
 	return func(yield func(memory.Record, error) bool) {
 		s.opts.Progress.Begin(name, s.spec.Name, s.out.Rows)
 		defer s.opts.Progress.End()
-		store.Metered(records, s.opts.Progress)(yield)
+		store.MeteredSection(s.spec, records, s.opts.Progress)(yield)
 	}
 }
 
