@@ -176,7 +176,7 @@ func (f *FileMeta) validate() error {
 // lie, and each records file its section.
 func (m *Meta) validateSections(files map[string]*FileMeta) error {
 	seen := make(map[memory.Section]bool)
-	var taken places
+	var taken apart
 	for i := range m.Keepsake.Sections {
 		s := &m.Keepsake.Sections[i]
 		if err := checkSection(s.Name); err != nil {

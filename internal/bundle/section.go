@@ -66,7 +66,7 @@ func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records ite
 		w.sections[n-1].ids = nil
 	}
 	w.sections = append(w.sections, s)
-	return s, w.places.take(spec.Name, w.mayLie(spec))
+	return s, w.apart.take(spec.Name, w.mayLie(spec))
 }
 
 // writeRows writes a section of rows.
@@ -99,7 +99,7 @@ func (w *Writer) accept(s *Section) error {
 	if err := checkKind(s.Spec.Name, s.Spec.Kind); err != nil {
 		return err
 	}
-	err := w.places.free(s.Spec.Name, w.mayLie(s.Spec))
+	err := w.apart.free(s.Spec.Name, w.mayLie(s.Spec))
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ type Writer struct {
 	dir       string // the partial; "" once it was published
 	lock      *flock.Flock
 	sections  []*Section
-	places    places // of their files
+	apart     apart // of their files
 }
 
 // Create starts a bundle: a partial directory in the backup root, with its owner

@@ -21,14 +21,14 @@ func mayLie(section memory.Section, kind memory.Kind, timestamp string) []string
 	return all
 }
 
-// places keeps the files of sections apart, whatever their compression: no path may
+// apart keeps the files of sections apart, whatever their compression: no path may
 // be another section's, or a folder above its.
-type places struct {
+type apart struct {
 	files, folders map[string]memory.Section
 }
 
 // free refuses paths where the file of another section can lie.
-func (p *places) free(section memory.Section, paths []string) error {
+func (p *apart) free(section memory.Section, paths []string) error {
 	for _, file := range paths {
 		if other, ok := p.files[file]; ok && other == section {
 			return errors.New("was written before")
@@ -48,7 +48,7 @@ func (p *places) free(section memory.Section, paths []string) error {
 }
 
 // take is free, and gives the paths to the section.
-func (p *places) take(section memory.Section, paths []string) error {
+func (p *apart) take(section memory.Section, paths []string) error {
 	if err := p.free(section, paths); err != nil {
 		return err
 	}
