@@ -25,7 +25,7 @@ func (s *SectionMeta) validate() error {
 	case !slices.Contains([]string{"", "l2", "cosine", "ip"}, s.Distance):
 		return fmt.Errorf("section %q: distance %q is none of l2, cosine, ip", s.Name, s.Distance)
 	}
-	if s.Kind == memory.Opaque && (s.Dimension != 0 || s.Distance != "" || s.Collection != nil || c.Salvaged > 0) {
+	if s.Kind == memory.Opaque && (s.Dimension != 0 || s.Distance != "" || s.Collection != nil || c.Salvaged+c.Documentless+c.Unnamed > 0) {
 		return fmt.Errorf("section %q: is opaque, and yet has vectors", s.Name)
 	}
 	if err := checkCollection(s.Collection); err != nil {

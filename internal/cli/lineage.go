@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"keepsake/internal/backup"
@@ -40,7 +39,7 @@ func acceptedLineages(values []string) ([]memory.Section, error) {
 	var out []memory.Section
 	for _, v := range values {
 		s := memory.Section(v)
-		if s.Name() == "" || strings.Count(v, "/") != 1 {
+		if s.Name() == "" || !s.Subsystem().Valid() { // notes/2026/plan.md is one, too
 			return nil, usage(fmt.Errorf("--accept-lineage %s: want a section like mc/memory", v))
 		}
 		out = append(out, s)
