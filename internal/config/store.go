@@ -24,7 +24,8 @@ type Store struct {
 	// and Port are of a Chroma server.
 	Scheme, Host string
 	Port         int
-	// Tenant and Database are both set or both empty; empty means Chroma's own.
+	// Tenant and Database are both set or both empty, of a server or a directory; empty
+	// means Chroma's own.
 	Tenant, Database string
 	// Collection is empty where the sections' own names are meant.
 	Collection string
@@ -45,12 +46,18 @@ func (s Store) Address() string {
 	return s.Scheme + "://" + net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
 }
 
-// String returns the store as ParseStore reads it.
+// String returns the store as ParseStore reads it; a directory's tenant and database,
+// which a STORE has no place for, stand behind it.
 func (s Store) String() string {
 	switch s.Kind {
 	case "":
 		return ""
 	case memory.KindChroma:
+	case memory.KindChromaDir:
+		if s = s.withDatabase(); s.Tenant == DefaultTenant && s.Database == DefaultDatabase {
+			return s.Kind + ":" + s.Path
+		}
+		return s.Kind + ":" + s.Path + " (" + s.Tenant + "/" + s.Database + ")"
 	default:
 		return s.Kind + ":" + s.files()
 	}
@@ -81,7 +88,7 @@ func (s Store) Same(t Store) bool {
 
 // withDatabase names the tenant and the database of a Chroma that left them out.
 func (s Store) withDatabase() Store {
-	if s.Kind == memory.KindChroma && s.Tenant == "" {
+	if (s.Kind == memory.KindChroma || s.Kind == memory.KindChromaDir) && s.Tenant == "" {
 		s.Tenant, s.Database = DefaultTenant, DefaultDatabase
 	}
 	return s

@@ -133,7 +133,7 @@ func (l *loader) checkDatabase(store Store, key string, given scalar) error {
 	switch {
 	case !given.given():
 		return nil
-	case store.Kind != memory.KindChroma:
+	case store.Kind != memory.KindChroma && store.Kind != memory.KindChromaDir:
 		err = fmt.Errorf("a %s store has no %s", store.Kind, key)
 	case store.Tenant != "":
 		err = fmt.Errorf("the %s is in the store already", key)
