@@ -75,6 +75,9 @@ func (r *run) judge(want wanted, written *bundle.Section, c memory.Capture) (*bu
 	if err := r.shortfall(&out, written, c); err != nil {
 		return nil, err
 	}
+	if c.Why != "" {
+		r.receipt.note("read-by", name, "read by %s: %s", c.Method, c.Why)
+	}
 	if c.Unsettled > 0 {
 		r.receipt.warn("unsettled", name, "%d rows changed whenever they were read: their vector may be newer than their metadata", c.Unsettled)
 	}
