@@ -27,6 +27,9 @@ type Source struct {
 	Kind     memory.Kind
 	// Subsystem is what the store serves when Sections is empty.
 	Subsystem memory.Subsystem
+	// Declared says that somebody named the source: then it is told of when there is
+	// nothing in it.
+	Declared bool
 }
 
 // Options say what to back up and how. Bundle, Identity and Provenance are

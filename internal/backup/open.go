@@ -29,10 +29,11 @@ func (r *run) open(ctx context.Context) error {
 		return err
 	}
 	r.gone = r.findGone()
+	r.unfound()
 	if len(failed) == 0 {
 		failed = append(r.unmatched(), r.unaccepted()...)
 	}
-	slices.SortStableFunc(r.wanted, func(a, b wanted) int { return rank(a.spec.Name) - rank(b.spec.Name) })
+	slices.SortStableFunc(r.wanted, func(a, b wanted) int { return rank(a.spec) - rank(b.spec) })
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
@@ -168,12 +169,32 @@ func (r *run) selected(s memory.Section) bool {
 	return slices.ContainsFunc(r.opts.Only, s.Matches)
 }
 
-// rank puts the graph first, then mc, then kb, then files, so that what refers
-// to a row is never newer than the row.
-func rank(s memory.Section) int {
-	order := []memory.Subsystem{memory.GraphSystem, memory.MC, memory.KB}
-	if i := slices.Index(order, s.Subsystem()); i >= 0 {
-		return i
+// rank puts the graph and databases first, then mc, then kb and other collections,
+// then files, so that what refers to a row is never newer than the row.
+func rank(spec memory.SectionSpec) int {
+	sub := spec.Name.Subsystem()
+	switch {
+	case sub == memory.GraphSystem, spec.Kind == memory.Opaque && spec.Locator.Kind == memory.KindSQLite:
+		return 0
+	case sub == memory.MC:
+		return 1
+	case spec.Kind == memory.Vectors:
+		return 2
 	}
-	return len(order)
+	return 3
+}
+
+// unfound warns of sources that somebody declared and where there is nothing.
+func (r *run) unfound() {
+	told := map[memory.Subsystem]bool{}
+	for _, src := range r.opts.Sources {
+		sub := src.Subsystem
+		if !src.Declared || told[sub] || len(src.Sections) > 0 || !r.asked(src) || slices.Contains(r.unseen, sub) {
+			continue
+		}
+		if !slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name.Subsystem() == sub }) {
+			told[sub] = true
+			r.receipt.warn("nothing-found", memory.Section(sub), "%s: there is nothing that it means", src.Name)
+		}
+	}
 }

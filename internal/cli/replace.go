@@ -58,7 +58,7 @@ func (m *memoryAt) replaceOptions(b *bundle.Bundle, f restoreFlags) (restore.Opt
 		Operation: guard.RestoreReplace, Rules: rules, Token: token, PlanOnly: f.plan,
 		Force: f.force, AcceptShrink: f.acceptShrink, AllowUnsealed: f.allowUnsealed,
 		AcceptDegradedSafety: f.degradedSafety, NoSafety: f.noSafety, InPlace: f.inPlace,
-		Safety: m.safety(opts.Targets), Room: m.room,
+		Safety: m.safety(b, opts.Targets), Room: m.room,
 	}
 	return opts, done, nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -12,16 +13,16 @@ import (
 	"keepsake/internal/store"
 )
 
-// safety returns what bundles sections of the targets of a restore, before they
+// safety returns what bundles sections of the targets of a restore of b, before they
 // are replaced.
-func (m *memoryAt) safety(targets []restore.Target) func(context.Context, restore.Saving) (*bundle.Bundle, error) {
+func (m *memoryAt) safety(b *bundle.Bundle, targets []restore.Target) func(context.Context, restore.Saving) (*bundle.Bundle, error) {
 	return func(ctx context.Context, want restore.Saving) (*bundle.Bundle, error) {
 		opts, err := m.backupOptions(backupFlags{allowDegraded: want.Degraded})
 		if err != nil {
 			return nil, err
 		}
 		opts.Whole = !want.Degraded
-		opts.Reason, opts.Sources = bundle.ReasonPreRestore, targetsAsSources(targets, want.Live)
+		opts.Reason, opts.Sources = bundle.ReasonPreRestore, targetsAsSources(targets, want.Live, kindsIn(b))
 		opts.Sources = append(opts.Sources, takenOver(want)...)
 		if opts, err = m.identify(ctx, opts); err != nil {
 			return nil, err
@@ -43,7 +44,7 @@ func (m *memoryAt) explainSafety(err error) error {
 }
 
 // targetsAsSources reads the sections from where they are about to be replaced.
-func targetsAsSources(targets []restore.Target, sections []memory.Section) []backup.Source {
+func targetsAsSources(targets []restore.Target, sections []memory.Section, kind func(memory.Section) memory.Kind) []backup.Source {
 	var out []backup.Source
 	taken := map[memory.Section]bool{}
 	for _, t := range targets {
@@ -59,7 +60,7 @@ func targetsAsSources(targets []restore.Target, sections []memory.Section) []bac
 			}
 		}
 		if len(mine) > 0 {
-			out = append(out, backup.Source{Name: "target of " + string(mine[0]), Kind: kindOf(mine[0]), Store: source, Sections: mine})
+			out = append(out, backup.Source{Name: "target of " + string(mine[0]), Kind: kind(mine[0]), Store: source, Sections: mine})
 		}
 	}
 	return out
@@ -79,6 +80,16 @@ func takenOver(want restore.Saving) (out []backup.Source) {
 		}
 	}
 	return out
+}
+
+// kindsIn says of what kind sections are: as in the bundle, or, of one that it
+// doesn't hold, as in the folder that it would be in.
+func kindsIn(b *bundle.Bundle) func(memory.Section) memory.Kind {
+	kinds := map[memory.Section]memory.Kind{}
+	for _, spec := range b.Sections() {
+		kinds[spec.Name] = spec.Kind
+	}
+	return func(s memory.Section) memory.Kind { return cmp.Or(kinds[s], kindOf(s)) }
 }
 
 func kindOf(s memory.Section) memory.Kind {
