@@ -24,15 +24,17 @@ func mayLie(section memory.Section, kind memory.Kind, timestamp string) []string
 // apart keeps the files of sections apart, whatever their compression: no path may
 // be another section's, or a folder above its.
 type apart struct {
+	sections       map[memory.Section]bool
 	files, folders map[string]memory.Section
 }
 
 // free refuses paths where the file of another section can lie.
 func (p *apart) free(section memory.Section, paths []string) error {
+	if p.sections[section] {
+		return errors.New("was written before")
+	}
 	for _, file := range paths {
-		if other, ok := p.files[file]; ok && other == section {
-			return errors.New("was written before")
-		} else if ok {
+		if other, ok := p.files[file]; ok {
 			return fmt.Errorf("file %q may be that of section %q as well", file, other)
 		}
 		if other, ok := p.folders[file]; ok {
@@ -52,9 +54,11 @@ func (p *apart) take(section memory.Section, paths []string) error {
 	if err := p.free(section, paths); err != nil {
 		return err
 	}
-	if p.files == nil {
+	if p.sections == nil {
+		p.sections = make(map[memory.Section]bool)
 		p.files, p.folders = make(map[string]memory.Section), make(map[string]memory.Section)
 	}
+	p.sections[section] = true
 	for _, file := range paths {
 		p.files[file] = section
 		for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {

@@ -28,7 +28,9 @@ type Place struct {
 	Sections []string
 	Store    Store
 	// Exact says that the store gives every bit back: then the record digests are
-	// compared. What another holds is compared by the restore's own proof alone.
+	// compared, and files byte for byte: so a database has to be read there as the
+	// file that it is, for a copy that SQLite makes of it has other bytes. What
+	// another holds is compared by the restore's own proof alone.
 	Exact bool
 }
 
