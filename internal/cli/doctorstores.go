@@ -68,7 +68,8 @@ func (d *doctor) store(ctx context.Context, source backup.Source) {
 
 // doctorHint is what a person can do, where that isn't a flag of backup.
 func doctorHint(err error) string {
-	if errors.Is(err, store.ErrUnreachable) {
+	var f *failure
+	if errors.Is(err, store.ErrUnreachable) || errors.As(err, &f) && f.code == exitNoRoom {
 		return hintOf(err)
 	}
 	return ""

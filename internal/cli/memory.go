@@ -157,6 +157,8 @@ func (m *memoryAt) backupOptions(f backupFlags) (backup.Options, error) {
 // explainStores adds what the operator can do to an error of a store.
 func (m *memoryAt) explainStores(err error) error {
 	switch {
+	case errors.Is(err, store.ErrUnfinished):
+		return fail(exitLocked, err, "finish it with keepsake restore --resume")
 	case errors.Is(err, store.ErrUnreachable):
 		if m.misplaced() {
 			return fail(exitStore, err, hintMisplaced)

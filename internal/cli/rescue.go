@@ -76,6 +76,9 @@ func (a *app) rescue(ctx context.Context, dir string, f rescueFlags) error {
 	}
 	m.temp.inRoot = true
 	a.sweep(ctx, m)
+	if err := roomFor(m.root(), 2*treeBytes(dir), "a copy and a bundle", "-o puts both on another disk"); err != nil {
+		return err
+	}
 	temp, err := m.temporary()
 	if err != nil {
 		return err

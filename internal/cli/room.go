@@ -6,9 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/config"
+	"keepsake/internal/memory"
 )
 
 // roomFor refuses what would not fit on the disk of dir, by its estimate. A disk
@@ -23,9 +26,14 @@ func roomFor(dir string, need int64, what, hint string) error {
 		what, size(need), size(disk.Free), dir), hint)
 }
 
-// roomForBackup goes by the last bundle: the next one will be about as large.
+// roomForBackup goes by the last bundle: the next one will be about as large. A run
+// that publishes has its copies in the backup root as well.
 func (m *memoryAt) roomForBackup(f backupFlags) error {
-	return roomFor(m.root(), m.lastSize(f), "a bundle",
+	need := m.lastSize(f)
+	if !f.dryRun {
+		need += m.copies(f.only)
+	}
+	return roomFor(m.root(), need, "a bundle",
 		"make room there, or put the backup root elsewhere; keepsake prune --dry-run shows what may go")
 }
 
@@ -47,6 +55,42 @@ func (m *memoryAt) lastSize(f backupFlags) int64 {
 		}
 	}
 	return 0
+}
+
+// copies is about what the copies take up of the directories that are read, of what
+// is selected.
+func (m *memoryAt) copies(only []string) (bytes int64) {
+	seen := map[string]bool{}
+	add := func(v config.Vectors, sections ...memory.Section) {
+		wanted := func(s memory.Section) bool {
+			return len(only) == 0 || slices.ContainsFunc(only, func(o string) bool { return s.Matches(o) || strings.HasPrefix(o, string(s)+"/") })
+		}
+		if dir := v.Directory.V; dir != "" && !seen[dir] && slices.ContainsFunc(sections, wanted) {
+			seen[dir] = true
+			bytes += treeBytes(dir)
+		}
+	}
+	for _, h := range m.holdings() {
+		add(h.at, h.sections...)
+	}
+	for _, d := range m.cfg.Declared {
+		add(d.Vectors, memory.Section(d.Name))
+	}
+	return bytes
+}
+
+// treeBytes adds up the files below a folder; what can't be looked at counts nothing.
+func treeBytes(dir string) (bytes int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil //nolint:nilerr // it is an estimate
+		}
+		if info, err := d.Info(); err == nil {
+			bytes += info.Size()
+		}
+		return nil
+	})
+	return bytes
 }
 
 // sizeLike adds up the payloads of a bundle that were asked for, and are

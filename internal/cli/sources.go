@@ -163,7 +163,7 @@ func (m *memoryAt) temporary() (dir string, err error) {
 		return "", fmt.Errorf("make folder for copies: %w", err)
 	}
 	m.temp.dir, m.temp.remove = dir, func() error { return os.RemoveAll(dir) }
-	return dir, nil
+	return dir, roomFor(dir, m.copies(nil), "the copies of what is read", "TMPDIR names another folder for temporary files")
 }
 
 // temporary files of a run.

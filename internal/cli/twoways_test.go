@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -188,4 +190,39 @@ func TestDirectoryLeavesNothing(t *testing.T) {
 	if strings.Contains(a.must(0, "list").stdout, "partial") {
 		t.Error("a partial is listed")
 	}
+}
+
+// TestNoRoomForCopies: what is read from a directory is copied first, and that has to
+// fit as well; nothing is begun where it wouldn't.
+func TestNoRoomForCopies(t *testing.T) {
+	a := onItsOwnServer(t)
+	a.defaults()
+	a.remember(memory.Memories, memory.Summaries, memory.KnowledgeBase, memory.Graph)
+	dir := a.directory()
+	huge := filepath.Join(dir, "huge")
+	a.write(huge, "")
+	if err := os.Truncate(huge, 1<<43); err != nil {
+		t.Skipf("no sparse file of 8 TiB here: %v", err) // another file system than Linux's
+	}
+	a.env["KEEPSAKE_KB_CHROMA"] = "chromadir:" + dir
+	for _, args := range [][]string{{"backup"}, {"backup", "--only", "mc"}, {"backup", "--dry-run"}, {"rescue", dir}} {
+		says(t, a.must(13, args...).stderr, "no room for", "nothing was written")
+		a.noResidue()
+	}
+	says(t, a.must(1, "doctor").stdout, "no room for the copies of what is read", "TMPDIR names another")
+	a.must(0, "backup", "--only", "graph")
+}
+
+// TestUnfinishedSwapInADirectory: as over HTTP, nothing is backed up meanwhile.
+func TestUnfinishedSwapInADirectory(t *testing.T) {
+	a := onItsOwnServer(t)
+	a.defaults()
+	a.remember(memory.Memories, memory.Summaries)
+	path := a.collection(memory.Memories)
+	id := path[strings.LastIndexByte(path, '/')+1:]
+	journal := `{"version":1,"plan":"plan-7","name":"neo-agent-memory","id":"` + id + `","role":"old","phase":"begun"}`
+	a.mc.Call(t, http.MethodPut, path, map[string]any{"new_metadata": map[string]any{store.SwapKey: journal}}, nil)
+	a.fromDirectories()
+	says(t, a.must(11, "backup", "--only", "mc").stderr, "an unfinished replace is in the way: plan plan-7", "keepsake restore --resume")
+	a.noResidue()
 }
