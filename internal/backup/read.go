@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -76,7 +77,8 @@ func (r *run) judge(want wanted, written *bundle.Section, c memory.Capture) (*bu
 		return nil, err
 	}
 	if c.Why != "" {
-		r.receipt.note("read-by", name, "read by %s: %s", c.Method, c.Why)
+		from := map[string]string{"http": "from the server", "directory": "from the directory"}
+		r.receipt.note("read-from", name, "read %s: %s", cmp.Or(from[c.Method], "by "+c.Method), c.Why)
 	}
 	if c.Unsettled > 0 {
 		r.receipt.warn("unsettled", name, "%d rows changed whenever they were read: their vector may be newer than their metadata", c.Unsettled)

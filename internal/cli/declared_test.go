@@ -169,7 +169,7 @@ func TestSourceWays(t *testing.T) {
 	w.fill("papers", 33)
 	w.configure(fmt.Sprintf(config, "auto", stale))
 	captured(w.backupWith(0), "http", "the directory lacks 3 of the ids")
-	says(t, w.must(0, "backup").stderr, "note: chroma/papers: read by http: the directory lacks 3 of the ids")
+	says(t, w.must(0, "backup").stderr, "note: chroma/papers: read from the server: the directory lacks 3 of the ids")
 	w.configure(fmt.Sprintf(config, "directory", "DIRECTORY"))
 	w.Kill()
 	bundle := w.backupWith(0)

@@ -12,6 +12,7 @@ import (
 
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
+	"keepsake/internal/config"
 	"keepsake/internal/lock"
 	"keepsake/internal/memory"
 	"keepsake/internal/memoryid"
@@ -42,8 +43,8 @@ when anything is known to be lost.
 
 DIR is read, and never changed. Every database and tenant in it is looked into. The
 collections of the memory become its sections, others "rescued/NAME". The bundle goes
-into the backup root, or to -o: a folder, or the name of the bundle itself. It is never
-"latest", and takes no place of a backup.`,
+into the backup root, or to -o: a folder, or the name of the bundle itself. It is
+never "latest", and takes no place of a backup.`,
 		Example: `  keepsake rescue .neo-ai-data/chroma/unified
   keepsake rescue /mnt/old/chroma -o /mnt/rescued
   keepsake restore backup-2026-11-22T09-00-01.000Z --only mc --dry-run`,
@@ -83,7 +84,8 @@ func (a *app) rescue(ctx context.Context, dir string, f rescueFlags) error {
 	if err != nil {
 		return err
 	}
-	session, report, err := chromadir.Rescue(ctx, m.rescueFrom(dir, temp))
+	from := m.rescueFrom(dir, temp)
+	session, report, err := chromadir.Rescue(ctx, from)
 	if err != nil {
 		return ifInterrupted(fail(0, err, "name the folder that holds chroma.sqlite3, or what is left of it"), "nothing was published")
 	}
@@ -91,7 +93,7 @@ func (a *app) rescue(ctx context.Context, dir string, f rescueFlags) error {
 	if opts, err = m.rescuedMemory(opts, report.Path); err != nil {
 		return err
 	}
-	opts.Sources = []backup.Source{{Name: report.Path, Kind: memory.Vectors, Store: opened{session}, Subsystem: rescued}}
+	opts.Sources = []backup.Source{{Name: report.Path, Kind: memory.Vectors, Store: opened{session}, Subsystem: from.Others}}
 	receipt, err := backup.Run(ctx, opts)
 	if err != nil {
 		a.printFindings(receipt.Findings)
@@ -133,22 +135,48 @@ func (m *memoryAt) rescueOptions(f rescueFlags) (backup.Options, error) {
 	}, nil
 }
 
-// rescueFrom is the directory, whose collections are the memory's by their names.
+// rescueFrom is the directory, whose collections are the memory's by their names. Of
+// a source that was declared they are all there is: of the one that the directory is
+// said to be of, or of the only one.
 func (m *memoryAt) rescueFrom(dir, temp string) chromadir.Config {
-	return chromadir.Config{
-		Path: dir, TempDir: temp, Now: m.app.Now, Others: rescued,
-		Tenant: m.cfg.KB.Store.V.Tenant, Database: m.cfg.KB.Store.V.Database, Collections: m.names(vectorSections()...),
+	c := chromadir.Config{Path: dir, TempDir: temp, Now: m.app.Now, Others: rescued}
+	at := m.cfg.KB.Store.V
+	if m.cfg.Neo() {
+		c.Collections = m.names(vectorSections()...)
 	}
+	var chromas []config.Declared
+	for _, d := range m.cfg.Declared {
+		if k := d.Store.V.Kind; k == memory.KindChroma || k == memory.KindChromaDir {
+			chromas = append(chromas, d)
+		}
+	}
+	for _, d := range chromas {
+		if sameFolder(d.Directory.V, dir) || !m.cfg.Neo() && len(chromas) == 1 {
+			c.Others, at, c.Collections = d.Name, d.Store.V, nil
+		}
+	}
+	c.Tenant, c.Database = at.Tenant, at.Database
+	return c
+}
+
+// sameFolder reports whether both are one folder, which is there.
+func sameFolder(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // rescuedMemory says whose memory a directory holds: this one's, where it lies among
-// its data, and else nobody's that is known. A restore asks for --force-memory then.
+// its data or is what it reads, and else nobody's that is known. A restore asks for
+// --force-memory then.
 func (m *memoryAt) rescuedMemory(opts backup.Options, dir string) (backup.Options, error) {
 	opts.MemoryID = memoryid.New()
 	opts.Sequence = func(context.Context, int64) (int64, error) { return 1, nil }
-	data, err := filepath.EvalSymlinks(m.cfg.DataDir.V)
-	if m.cfg.DataDir.V == "" || err != nil || !strings.HasPrefix(dir, data+string(filepath.Separator)) {
-		return opts, nil //nolint:nilerr // a data folder that isn't there holds no directory
+	if !m.owns(dir) {
+		return opts, nil
 	}
 	id, err := m.memoryID()
 	if id != "" && err == nil {
@@ -158,6 +186,17 @@ func (m *memoryAt) rescuedMemory(opts backup.Options, dir string) (backup.Option
 		}
 	}
 	return opts, err
+}
+
+// owns reports whether a directory, its links resolved, is the memory's.
+func (m *memoryAt) owns(dir string) bool {
+	for _, v := range m.knownVectors() {
+		if sameFolder(v.Directory.V, dir) {
+			return true
+		}
+	}
+	data, err := filepath.EvalSymlinks(m.cfg.DataDir.V)
+	return m.cfg.DataDir.V != "" && err == nil && strings.HasPrefix(dir, data+string(filepath.Separator))
 }
 
 // opened is a session that was opened already, as a store.

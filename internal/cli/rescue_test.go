@@ -67,7 +67,7 @@ func TestRescue(t *testing.T) {
 		a.write(filepath.Join(dir, "chroma.sqlite3"), strings.Repeat("\x00", 4096))
 		r := a.must(3, "rescue", dir, "-o", filepath.Join(t.TempDir(), "rescued"))
 		says(t, r.stderr, "chroma.sqlite3 is damaged", "collections have no names, and no documents")
-		says(t, r.stdout, "rescued", "degraded", "no document")
+		says(t, r.stdout, "rescued", "degraded", "no text")
 	})
 	a.sub("IndexLost", func(t *testing.T) {
 		dir := a.directory()
@@ -159,4 +159,26 @@ func TestRescuedMemory(t *testing.T) {
 	if got, not := dig(t, other, "keepsake", "memoryId"), dig(t, own, "keepsake", "memoryId"); got == not {
 		t.Errorf("a directory elsewhere is said to be of memory %v", got)
 	}
+}
+
+// TestRescueOfDeclared: what a configuration declares goes back to where it was.
+func TestRescueOfDeclared(t *testing.T) {
+	w := newWorkshop(t, "preset: chroma\nsources:\n  chroma:\n    store: SERVER\n    source: directory\n    directory: DIRECTORY\n")
+	w.fill("papers", 30)
+	mine := readMeta(t, w.backupWith(0))
+	w.drop("papers")
+	w.fill("papers", 31)
+	for _, f := range indexes(t, w.Dir()) {
+		if err := os.RemoveAll(f); err != nil { // nothing was saved there yet
+			t.Fatal(err)
+		}
+	}
+	bundle := w.json(0, "rescue", w.Dir())["path"].(string)
+	wantBundled(t, bundle, map[string]float64{"chroma/papers": 31})
+	if got, want := dig(t, readMeta(t, bundle), "keepsake", "memoryId"), dig(t, mine, "keepsake", "memoryId"); got != want {
+		t.Errorf("got memory %v, want %v", got, want)
+	}
+	w.drop("papers")
+	w.must(0, "restore", bundle)
+	wantBundled(t, w.backupWith(0), map[string]float64{"chroma/papers": 31})
 }

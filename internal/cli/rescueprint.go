@@ -15,7 +15,7 @@ func (a *app) printRescue(r *backup.Receipt, report *chromadir.Report, f rescueF
 	}
 	a.say("%s\n\n", r.Path)
 	t := &table{
-		header: []string{"section", "rows", "whole", "no vector", "no document", "no id", "lost"},
+		header: []string{"section", "rows", "whole", "no vector", "no text", "no id", "lost"},
 		right:  map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true},
 	}
 	for i := range report.Collections {

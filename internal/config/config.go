@@ -15,10 +15,12 @@ import (
 )
 
 // The presets. PresetNeo is the layout of a Neo.mjs memory, the default;
-// PresetChroma is everything on one Chroma, of whichever agent.
+// PresetChroma is everything on one Chroma, of whichever agent; PresetNone is what is
+// declared, and nothing else.
 const (
 	PresetNeo    = "neo"
 	PresetChroma = "chroma"
+	PresetNone   = "none"
 )
 
 // Flags that Load takes from Options.Flags.
@@ -114,7 +116,7 @@ func (e *NoDataDirError) Error() string {
 	}
 	text := fmt.Sprintf("find data dir: no %s in %s or above it", DataDirName, e.Path)
 	if len(e.Passed) > 0 {
-		text += "; " + strings.Join(e.Passed, ", ") + ": neither data-dir nor preset: chroma"
+		text += "; " + strings.Join(e.Passed, ", ") + ": neither data-dir nor a preset but neo"
 	}
 	return text
 }

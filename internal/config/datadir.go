@@ -24,7 +24,7 @@ func (l *loader) locate() error {
 		return err
 	}
 	switch {
-	case dir.V != "" || l.file.Preset.text == PresetChroma:
+	case dir.V != "" || l.file.declares():
 	case named:
 		dir, err = findDataDir(l.opts.Start)
 	default:
@@ -55,7 +55,7 @@ func (l *loader) readBeside(dir Value[string]) (err error) {
 	}
 	within := filepath.Join(dir.V, FileName)
 	f, err := readFile(Value[string]{within, Source{Kind: FromDetection, Name: within}}, false)
-	if err == nil && f.Preset.text == PresetChroma {
+	if err == nil && f.declares() {
 		l.file = f
 	}
 	return err
@@ -95,7 +95,7 @@ func (l *loader) moved(dir Value[string]) (Value[string], error) {
 	if other, ok := l.key(l.file.DataDir); ok {
 		return l.absolute(other)
 	}
-	if l.file.Preset.text == PresetChroma {
+	if l.file.declares() {
 		path := l.file.path.V
 		return Value[string]{filepath.Dir(path), Source{Kind: FromDetection, Name: "folder of " + path}}, nil
 	}

@@ -136,7 +136,7 @@ func TestFileRefused(t *testing.T) {
 		{"NumberAsWord", "vector-dimension: many\n", `:1:19: "many" is no whole number from 1 up`},
 		{"PageRowsZero", "stores:\n  kb:\n    page-rows: 0\n", `:3:16: "0" is no whole number from 1 up`},
 		{"Topology", "topology: single\n", `:1:11: unknown topology "single"; want unified or federated`},
-		{"PresetUnknown", "preset: mem0\n", `:1:9: unknown preset "mem0"; want neo or chroma`},
+		{"PresetUnknown", "preset: mem0\n", `:1:9: unknown preset "mem0"; want neo, chroma or none`},
 		{"StoreKind", "stores:\n  graph: files:x\n", ":2:10: a files store can't be used here; want graph:…"},
 		{"StoreForVectors", "stores:\n  kb: graph:x\n", ":2:7: a graph store holds no vectors; want chroma:…, chromadir:… or collections:…"},
 		{"StorePassword", "stores:\n  kb: chroma:http://me:secret@host:1\n", ":2:7: parse store: chroma: credentials don't belong in an address"},

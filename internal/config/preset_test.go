@@ -62,6 +62,22 @@ func TestPresetChroma(t *testing.T) {
 	wantFindings(t, cfg, root)
 }
 
+// TestPresetNone is an agent without any Chroma.
+func TestPresetNone(t *testing.T) {
+	root, cfg, err := loadAlone(t, "preset: none\nsources:\n  notes: files:notes/**/*.md\n", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, places(cfg, root), []string{"notes files:ROOT/notes/**/*.md"})
+	if cfg.Neo() || cfg.HasTopology() || cfg.DataDir.V != root {
+		t.Errorf("got data dir %s, want the folder of the file, and nothing of Neo's", cfg.DataDir.V)
+	}
+	root, _, err = loadAlone(t, "preset: none\n", nil, nil)
+	wantError(t, err, root, "read file ROOT/keepsake.yaml:1:9: preset none without sources is no memory")
+	root, _, err = loadAlone(t, "preset: none\ntopology: unified\nsources:\n  a: sqlite:b.db\n", nil, nil)
+	wantError(t, err, root, "read file ROOT/keepsake.yaml:2:1: preset none has no topology")
+}
+
 func TestPresetNeoHasATopology(t *testing.T) {
 	_, cfg := setting{}.mustLoad(t)
 	if !cfg.Neo() || !cfg.HasTopology() || cfg.Topology().KB.Port != 8000 {
@@ -158,7 +174,7 @@ func TestPresetChromaDoesNotFollowNeosEnvironment(t *testing.T) {
 func TestSearchForTheFile(t *testing.T) {
 	const chroma = "preset: chroma\n"
 	passed := func(at string) string {
-		return "file-passed-over: ROOT" + at + "/keepsake.yaml is not read: no .neo-ai-data is beside it, and it says neither data-dir nor preset: chroma"
+		return "file-passed-over: ROOT" + at + "/keepsake.yaml is not read: no .neo-ai-data is beside it, and it says neither data-dir nor a preset but neo"
 	}
 	for _, c := range []struct {
 		name        string
@@ -221,7 +237,7 @@ func TestSearchForTheFile(t *testing.T) {
 func TestSearchRefused(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
 		{"UnknownKey", "bakup-root: x\n", `read file ROOT/a/keepsake.yaml:1:1: unknown key "bakup-root"`},
-		{"UnknownPreset", "preset: chrome\n", `read file ROOT/a/keepsake.yaml:1:9: unknown preset "chrome"; want neo or chroma`},
+		{"UnknownPreset", "preset: chrome\n", `read file ROOT/a/keepsake.yaml:1:9: unknown preset "chrome"; want neo, chroma or none`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -234,7 +250,7 @@ func TestSearchRefused(t *testing.T) {
 	}
 	t.Run("NothingAbove", func(t *testing.T) {
 		root, _, err := loadAlone(t, "backup-root: x\n", nil, nil)
-		want := "find data dir: no .neo-ai-data in ROOT or above it; ROOT/keepsake.yaml: neither data-dir nor preset: chroma"
+		want := "find data dir: no .neo-ai-data in ROOT or above it; ROOT/keepsake.yaml: neither data-dir nor a preset but neo"
 		if err == nil || shorten(err.Error(), root) != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}

@@ -61,7 +61,7 @@ func (l *loader) fileIn(dir string) error {
 	if err != nil || f.path.V == "" {
 		return err
 	}
-	if f.DataDir.given() || f.Preset.text == PresetChroma {
+	if f.DataDir.given() || f.declares() {
 		l.file = f
 		return nil
 	}
@@ -69,7 +69,7 @@ func (l *loader) fileIn(dir string) error {
 		return unknownPreset(Value[string]{f.Preset.text, f.source(f.Preset)})
 	}
 	l.passed = append(l.passed, path)
-	l.warn("file-passed-over", fmt.Sprintf("%s is not read: no %s is beside it, and it says neither data-dir nor preset: chroma", path, DataDirName),
+	l.warn("file-passed-over", fmt.Sprintf("%s is not read: no %s is beside it, and it says neither data-dir nor a preset but neo", path, DataDirName),
 		"set data-dir in it, or name it with --config")
 	return nil
 }

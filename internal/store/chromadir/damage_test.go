@@ -273,7 +273,7 @@ func checkRescued(t *testing.T, h, healthy hurt, want contents, tt damage) {
 		}
 		section := sectionOf(name)
 		if tt.anonymous {
-			section = memory.Section("rescued/" + h.folders[name])
+			section = memory.Section("rescued/" + strings.SplitN(h.folders[name], "-", 2)[0])
 		}
 		i := slices.IndexFunc(report.Collections, func(r chromadir.Recovered) bool { return r.Section == section })
 		if i < 0 {

@@ -150,6 +150,9 @@ func (x *index) looksCosine() bool {
 }
 
 func (x *index) problem(file string, err error) {
+	if failure := (*fs.PathError)(nil); errors.As(err, &failure) { // its path is that of our copy
+		err = failure.Err
+	}
 	x.problems = append(x.problems, fmt.Errorf("%s: %w", file, err))
 }
 

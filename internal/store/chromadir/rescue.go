@@ -165,8 +165,20 @@ func (r *rescuer) folders(indexes map[string]string, found []*collection) {
 			continue
 		}
 		lost := errors.New(r.report.Database + ": rows that were in no saved index are lost, and all documents")
-		r.other(&part{collection: &collection{vectors: folder}, rescued: true, problems: []error{lost}}, folder)
+		r.other(&part{collection: &collection{vectors: folder}, rescued: true, problems: []error{lost}}, shortName(folder, indexes))
 	}
+}
+
+// shortName is the first part of a folder's name, which is a UUID, where no other
+// folder's begins so.
+func shortName(folder string, all map[string]string) string {
+	first, _, _ := strings.Cut(folder, "-")
+	for other := range all {
+		if other != folder && strings.HasPrefix(other, first) {
+			return folder
+		}
+	}
+	return first
 }
 
 // isIndex reports whether a folder holds an index, or a part of one.

@@ -92,9 +92,9 @@ func (c *census) difference() string {
 // agrees says why the directory is what the server gives.
 func (c *census) agrees() string {
 	if c.moved == 0 {
-		return "the directory is whole, and its ids are those that the server lists"
+		return "it is whole, and its ids are those that the server lists"
 	}
-	return fmt.Sprintf("the directory is whole, and its ids are those that the server lists, but for %d that came or went meanwhile", c.moved)
+	return fmt.Sprintf("it is whole, and its ids are those that the server lists, but for %d that came or went meanwhile", c.moved)
 }
 
 func (c *census) count(is func(sight) bool) (n int) {

@@ -145,7 +145,7 @@ func TestWay(t *testing.T) {
 		why    string
 		rows   int
 	}{
-		{"Same", nil, nil, "directory", "the directory is whole, and its ids are those that the server lists", 40},
+		{"Same", nil, nil, "directory", "it is whole, and its ids are those that the server lists", 40},
 		{"AddedMeanwhile", nil, func(t *testing.T, p *place) { p.send(t, "b", 3) }, "directory", "whole", 40},
 		{"RemovedMeanwhile", nil, func(t *testing.T, p *place) { p.remove(t, "aaa", "aab") }, "directory", "whole", 40},
 		{"Behind", func(t *testing.T, p *place) { p.send(t, "b", 3) }, nil, "http", "the directory lacks 3 of the ids", 43},
