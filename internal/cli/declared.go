@@ -10,16 +10,29 @@ import (
 
 // declared lists what is read of a source that the operator declared.
 func (m *memoryAt) declared(d config.Declared) ([]backup.Source, error) {
+	if ofFiles(d) {
+		return m.declaredFiles(d), nil
+	}
 	s, err := m.reader(d.Vectors, collectionsOf{others: d.Name, takes: d.Takes})
 	if err != nil {
 		return nil, err
 	}
-	return []backup.Source{{Name: "source " + string(d.Name), Kind: memory.Vectors, Store: s, Subsystem: d.Name}}, nil
+	return []backup.Source{{Name: sourceName(d), Kind: memory.Vectors, Store: s, Subsystem: d.Name}}, nil
 }
 
-// declaredTarget lists where the sections of a bundle go that a declared source
-// serves: each under the name that its collection had, or that as gives it.
-func (m *memoryAt) declaredTarget(d config.Declared, sections []memory.SectionSpec, as map[memory.Section]string) ([]restore.Target, error) {
+func sourceName(d config.Declared) string { return "source " + string(d.Name) }
+
+// ofFiles reports whether a source is of files rather than of collections.
+func ofFiles(d config.Declared) bool {
+	return d.Store.V.Kind == memory.KindFiles || d.Store.V.Kind == memory.KindSQLite
+}
+
+// declaredTargets lists where the sections of a bundle go that a declared source
+// serves: a collection under the name that it had, or that as gives it.
+func (m *memoryAt) declaredTargets(d config.Declared, sections []memory.SectionSpec, as map[memory.Section]string) ([]restore.Target, error) {
+	if ofFiles(d) {
+		return m.fileTargets(d, sections)
+	}
 	names := map[memory.Section]string{}
 	for _, spec := range sections {
 		if spec.Name.Subsystem() == d.Name && spec.Kind == memory.Vectors {

@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/drill"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
+	"keepsake/internal/store"
 	"keepsake/internal/store/collections"
 	"keepsake/internal/store/flat"
 	"keepsake/internal/store/graph"
@@ -101,10 +102,16 @@ func (m *memoryAt) drillPlaces(b *bundle.Bundle, dir string) []drill.Place {
 			Path: filepath.Join(dir, "graph.sqlite"), Now: m.app.Now,
 		})},
 	}
-	for _, sub := range []memory.Subsystem{memory.Concepts, memory.Trajectories, memory.Mailbox} {
-		source := flat.Source{Subsystem: sub, Path: filepath.Join(dir, string(sub)), Keyed: sub == memory.Concepts}
+	for _, spec := range b.Sections() {
+		if spec.Kind != memory.Lines {
+			continue
+		}
+		source := flat.Source{
+			Subsystem: spec.Name.Subsystem(), Path: filepath.Join(dir, string(spec.Name.Subsystem())),
+			Keyed: spec.Name.Subsystem() == memory.Concepts, Pattern: store.Pattern{Glob: "**/*.jsonl"},
+		}
 		places = append(places, drill.Place{
-			Sections: []string{string(sub)}, Exact: true,
+			Sections: []string{string(spec.Name)}, Exact: true,
 			Store: flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now}),
 		})
 	}

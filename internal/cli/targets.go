@@ -56,7 +56,7 @@ func (m *memoryAt) ownTargets(b *bundle.Bundle, as map[memory.Section]string) ([
 		out = neo
 	}
 	for _, d := range m.cfg.Declared {
-		targets, err := m.declaredTarget(d, sectionsOf(b), as)
+		targets, err := m.declaredTargets(d, sectionsOf(b), as)
 		if err != nil {
 			return nil, err
 		}
