@@ -24,7 +24,7 @@ func (s *staged) Commit(ctx context.Context, permit guard.Permit, safety iter.Se
 		}
 	}
 	if !s.settled { // also where an earlier run may have been killed before this
-		if err := s.beside.settle(); err != nil {
+		if err := s.fresh.Settle(); err != nil {
 			return store.Committed{}, s.failed("replace", err)
 		}
 		s.settled = true
@@ -36,7 +36,7 @@ func (s *staged) Commit(ctx context.Context, permit guard.Permit, safety iter.Se
 	return store.Committed{Rows: s.rows, Findings: findings}, nil
 }
 
-func (s *staged) done() bool { return s.same || s.beside.moved }
+func (s *staged) done() bool { return s.same || s.fresh.Moved }
 
 func (s *staged) commit(ctx context.Context, permit guard.Permit, safety iter.Seq2[memory.Record, error]) error {
 	if err := permit.Covers(s.operation, locator(s.path)); err != nil {
@@ -50,7 +50,7 @@ func (s *staged) commit(ctx context.Context, permit guard.Permit, safety iter.Se
 		return err
 	}
 	err = errors.Join(s.old.close(), s.over(ctx, live, permit, safety))
-	if !s.beside.moved {
+	if !s.fresh.Moved {
 		return errors.Join(err, live.close())
 	}
 	s.old = live
@@ -66,7 +66,7 @@ func (s *staged) over(ctx context.Context, live *old, permit guard.Permit, safet
 	if err != nil {
 		return err
 	}
-	if s.same = bytes.Equal(sum, s.beside.sum.Sum(nil)); s.same {
+	if s.same = bytes.Equal(sum, s.fresh.Sum.Sum(nil)); s.same {
 		return nil
 	}
 	if safety != nil {
@@ -74,7 +74,7 @@ func (s *staged) over(ctx context.Context, live *old, permit guard.Permit, safet
 			return err
 		}
 	}
-	if err := s.beside.adopt(live.info); err != nil {
+	if err := s.fresh.Adopt(live.info); err != nil {
 		return err
 	}
 	if safety != nil && !unchanged(s.path, live.info) {
@@ -83,7 +83,7 @@ func (s *staged) over(ctx context.Context, live *old, permit guard.Permit, safet
 	if err := permit.Covers(s.operation, locator(s.path)); err != nil {
 		return err
 	}
-	return s.beside.take(live)
+	return s.fresh.take(live)
 }
 
 // anew gives the staged file a name that nothing has.
@@ -99,11 +99,10 @@ func (s *staged) anew(permit guard.Permit, safety iter.Seq2[memory.Record, error
 	if err := permit.Covers(s.operation, locator(s.path)); err != nil {
 		return err
 	}
-	err := s.beside.fsys.RenameNoReplace(s.beside.temp, s.path)
+	err := s.fresh.Anew()
 	if errors.Is(err, fs.ErrExist) {
 		return moved("there is one now")
 	}
-	s.beside.moved = err == nil
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/beside"
 )
 
 // entry is a file that is there.
@@ -38,14 +39,14 @@ func (s Source) list(wanted []memory.Section) (found []entry, findings []memory.
 		return s.listFolder(path, info, wanted)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, unreachable(path, fmt.Errorf("it is no file but %s", kind(info.Mode())))
+		return nil, nil, unreachable(path, fmt.Errorf("it is no file but %s", beside.Kind(info.Mode())))
 	}
 	return []entry{{section: s.section(s.Name), path: path}}, nil, nil
 }
 
 func (s Source) listFolder(dir string, info fs.FileInfo, wanted []memory.Section) (found []entry, findings []memory.Finding, err error) {
 	if !info.IsDir() {
-		return nil, nil, unreachable(dir, fmt.Errorf("it is no folder but %s", kind(info.Mode())))
+		return nil, nil, unreachable(dir, fmt.Errorf("it is no folder but %s", beside.Kind(info.Mode())))
 	}
 	names, err := s.names(dir)
 	if err != nil {
@@ -98,13 +99,13 @@ func inside(dir, name string) (entry, *memory.Finding) {
 	resolved, info, err := store.Locate(path)
 	switch {
 	case err != nil:
-		return entry{path: path, refused: bare(err)}, nil
+		return entry{path: path, refused: beside.Bare(err)}, nil
 	case info == nil:
 		return entry{}, nil
 	case !info.Mode().IsRegular():
 		return entry{}, &memory.Finding{
 			Level: memory.Warning, Code: "no-file", File: path,
-			Message: "it is no file but " + kind(info.Mode()) + ", and is left out",
+			Message: "it is no file but " + beside.Kind(info.Mode()) + ", and is left out",
 			Hint:    "rename it, so that it doesn't end in " + extension,
 		}
 	case !within(dir, resolved):
@@ -119,31 +120,6 @@ func within(dir, resolved string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-func kind(mode fs.FileMode) string {
-	switch {
-	case mode.IsRegular():
-		return "a file"
-	case mode.IsDir():
-		return "a folder"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	case mode&fs.ModeDevice != 0:
-		return "a device"
-	}
-	return mode.Type().String()
-}
-
 func unreachable(path string, err error) error {
-	return fmt.Errorf("open %s: %w: %w", path, store.ErrUnreachable, bare(err))
-}
-
-// bare takes the path off an error that will name it anyway. What wraps such an
-// error stays: it says more.
-func bare(err error) error {
-	if failure, ok := err.(*fs.PathError); ok { //nolint:errorlint // a wrapped one is not all of err
-		return failure.Err
-	}
-	return err
+	return fmt.Errorf("open %s: %w: %w", path, store.ErrUnreachable, beside.Bare(err))
 }

@@ -11,6 +11,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/beside"
 )
 
 // reader reads one file of a session.
@@ -84,5 +85,5 @@ func (r *reader) finish(lines *lines) error {
 }
 
 func (r *reader) unreadable(err error) error {
-	return fmt.Errorf("read %s: %w: %w", r.path, store.ErrUnreadable, bare(err))
+	return fmt.Errorf("read %s: %w: %w", r.path, store.ErrUnreadable, beside.Bare(err))
 }

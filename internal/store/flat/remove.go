@@ -94,9 +94,9 @@ func (r *remover) one(rec memory.Record) error {
 
 // rewrite writes the lines that stay beside the file and puts them in its place.
 func (r *remover) rewrite(ctx context.Context, o *old) (err error) {
-	b := newBeside(r.files.config.FS, r.path, rand.Text()[:8])
-	defer func() { err = errors.Join(err, b.discard()) }()
-	if err := b.create(o.info); err != nil {
+	b := newFresh(r.files.config.FS, r.path, rand.Text()[:8])
+	defer func() { err = errors.Join(err, b.Discard()) }()
+	if err := b.Create(o.info); err != nil {
 		return err
 	}
 	if err := r.copyLines(ctx, o, b); err != nil {
@@ -106,7 +106,7 @@ func (r *remover) rewrite(ctx context.Context, o *old) (err error) {
 		return err
 	}
 	r.result.Removed, r.result.Rows = r.drop, b.rows
-	if err := b.settle(); err != nil {
+	if err := b.Settle(); err != nil {
 		return err
 	}
 	rows, err := o.late(r.path)
@@ -115,7 +115,7 @@ func (r *remover) rewrite(ctx context.Context, o *old) (err error) {
 }
 
 // copyLines copies the lines that stay: the first ones of those that are equal.
-func (r *remover) copyLines(ctx context.Context, o *old, b *beside) error {
+func (r *remover) copyLines(ctx context.Context, o *old, b *fresh) error {
 	lines := newLines(o.file, o.cut)
 	err := lines.each(ctx, func(line []byte) error {
 		if !r.live.take(r.live.identify(line)) {
@@ -131,7 +131,7 @@ func (r *remover) copyLines(ctx context.Context, o *old, b *beside) error {
 
 // replace gives the new file the name once it has all that agents have appended
 // to the old one.
-func (r *remover) replace(ctx context.Context, o *old, b *beside) error {
+func (r *remover) replace(ctx context.Context, o *old, b *fresh) error {
 	const tries = 10
 	for range tries {
 		if err := ctx.Err(); err != nil {
@@ -143,7 +143,7 @@ func (r *remover) replace(ctx context.Context, o *old, b *beside) error {
 		if !unchanged(r.path, o.info) {
 			continue
 		}
-		if err := b.close(); err != nil {
+		if err := b.Close(); err != nil {
 			return err
 		}
 		if err := r.covers(); err != nil {
@@ -155,7 +155,7 @@ func (r *remover) replace(ctx context.Context, o *old, b *beside) error {
 }
 
 // catchUp copies what has been appended since the last look.
-func (o *old) catchUp(b *beside) (err error) {
+func (o *old) catchUp(b *fresh) (err error) {
 	before := o.info
 	if o.info, err = o.file.Stat(); err != nil {
 		return err
@@ -176,5 +176,5 @@ func (o *old) catchUp(b *beside) (err error) {
 		return err
 	}
 	o.taken = o.info.Size()
-	return b.sync()
+	return b.Sync()
 }

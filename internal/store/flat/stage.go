@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/beside"
 )
 
 // Stage implements store.Replacer. The records are written beside the file, as
@@ -32,9 +33,9 @@ func (f *Files) Stage(ctx context.Context, spec memory.SectionSpec, records iter
 	}
 	s := &staged{
 		teller: teller{path: path}, source: source, section: spec.Name, operation: opts.Operation,
-		beside: newBeside(f.config.FS, path, opts.Plan),
+		fresh: newFresh(f.config.FS, path, opts.Plan),
 	}
-	if err := s.beside.create(info); err != nil {
+	if err := s.fresh.Create(info); err != nil {
 		return nil, errors.Join(s.failed("stage", err), s.Close())
 	}
 	if err := s.write(ctx, records); err != nil {
@@ -49,7 +50,7 @@ type staged struct {
 	source    Source
 	section   memory.Section
 	operation guard.Operation
-	beside    *beside
+	fresh     *fresh
 	old       *old  // from the first look of a commit on
 	same      bool  // the live file was the staged one already
 	settled   bool  // its name is on disk
@@ -65,34 +66,34 @@ func (s *staged) write(ctx context.Context, records iter.Seq2[memory.Record, err
 			return err
 		}
 		if reason := unfit(rec); reason != "" {
-			return fmt.Errorf("stage %s: record %d is %s", s.path, s.beside.rows+1, reason)
+			return fmt.Errorf("stage %s: record %d is %s", s.path, s.fresh.rows+1, reason)
 		}
-		if err := s.beside.line(rec); err != nil {
+		if err := s.fresh.line(rec); err != nil {
 			return s.failed("stage", err)
 		}
 	}
-	if err := errors.Join(s.beside.sync(), s.beside.close()); err != nil {
+	if err := errors.Join(s.fresh.Sync(), s.fresh.Close()); err != nil {
 		return s.failed("stage", err)
 	}
-	s.rows = s.beside.rows
+	s.rows = s.fresh.rows
 	return nil
 }
 
 // Check implements store.Staged. It reads the file back and compares its lines
 // and its hash with those of the records.
 func (s *staged) Check(ctx context.Context) error {
-	file, err := os.Open(s.beside.temp)
+	file, err := os.Open(s.fresh.Temp)
 	if err != nil {
-		return fmt.Errorf("check what was staged for %s: %w: %w", s.path, store.ErrStaged, bare(err))
+		return fmt.Errorf("check what was staged for %s: %w: %w", s.path, store.ErrStaged, beside.Bare(err))
 	}
 	defer file.Close()
 	rows, sum, err := hashLines(ctx, file)
 	if err != nil {
 		return s.failed("check what was staged for", err)
 	}
-	if rows != s.beside.rows || !bytes.Equal(sum, s.beside.sum.Sum(nil)) {
+	if rows != s.fresh.rows || !bytes.Equal(sum, s.fresh.Sum.Sum(nil)) {
 		return fmt.Errorf("check what was staged for %s: %w: %d lines were written, %d were read back, or others",
-			s.path, store.ErrStaged, s.beside.rows, rows)
+			s.path, store.ErrStaged, s.fresh.rows, rows)
 	}
 	return nil
 }
@@ -115,7 +116,7 @@ func hashLines(ctx context.Context, file *os.File) (rows int64, sum []byte, err 
 
 // Close implements store.Staged. It removes what was staged and not committed.
 func (s *staged) Close() error {
-	err := errors.Join(s.old.close(), s.beside.discard())
+	err := errors.Join(s.old.close(), s.fresh.Discard())
 	if err != nil {
 		return s.failed("close what was staged for", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/beside"
 )
 
 // place finds the file of a section, which need not exist. A name that leads out
@@ -25,7 +26,7 @@ func (s Source) place(section memory.Section) (path string, info fs.FileInfo, er
 		return "", nil, unreachable(path, err)
 	}
 	if info != nil && !info.Mode().IsRegular() {
-		return "", nil, unreachable(path, fmt.Errorf("it is no file but %s", kind(info.Mode())))
+		return "", nil, unreachable(path, fmt.Errorf("it is no file but %s", beside.Kind(info.Mode())))
 	}
 	if s.folder() {
 		dir, _, err := store.Locate(s.Path)

@@ -9,6 +9,7 @@ import (
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 	"keepsake/internal/store"
+	"keepsake/internal/store/beside"
 )
 
 // teller tells of the lines of one file.
@@ -51,5 +52,5 @@ func (t *teller) failed(verb string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("%s %s: %w", verb, t.path, bare(err))
+	return fmt.Errorf("%s %s: %w", verb, t.path, beside.Bare(err))
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package flat
+package beside
 
 import (
 	"io/fs"
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// renamesOverOpen: a name can be given to another file while the one that had it
+// RenamesOverOpen: a name can be given to another file while the one that had it
 // is open.
-const renamesOverOpen = true
+const RenamesOverOpen = true
 
 // adoptOwner gives path the owner and the group of live, where they differ.
 func adoptOwner(path string, live fs.FileInfo) error {

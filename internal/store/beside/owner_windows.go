@@ -1,9 +1,9 @@
-package flat
+package beside
 
 import "io/fs"
 
-// renamesOverOpen: Windows replaces no file that somebody holds open.
-const renamesOverOpen = false
+// RenamesOverOpen: Windows replaces no file that somebody holds open.
+const RenamesOverOpen = false
 
 // adoptOwner does nothing: a new file has the owner and the rights that its
 // folder hands down.
