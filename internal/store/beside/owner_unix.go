@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// RenamesOverOpen: a name can be given to another file while the one that had it
+// RenamesOverOpen says that a name can be given to another file while the one that had it
 // is open.
 const RenamesOverOpen = true
 

@@ -2,7 +2,7 @@ package beside
 
 import "io/fs"
 
-// RenamesOverOpen: Windows replaces no file that somebody holds open.
+// RenamesOverOpen is false: Windows replaces no file that somebody holds open.
 const RenamesOverOpen = false
 
 // adoptOwner does nothing: a new file has the owner and the rights that its

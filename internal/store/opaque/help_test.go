@@ -58,7 +58,11 @@ func agent(t *testing.T, path, journal string, statements ...string) *sql.DB {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode("+journal+")")
+	dsn := "file:" + path + "?_pragma=busy_timeout(5000)"
+	if journal != "" {
+		dsn += "&_pragma=journal_mode(" + journal + ")"
+	}
+	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,13 +82,20 @@ func make3(t *testing.T, path, journal, name string) *sql.DB {
 		fmt.Sprintf("INSERT INTO m(name) VALUES ('%s'),('b'),('c')", name))
 }
 
+func closed(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // rowsOf are the names in a database.
 func rowsOf(t *testing.T, path string) string {
 	t.Helper()
 	if _, err := os.Stat(path); err != nil {
 		return err.Error()
 	}
-	db := agent(t, path, "DELETE")
+	db := agent(t, path, "")
 	defer db.Close()
 	rows, err := db.Query("SELECT name FROM m ORDER BY id")
 	if err != nil {
@@ -98,6 +109,9 @@ func rowsOf(t *testing.T, path string) string {
 			t.Fatal(err)
 		}
 		all = append(all, s)
+	}
+	if err := rows.Err(); err != nil {
+		return err.Error()
 	}
 	return strings.Join(all, " ")
 }
@@ -169,7 +183,7 @@ func bundled(t *testing.T, f *opaque.Files, section memory.Section) (memory.Sect
 func newer(t *testing.T, name string) (memory.SectionSpec, []byte) {
 	t.Helper()
 	dir := t.TempDir()
-	make3(t, filepath.Join(dir, "app.db"), "DELETE", name).Close()
+	closed(t, make3(t, filepath.Join(dir, "app.db"), "DELETE", name))
 	return bundled(t, files(t, database(dir)), appDB)
 }
 
@@ -226,4 +240,9 @@ func codes(findings []memory.Finding) string {
 		all = append(all, f.Code)
 	}
 	return strings.Join(all, " ")
+}
+
+func storetestPermit(t *testing.T, op guard.Operation, survey store.Survey) guard.Permit {
+	t.Helper()
+	return storetest.Permit(t, op, appDB, survey)
 }

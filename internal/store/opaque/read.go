@@ -78,8 +78,8 @@ func copyDatabase(ctx context.Context, path, goal string) (rows int64, err error
 	return inspectCopy(ctx, goal)
 }
 
-// errShrunk says that a file had fewer bytes than its length.
-var errShrunk = errors.New("it was cut while it was read")
+// errShrunk says that a file had fewer bytes than it was seen to have.
+var errShrunk = errors.New("it was cut after the first look at it")
 
 // copyFile copies the file until it was the same before and after. One that is
 // written to all the while is taken as it was copied last, and that is said; one
@@ -88,7 +88,7 @@ func (r *reader) copyFile(ctx context.Context, goal string) (rows int64, err err
 	const tries = 4
 	var last error
 	for range tries {
-		size, settled, err := copyOnce(ctx, goal, r.file)
+		size, settled, err := copyOnce(ctx, goal, r.file, r.size)
 		if err != nil && !errors.Is(err, errShrunk) {
 			return 0, unreadable(r.path, err)
 		}
@@ -108,9 +108,10 @@ func (r *reader) copyFile(ctx context.Context, goal string) (rows int64, err err
 	return rows, nil
 }
 
-// copyOnce copies the bytes that the file has now. Settled says that it is
-// afterwards what it was before.
-func copyOnce(ctx context.Context, goal string, file *os.File) (size int64, settled bool, err error) {
+// copyOnce copies the bytes that the file has now, which must be as many as the
+// first look saw: one that has fewer may be in the middle of being written anew.
+// Settled says that it is afterwards what it was before.
+func copyOnce(ctx context.Context, goal string, file *os.File, least int64) (size int64, settled bool, err error) {
 	before, err := file.Stat()
 	if err != nil {
 		return 0, false, err
@@ -128,7 +129,7 @@ func copyOnce(ctx context.Context, goal string, file *os.File) (size int64, sett
 		return size, false, err
 	}
 	after, err := file.Stat()
-	if err == nil && (size < before.Size() || after.Size() < before.Size()) {
+	if err == nil && (size < before.Size() || after.Size() < before.Size() || size < least) {
 		err = errShrunk
 	}
 	return size, err == nil && same(before, after), err

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 	"keepsake/internal/store/opaque"
@@ -85,7 +83,7 @@ func TestReadRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o644); err != nil {
+	if err := mkfifo(filepath.Join(dir, "pipe")); err != nil {
 		t.Fatal(err)
 	}
 	f := files(t, plain(dir))
@@ -102,7 +100,9 @@ func TestReadRefuses(t *testing.T) {
 	if got := codes(s.(store.Inspector).Findings()); got != "no-file" {
 		t.Errorf("got findings %q, want the pipe", got)
 	}
-	opaque.OnReadDir(f, func(path string) ([]fs.DirEntry, error) { return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission} })
+	opaque.OnReadDir(f, func(path string) ([]fs.DirEntry, error) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
+	})
 	if _, err := f.Open(t.Context(), nil); !errors.Is(err, store.ErrUnreachable) || !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v, want ErrUnreachable for a folder that can't be read", err)
 	}
@@ -125,6 +125,24 @@ func TestReadRenamed(t *testing.T) {
 	}
 	if got, _, err := readFrom(t, s, "notes/a"); string(got) != "old" || err != nil {
 		t.Errorf("got %q, %v, want what it was", got, err)
+	}
+}
+
+// TestReadChanged: a file that grew after the first look is read as it is; one
+// that was cut may be in the middle of being written anew.
+func TestReadChanged(t *testing.T) {
+	for text, want := range map[string]error{"older": nil, "new": nil, "x": store.ErrUnreadable, "": store.ErrUnreadable} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "a"), "old")
+		s, err := files(t, plain(dir)).Open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		write(t, filepath.Join(dir, "a"), text)
+		if got, _, err := readFrom(t, s, "notes/a"); !errors.Is(err, want) || want == nil && string(got) != text {
+			t.Errorf("%q: got %q, %v, want %v", text, got, err, want)
+		}
 	}
 }
 
@@ -152,7 +170,7 @@ func TestReadDatabase(t *testing.T) {
 			if !bytes.Equal(before, after) || !bytes.Equal(log, logAfter) {
 				t.Error("the live database was written to")
 			}
-			db.Close()
+			closed(t, db)
 			if _, _, err := read(t, f, appDB); err != nil {
 				t.Error(err)
 			}
@@ -167,7 +185,7 @@ func TestReadDatabase(t *testing.T) {
 func TestReadDatabaseRefuses(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "app.db")
-	make3(t, path, "DELETE", "a").Close()
+	closed(t, make3(t, path, "DELETE", "a"))
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,7 @@ var _ store.Inspector = (*session)(nil)
 type opened struct {
 	entry
 	file *os.File
+	size int64 // at the first look
 	rows int64
 }
 
@@ -78,7 +79,7 @@ func (s *session) open(e entry) error {
 		if err != nil {
 			return errors.Join(unreachable(e.path, err), o.close())
 		}
-		o.rows = min(info.Size(), 1)
+		o.size, o.rows = info.Size(), min(info.Size(), 1)
 		s.inspect(o)
 	}
 	s.opened = append(s.opened, o)
@@ -116,9 +117,8 @@ func (s *session) Sections(context.Context) ([]memory.SectionSpec, error) {
 	return specs, nil
 }
 
-// Read makes a copy of the file, and starts reading that. Its length is checked
-// against the first look's by way of the file itself: it is one state of it, or
-// there is a finding, or store.ErrUnreadable.
+// Read makes a copy of the file, as it is now, and starts reading that: it is of
+// one moment, or there is a finding, or store.ErrUnreadable.
 func (s *session) Read(ctx context.Context, section memory.Section) (*store.Reading, error) {
 	if s.closed {
 		return nil, fmt.Errorf("read %s: session is closed", section)

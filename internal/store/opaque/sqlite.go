@@ -216,7 +216,7 @@ func explain(path string, err error) error {
 	if !errors.As(err, &failure) {
 		return err
 	}
-	cause := ""
+	var cause string
 	switch failure.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("open %s: %w: another process holds its lock: %w", path, store.ErrUnreachable, err)
