@@ -57,6 +57,8 @@ type Files struct {
 	config Config
 	// readDir lists a folder. It is a seam: root may read every one.
 	readDir func(string) ([]fs.DirEntry, error)
+	// copied is called when a file has been copied, before it is looked at again.
+	copied func()
 }
 
 var (
@@ -72,7 +74,7 @@ func New(config Config) *Files {
 	if config.FS == nil {
 		config.FS = atomicfile.System{}
 	}
-	return &Files{config: config, readDir: os.ReadDir}
+	return &Files{config: config, readDir: os.ReadDir, copied: func() {}}
 }
 
 func (s Source) locator(path string) memory.Locator {

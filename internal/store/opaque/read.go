@@ -88,7 +88,7 @@ func (r *reader) copyFile(ctx context.Context, goal string) (rows int64, err err
 	const tries = 4
 	var last error
 	for range tries {
-		size, settled, err := copyOnce(ctx, goal, r.file, r.size)
+		size, settled, err := r.copyOnce(ctx, goal)
 		if err != nil && !errors.Is(err, errShrunk) {
 			return 0, unreadable(r.path, err)
 		}
@@ -111,8 +111,8 @@ func (r *reader) copyFile(ctx context.Context, goal string) (rows int64, err err
 // copyOnce copies the bytes that the file has now, which must be as many as the
 // first look saw: one that has fewer may be in the middle of being written anew.
 // Settled says that it is afterwards what it was before.
-func copyOnce(ctx context.Context, goal string, file *os.File, least int64) (size int64, settled bool, err error) {
-	before, err := file.Stat()
+func (r *reader) copyOnce(ctx context.Context, goal string) (size int64, settled bool, err error) {
+	before, err := r.file.Stat()
 	if err != nil {
 		return 0, false, err
 	}
@@ -120,7 +120,7 @@ func copyOnce(ctx context.Context, goal string, file *os.File, least int64) (siz
 	if err != nil {
 		return 0, false, err
 	}
-	err = blocks(ctx, io.NewSectionReader(file, 0, before.Size()), func(p []byte) error {
+	err = blocks(ctx, io.NewSectionReader(r.file, 0, before.Size()), func(p []byte) error {
 		n, err := out.Write(p)
 		size += int64(n)
 		return err
@@ -128,8 +128,9 @@ func copyOnce(ctx context.Context, goal string, file *os.File, least int64) (siz
 	if err = errors.Join(err, out.Close()); err != nil {
 		return size, false, err
 	}
-	after, err := file.Stat()
-	if err == nil && (size < before.Size() || after.Size() < before.Size() || size < least) {
+	r.session.files.copied()
+	after, err := r.file.Stat()
+	if err == nil && (size < before.Size() || after.Size() < before.Size() || size < r.size) {
 		err = errShrunk
 	}
 	return size, err == nil && same(before, after), err
