@@ -13,7 +13,7 @@ func (v *verifier) counts(sections []SectionReport) {
 		v.declared(sections)
 	}
 	for _, sub := range []memory.Subsystem{memory.KB, memory.MC, memory.GraphSystem} {
-		if rowsOf(sections, sub) == 0 {
+		if rowsOf(sections, sub) == 0 && !v.bundle.without(sub) {
 			v.empty(sub)
 		}
 	}
@@ -41,6 +41,12 @@ func (v *verifier) empty(sub memory.Subsystem) {
 		f.Hint = "--allow-empty takes it as it is"
 	}
 	v.findings.add(f)
+}
+
+// without reports whether a bundle of ours says that a subsystem was no part of it.
+func (b *Bundle) without(sub memory.Subsystem) bool {
+	k := b.block()
+	return k != nil && !slices.ContainsFunc(k.Sections, func(s SectionMeta) bool { return s.Name.Subsystem() == sub })
 }
 
 // declares reports whether the meta says how many rows a subsystem has.

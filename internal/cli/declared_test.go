@@ -25,7 +25,8 @@ type workshop struct {
 func newWorkshop(t *testing.T, config string, options ...chromatest.Option) *workshop {
 	t.Helper()
 	w := &workshop{
-		agent:  &agent{t: t, home: t.TempDir(), env: map[string]string{}, clock: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)},
+		// A path that the guard takes for production, as an agent's is.
+		agent:  &agent{t: t, home: filepath.Join(t.TempDir(), ".neo-ai-data", "agent"), env: map[string]string{}, clock: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)},
 		Server: chromatest.Start(t, options...),
 	}
 	w.configure(config)

@@ -12,10 +12,10 @@ import (
 	"keepsake/internal/drill"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
-	"keepsake/internal/store"
 	"keepsake/internal/store/collections"
 	"keepsake/internal/store/flat"
 	"keepsake/internal/store/graph"
+	"keepsake/internal/store/opaque"
 )
 
 // drilled is what --json says of a drill.
@@ -103,19 +103,27 @@ func (m *memoryAt) drillPlaces(b *bundle.Bundle, dir string) []drill.Place {
 		})},
 	}
 	for _, spec := range b.Sections() {
-		if spec.Kind != memory.Lines {
-			continue
+		if at := m.drillFile(spec, filepath.Join(dir, string(spec.Name.Subsystem()))); at != nil {
+			places = append(places, drill.Place{Sections: []string{string(spec.Name)}, Exact: true, Store: at})
 		}
-		source := flat.Source{
-			Subsystem: spec.Name.Subsystem(), Path: filepath.Join(dir, string(spec.Name.Subsystem())),
-			Keyed: spec.Name.Subsystem() == memory.Concepts, Pattern: store.Pattern{Glob: "**/*.jsonl"},
-		}
-		places = append(places, drill.Place{
-			Sections: []string{string(spec.Name)}, Exact: true,
-			Store: flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now}),
-		})
 	}
 	return places
+}
+
+// drillFile is a folder for sections that are files, nil for others. A database is a
+// file like any other there: it is compared byte for byte.
+func (m *memoryAt) drillFile(spec memory.SectionSpec, dir string) drill.Store {
+	sub := spec.Name.Subsystem()
+	switch spec.Kind {
+	case memory.Lines:
+		source := flat.Source{Subsystem: sub, Path: dir, Pattern: anyJSONL(), Keyed: sub == memory.Concepts}
+		return flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now})
+	case memory.Opaque:
+		return opaque.New(opaque.Config{
+			Sources: []opaque.Source{{Subsystem: sub, Base: dir, Path: "**"}}, TempDir: filepath.Dir(dir), Now: m.app.Now,
+		})
+	}
+	return nil
 }
 
 func vectorSpecs(b *bundle.Bundle) (out []memory.SectionSpec) {

@@ -57,17 +57,21 @@ func (m *memoryAt) lastSize(f backupFlags) int64 {
 	return 0
 }
 
-// copies is about what the copies take up of the directories that are read, of what
-// is selected.
+// copies is about what the copies take up of the directories and databases that are
+// read, of what is selected. What a pattern of files means is not looked up for it.
 func (m *memoryAt) copies(only []string) (bytes int64) {
 	seen := map[string]bool{}
 	add := func(v config.Vectors, sections ...memory.Section) {
 		wanted := func(s memory.Section) bool {
 			return len(only) == 0 || slices.ContainsFunc(only, func(o string) bool { return s.Matches(o) || strings.HasPrefix(o, string(s)+"/") })
 		}
-		if dir := v.Directory.V; dir != "" && !seen[dir] && slices.ContainsFunc(sections, wanted) {
-			seen[dir] = true
-			bytes += treeBytes(dir)
+		at := v.Directory.V
+		if v.Store.V.Kind == memory.KindSQLite && v.Store.V.Pattern == "" {
+			at = v.Store.V.Path
+		}
+		if at != "" && !seen[at] && slices.ContainsFunc(sections, wanted) {
+			seen[at] = true
+			bytes += treeBytes(at)
 		}
 	}
 	for _, h := range m.holdings() {
@@ -79,7 +83,7 @@ func (m *memoryAt) copies(only []string) (bytes int64) {
 	return bytes
 }
 
-// treeBytes adds up the files below a folder; what can't be looked at counts nothing.
+// treeBytes adds up the files below a folder, or the one file; what can't be looked at counts nothing.
 func treeBytes(dir string) (bytes int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -102,33 +101,6 @@ func (m *memoryAt) knownVectors() (all []config.Vectors) {
 	return all
 }
 
-// toStore makes the target that --to names for a section.
-func (m *memoryAt) toStore(section memory.Section, text, collection string) (store.Target, error) {
-	s, err := config.ParseStore(text)
-	if err != nil {
-		return nil, usage(fmt.Errorf("--to %s: %w", section, err))
-	}
-	if collection == "" {
-		collection = s.Collection
-	}
-	if collection == "" {
-		collection = m.names(vectorSections()...)[section]
-	}
-	v := m.like(s)
-	switch s.Kind {
-	case memory.KindGraph:
-		return m.graph(s)
-	case memory.KindFiles:
-		return m.filesAt(section, s.Path), nil
-	case memory.KindChroma, memory.KindCollections:
-		if collection == "" {
-			return nil, usage(errors.New("--to " + string(section) + ": which collection? --as names it"))
-		}
-		return m.vectors(v, collectionsOf{named: map[memory.Section]string{section: collection}})
-	}
-	return nil, usage(fmt.Errorf("--to %s: %s can't be written to", section, s))
-}
-
 // fileStore is the store of one subsystem of JSONL files.
 type fileStore struct {
 	subsystem memory.Subsystem
@@ -149,10 +121,4 @@ func (m *memoryAt) files() []fileStore {
 		out = append(out, fileStore{s.Subsystem, flat.New(flat.Config{Sources: []flat.Source{s}, Now: m.app.Now})})
 	}
 	return out
-}
-
-// filesAt is a folder that --to names: the section becomes a file in it.
-func (m *memoryAt) filesAt(section memory.Section, dir string) store.Target {
-	source := flat.Source{Subsystem: section.Subsystem(), Path: dir, Keyed: section.Subsystem() == memory.Concepts}
-	return flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"slices"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/config"
@@ -23,7 +22,7 @@ func (m *memoryAt) targets(b *bundle.Bundle, as map[memory.Section]string, to ma
 	}
 	var out []restore.Target
 	for section, text := range named {
-		t, err := m.toStore(section, text, m.wantedName(b, section, as))
+		t, err := m.toStore(b, section, text, as[section])
 		if err != nil {
 			return nil, err
 		}
@@ -31,17 +30,6 @@ func (m *memoryAt) targets(b *bundle.Bundle, as map[memory.Section]string, to ma
 	}
 	own, err := m.ownTargets(b, as)
 	return append(out, own...), err
-}
-
-// wantedName is what --as says of a section's collection, else how a collection was
-// called that no configuration names; "" where it does.
-func (m *memoryAt) wantedName(b *bundle.Bundle, section memory.Section, as map[memory.Section]string) string {
-	for _, spec := range sectionsOf(b) {
-		if spec.Name == section && spec.Kind == memory.Vectors && !slices.Contains(vectorSections(), section) {
-			return collectionName(spec, as)
-		}
-	}
-	return as[section]
 }
 
 // ownTargets are the memory's own stores. What was declared takes what the bundle

@@ -43,6 +43,9 @@ func sidecars() []string { return []string{"-wal", "-shm", "-journal"} }
 // split returns the base, with the separators of the system, and the pattern
 // below it, with slashes.
 func (s Source) split() (base, pattern string) {
+	if s.Base != "" {
+		return s.Base, s.Path
+	}
 	base, pattern = doublestar.SplitPattern(filepath.ToSlash(s.Path))
 	return filepath.FromSlash(base), pattern
 }

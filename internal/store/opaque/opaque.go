@@ -27,6 +27,9 @@ type Source struct {
 	// folder; a section's name is the path below it. Hidden files and folders, and
 	// folders behind a link, are never matched.
 	Path string
+	// Base, where it is set, is the folder as it is, whatever characters it has, and
+	// Path the pattern below it, with slashes.
+	Base string
 	// Exclude are patterns relative to the base. What one matches is left out; of
 	// a folder all that is below it.
 	Exclude []string

@@ -99,6 +99,9 @@ func (f *Files) Survey(ctx context.Context, section memory.Section) (store.Surve
 	if at.info != nil {
 		survey.Rows, err = at.count(ctx)
 	}
+	if errors.Is(err, store.ErrUnreadable) { // nobody can say what a replace would lose
+		err = fmt.Errorf("%w (move it away, with what lies beside it, and restore again)", err)
+	}
 	if err != nil {
 		return store.Survey{}, err
 	}
