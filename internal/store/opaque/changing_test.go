@@ -13,8 +13,8 @@ import (
 )
 
 // TestReadWhileItChanges: a file that is another each time that it is copied is
-// taken, and that is said; one that settles is taken without a word; one that is
-// cut each time is not taken.
+// taken, and that is said; one that settles is taken without a word, or as it is when
+// it was made shorter; one that is cut each time is not taken.
 func TestReadWhileItChanges(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -29,6 +29,12 @@ func TestReadWhileItChanges(t *testing.T) {
 			}
 			return os.WriteFile(path, []byte("longer than before"), 0o600)
 		}, nil, ""},
+		{"Shortened", func(path string, n int) error {
+			if n > 1 {
+				return nil
+			}
+			return os.WriteFile(path, []byte("s"), 0o600)
+		}, nil, "shorter-than-seen"},
 		{"Cut", func(path string, _ int) error { return os.Truncate(path, 1) }, store.ErrUnreadable, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"time"
 
 	"keepsake/internal/memory"
 )
@@ -78,62 +79,90 @@ func copyDatabase(ctx context.Context, path, goal string) (rows int64, err error
 	return inspectCopy(ctx, goal)
 }
 
-// errShrunk says that a file had fewer bytes than it was seen to have.
-var errShrunk = errors.New("it was cut after the first look at it")
+// errShrunk says that a file has fewer bytes than it was seen to have, and does not
+// come to rest.
+var errShrunk = errors.New("it was cut after the first look at it, and is still being written to")
 
-// copyFile copies the file until it was the same before and after. One that is
-// written to all the while is taken as it was copied last, and that is said; one
-// that has been cut each time is not taken.
+// copied is how one copy went.
+type copied struct {
+	size    int64
+	settled bool // the file was the same before and after
+	short   bool // it has fewer bytes than the first look saw
+}
+
+// copyFile copies the file until it was the same before and after. One that has
+// become shorter may be in the middle of being written anew: it gets time to come to
+// rest, and is taken as it is then. One that is written to all the while is taken as
+// it was copied last, and that is said, unless it was cut.
 func (r *reader) copyFile(ctx context.Context, goal string) (rows int64, err error) {
 	const tries = 4
-	var last error
-	for range tries {
-		size, settled, err := r.copyOnce(ctx, goal)
-		if err != nil && !errors.Is(err, errShrunk) {
+	var c copied
+	for try := range tries {
+		if c, err = r.copyOnce(ctx, goal); err != nil {
 			return 0, unreadable(r.path, err)
 		}
-		rows, last = min(size, 1), err
-		if settled {
-			return rows, nil
+		if c.settled && !c.short {
+			return min(c.size, 1), nil
+		}
+		if c.short && try < tries-1 {
+			if err := pause(ctx, time.Duration(try+1)*50*time.Millisecond); err != nil {
+				return 0, err
+			}
 		}
 	}
-	if last != nil {
-		return 0, unreadable(r.path, last)
-	}
-	r.session.findings = append(r.session.findings, memory.Finding{
+	finding := memory.Finding{
 		Level: memory.Warning, Code: "changed-while-read", Section: r.section, File: r.path,
 		Message: "it changed while it was read, each time: its parts may be of different moments",
 		Hint:    "back it up again when nobody writes to it",
-	})
-	return rows, nil
+	}
+	switch {
+	case c.settled:
+		finding.Level, finding.Code, finding.Hint = memory.Note, "shorter-than-seen", ""
+		finding.Message = fmt.Sprintf("it was cut from %d bytes to %d after the first look at it", r.size, c.size)
+	case c.short:
+		return 0, unreadable(r.path, errShrunk)
+	}
+	r.session.findings = append(r.session.findings, finding)
+	return min(c.size, 1), nil
 }
 
-// copyOnce copies the bytes that the file has now, which must be as many as the
-// first look saw: one that has fewer may be in the middle of being written anew.
-// Settled says that it is afterwards what it was before.
-func (r *reader) copyOnce(ctx context.Context, goal string) (size int64, settled bool, err error) {
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// copyOnce copies the bytes that the file has now.
+func (r *reader) copyOnce(ctx context.Context, goal string) (c copied, err error) {
 	before, err := r.file.Stat()
 	if err != nil {
-		return 0, false, err
+		return c, err
 	}
 	out, err := os.OpenFile(goal, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return 0, false, err
+		return c, err
 	}
 	err = blocks(ctx, io.NewSectionReader(r.file, 0, before.Size()), func(p []byte) error {
 		n, err := out.Write(p)
-		size += int64(n)
+		c.size += int64(n)
 		return err
 	})
 	if err = errors.Join(err, out.Close()); err != nil {
-		return size, false, err
+		return c, err
 	}
 	r.session.files.copied()
 	after, err := r.file.Stat()
-	if err == nil && (size < before.Size() || after.Size() < before.Size() || size < r.size) {
-		err = errShrunk
+	if err != nil {
+		return c, err
 	}
-	return size, err == nil && same(before, after), err
+	c.short = min(c.size, after.Size()) < r.size
+	c.settled = c.size == before.Size() && same(before, after)
+	return c, nil
 }
 
 func same(a, b fs.FileInfo) bool { return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) }
