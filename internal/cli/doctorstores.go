@@ -90,7 +90,11 @@ func (d *doctor) section(ctx context.Context, session store.Session, spec memory
 		d.say(healthWarning, name, "if it should hold something, look for it before the next backup", "holds no rows, %s", where)
 		return
 	}
-	d.say(healthOK, name, "", "%s, %s", plural(spec.Rows, "row"), where)
+	rows := "rows that can't be counted"
+	if spec.Rows >= 0 {
+		rows = plural(spec.Rows, "row")
+	}
+	d.say(healthOK, name, "", "%s, %s", rows, where)
 }
 
 func readSome(ctx context.Context, session store.Session, section memory.Section) error {

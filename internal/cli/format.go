@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -175,7 +177,7 @@ func (a *app) printPlaced(columns []string, sections []placed) error {
 		l := s.locator
 		l.Collection, l.CollectionID = "", ""
 		if l.Path != "" {
-			l.Path = a.relative(l.Path)
+			l.Path = a.relative(folderOf(l.Path, s.section))
 		}
 		stores[len(t.rows)] = l.String()
 		t.add(append(append([]string{string(s.section)}, s.cells...), s.locator.Collection)...)
@@ -195,4 +197,18 @@ func (a *app) printPlaced(columns []string, sections []placed) error {
 		a.say("%s", lines[i+1])
 	}
 	return nil
+}
+
+// folderOf is the folder below which a file of a declared source is named as its
+// section is, so that many files stand below one line; the path itself of any other.
+func folderOf(path string, s memory.Section) string {
+	if slices.Contains(memory.Subsystems(), s.Subsystem()) {
+		return path
+	}
+	for _, name := range []string{s.Name(), s.Name() + jsonl} {
+		if dir, ok := strings.CutSuffix(filepath.ToSlash(path), "/"+name); ok && strings.Contains(name, ".") {
+			return filepath.FromSlash(dir)
+		}
+	}
+	return path
 }

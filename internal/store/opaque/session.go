@@ -57,14 +57,14 @@ func (s *session) add(ctx context.Context, source Source, wanted []memory.Sectio
 			continue // of the source that comes first
 		}
 		s.seen[e.section] = true
-		if err := s.open(e); err != nil {
+		if err := s.open(ctx, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *session) open(e entry) error {
+func (s *session) open(ctx context.Context, e entry) error {
 	o := &opened{entry: e, rows: -1}
 	if e.refused == nil && !e.source.SQLite {
 		var info fs.FileInfo
@@ -81,6 +81,11 @@ func (s *session) open(e entry) error {
 		}
 		o.size, o.rows = info.Size(), min(info.Size(), 1)
 		s.inspect(o)
+	}
+	if e.refused == nil && e.source.SQLite {
+		if n, err := (spot{source: e.source, path: e.path}).count(ctx); err == nil {
+			o.rows = n
+		}
 	}
 	s.opened = append(s.opened, o)
 	return nil
@@ -106,7 +111,7 @@ func (o *opened) close() error {
 }
 
 // Sections lists the files in the order of the configuration, those of a pattern
-// by name. The rows of a database are not counted before it is read: -1.
+// by name. The rows of a database that can't be counted are -1: reading it says why.
 func (s *session) Sections(context.Context) ([]memory.SectionSpec, error) {
 	var specs []memory.SectionSpec
 	for _, o := range s.opened {
