@@ -90,8 +90,17 @@ func (s *Session) Read(ctx context.Context, section memory.Section) (*store.Read
 	return store.NewReading(r.records(ctx), r.captured), nil
 }
 
-// Findings says what stood out.
-func (s *Session) Findings() []memory.Finding { return s.findings }
+// Findings says what stood out, and for how long the lock was held.
+func (s *Session) Findings() []memory.Finding {
+	if s.Held() <= 0 {
+		return s.findings
+	}
+	return append(slices.Clone(s.findings), memory.Finding{
+		Level: memory.Note, Code: "lock-held", File: filepath.Join(s.path, databaseFile),
+		Message: fmt.Sprintf("it was locked for %.1f ms while it was copied: that is how long a write of its server could have to wait",
+			float64(s.Held().Microseconds())/1000),
+	})
+}
 
 // Held is how long a server's writes had to wait at most, because its database
 // was being copied.

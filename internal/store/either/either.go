@@ -133,7 +133,7 @@ func (s *session) Read(ctx context.Context, section memory.Section) (*store.Read
 func (s *session) Findings() []memory.Finding {
 	all := findings(s.server)
 	for _, f := range findings(s.directory) {
-		if w, ok := s.ways[f.Section]; ok && w.from == s.directory {
+		if w, ok := s.ways[f.Section]; f.Section == "" || ok && w.from == s.directory {
 			all = append(all, f)
 		}
 	}
