@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -91,18 +92,28 @@ func AppendFloat32s(dst []byte, bits []byte) ([]byte, error) {
 	if len(bits)%4 != 0 {
 		return dst, fail(len(bits), "float32 cut short")
 	}
+	dst = slices.Grow(dst, len(bits)/4*(widestFraction+1)+2)
 	dst = append(dst, '[')
 	for i := 0; i < len(bits); i += 4 {
-		f := float64(math.Float32frombits(binary.LittleEndian.Uint32(bits[i:])))
-		if math.IsNaN(f) || math.IsInf(f, 0) {
+		f := binary.LittleEndian.Uint32(bits[i:])
+		if !finite(f) {
 			return dst, fail(i, "number is no finite float32")
 		}
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendFloat32(dst, f)
+		var ok bool
+		if dst, ok = appendFraction(dst, f); !ok {
+			dst = appendFloat32(dst, float64(math.Float32frombits(f)))
+		}
 	}
 	return append(dst, ']'), nil
+}
+
+// finite reports whether f, the bits of a float32, are a number.
+func finite(f uint32) bool {
+	const exponent = 0xff << 23
+	return f&exponent != exponent
 }
 
 // appendFloat32 prints as JavaScript does: plain digits between 1e-6 and 1e21.
