@@ -86,15 +86,25 @@ func (s *Scanner) pushURI(dst, uri []byte) []byte {
 	return dst
 }
 
-// AppendVector appends a row from its parts. bits is the embedding as
-// little-endian float32, nil for null; it is printed as AppendFloat32s does.
-// metadata is a JSON object, nil or null for none, and document nil for none.
-// What is no UTF-8 or no finite number is an error.
+// AppendVector is AppendRow for an id and a document that are strings; nil is no
+// document.
 func (s *Scanner) AppendVector(dst []byte, id string, bits []byte, metadata []byte, document *string) ([]byte, error) {
-	if id == "" || !utf8.ValidString(id) {
-		return dst, fail(0, "id "+strconv.Quote(id)+" is empty or no UTF-8")
+	var text []byte
+	if document != nil {
+		text = append([]byte{}, *document...)
 	}
-	dst = append(AppendString(append(dst, `{"id":`...), []byte(id)), `,"embedding":`...)
+	return s.AppendRow(dst, []byte(id), bits, metadata, text)
+}
+
+// AppendRow appends a row from its parts. bits is the embedding as little-endian
+// float32, nil for null; it is printed as AppendFloat32s does. metadata is a JSON
+// object, nil or null for none, and document a text, nil for none. What is no UTF-8
+// or no finite number is an error.
+func (s *Scanner) AppendRow(dst []byte, id, bits, metadata, document []byte) ([]byte, error) {
+	if len(id) == 0 || !utf8.Valid(id) {
+		return dst, fail(0, "id "+strconv.Quote(string(id))+" is empty or no UTF-8")
+	}
+	dst = append(AppendString(append(dst, `{"id":`...), id), `,"embedding":`...)
 	var err error
 	if bits == nil {
 		dst = append(dst, "null"...)
@@ -108,10 +118,10 @@ func (s *Scanner) AppendVector(dst []byte, id string, bits []byte, metadata []by
 	switch {
 	case document == nil:
 		dst = append(dst, "null"...)
-	case !utf8.ValidString(*document):
+	case !utf8.Valid(document):
 		return dst, fail(0, "document is no UTF-8")
 	default:
-		dst = AppendString(dst, []byte(*document))
+		dst = AppendString(dst, document)
 	}
 	return append(dst, '}'), nil
 }

@@ -159,12 +159,19 @@ func (f *fields) find(name []byte) *field {
 
 // text returns the value of a member that is a string, "" when there is none.
 func (f *fields) text(name string) string {
+	text, _ := f.appendText(nil, name)
+	return string(text)
+}
+
+// appendText appends the value of a member that is a string; ok is false when there
+// is none.
+func (f *fields) appendText(dst []byte, name string) (text []byte, ok bool) {
 	m := f.find([]byte(name))
 	if m == nil || m.array || m.kind != textType {
-		return ""
+		return dst, false
 	}
-	text, _ := record.AppendUnquoted(nil, m.value.Of(f.body)) // it was printed here
-	return string(text)
+	dst, _ = record.AppendUnquoted(dst, m.value.Of(f.body)) // it was printed here
+	return dst, true
 }
 
 // appendTo prints the members that keep wants as an object; nothing when it

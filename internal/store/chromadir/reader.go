@@ -17,12 +17,11 @@ type reader struct {
 	section memory.Section
 	*part
 
-	yield    func(memory.Record, error) bool
-	scanner  record.Scanner
-	vector   []byte
-	metadata []byte
-	line     []byte
-	tally    Recovered // what is rescued
+	yield   func(memory.Record, error) bool
+	scanner record.Scanner
+	vector  []byte
+	single  batch     // of one row that is rescued
+	tally   Recovered // what is rescued
 
 	read       int64
 	salvaged   int64
@@ -57,48 +56,61 @@ func (r *reader) walk(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	defer rows.Close()
-	for {
-		if err := ctx.Err(); err != nil {
-			return false, err
+	p := newPipeline(func(b *batch) (more bool) { return r.fill(ctx, rows, b) })
+	defer p.stop()
+	for b := range p.spelled {
+		for line := range b.each {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
+			r.read++
+			if !r.yield(line, nil) {
+				return false, nil
+			}
 		}
-		row, err := rows.next()
-		if err != nil || row == nil {
-			return err == nil, err
+		if r.salvaged += b.salvaged; b.err != nil {
+			return false, b.err
 		}
-		bits, err := r.bits(ctx, row.id)
-		if err == nil {
-			more, err = r.emit(row.id, bits, row)
-		}
-		if err != nil {
-			return false, fmt.Errorf("row %q: %w", row.id, err)
-		}
-		if !more {
-			return false, nil
-		}
+		p.free <- b
 	}
+	return true, nil
 }
 
-// emit prints a row and yields it. Row is nil when there is but a vector. A
-// vector with a number that is no number can't be had from a server either: the
-// row goes without.
+// fill reads the next rows into a batch, and reports whether there may be more.
+func (r *reader) fill(ctx context.Context, rows *rowReader, b *batch) (more bool) {
+	for !b.full() {
+		if b.err = ctx.Err(); b.err != nil {
+			return false
+		}
+		row, err := rows.next()
+		if b.err = err; err != nil || row == nil {
+			return false
+		}
+		bits, err := r.bits(ctx, row.id)
+		if err != nil {
+			b.err = fmt.Errorf("row %q: %w", row.id, err)
+			return false
+		}
+		b.add(row.id, bits, &row.metadata)
+	}
+	return true
+}
+
+// emit prints a row and yields it. Row is nil when there is but a vector.
 func (r *reader) emit(id, bits []byte, row *row) (more bool, err error) {
-	if !finite(bits) {
-		bits = nil
-	}
-	if bits == nil {
-		r.salvaged++
-	}
-	r.metadata = r.metadata[:0]
-	var document *string
+	var none fields
+	metadata := &none
 	if row != nil {
-		r.metadata = row.metadata.appendTo(r.metadata, visible)
-		document = row.document()
+		metadata = &row.metadata
 	}
-	if r.line, err = r.scanner.AppendVector(r.line[:0], string(id), bits, r.metadata, document); err != nil {
+	r.single.reset()
+	r.single.add(id, bits, metadata)
+	if err := r.single.spell(&r.scanner); err != nil {
 		return false, err
 	}
+	r.salvaged += r.single.salvaged
 	r.read++
-	return r.yield(r.line, nil), nil
+	return r.yield(r.single.lines, nil), nil
 }
 
 // bits reads the vector of a row.

@@ -29,16 +29,6 @@ type row struct {
 	metadata fields
 }
 
-// document returns the document of a row, nil for none.
-func (r *row) document() *string {
-	m := r.metadata.find([]byte(documentKey))
-	if m == nil || m.array || m.kind != textType {
-		return nil
-	}
-	text := r.metadata.text(documentKey)
-	return &text
-}
-
 // rowReader joins the rows of a collection with their metadata.
 type rowReader struct {
 	rows    *sql.Rows
