@@ -92,22 +92,19 @@ func AppendFloat32s(dst []byte, bits []byte) ([]byte, error) {
 	if len(bits)%4 != 0 {
 		return dst, fail(len(bits), "float32 cut short")
 	}
-	dst = slices.Grow(dst, len(bits)/4*(widestFraction+1)+2)
+	dst = slices.Grow(dst, len(bits)/4*widestFraction+2)
 	dst = append(dst, '[')
 	for i := 0; i < len(bits); i += 4 {
 		f := binary.LittleEndian.Uint32(bits[i:])
 		if !finite(f) {
 			return dst, fail(i, "number is no finite float32")
 		}
-		if i > 0 {
-			dst = append(dst, ',')
-		}
 		var ok bool
 		if dst, ok = appendFraction(dst, f); !ok {
-			dst = appendFloat32(dst, float64(math.Float32frombits(f)))
+			dst = append(appendFloat32(dst, float64(math.Float32frombits(f))), ',')
 		}
 	}
-	return append(dst, ']'), nil
+	return closeWith(dst, ']'), nil
 }
 
 // finite reports whether f, the bits of a float32, are a number.

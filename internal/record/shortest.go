@@ -55,6 +55,14 @@ func spell8(n uint64) uint64 {
 	return n<<8 - q*10<<8 + q
 }
 
+// spell4 is spell8 for four digits.
+func spell4(n uint32) uint32 {
+	q := n * 10_486 >> 20 // hundreds
+	n = n<<16 - q*100<<16 + q
+	q = n * 103 >> 10 & 0x000f_000f // tens of each half
+	return n<<8 - q*10<<8 + q
+}
+
 // lowestTen is the exponent of the first of tens.
 const lowestTen = -31
 
