@@ -34,6 +34,7 @@ func parts() []part {
 		{"fill", (*bench).fill},
 		{"read", (*bench).read},
 		{"backup", (*bench).backup},
+		{"directory", (*bench).directory},
 		{"plain-backup", (*bench).plainBackup},
 		{"verify", (*bench).verify},
 		{"merge", (*bench).merge},

@@ -25,6 +25,7 @@ type outcome struct {
 // which. A role gets the other arguments and prints to w.
 func roles() map[string]func(args []string, w io.Writer) error {
 	return map[string]func([]string, io.Writer) error{
+		"look":         lookRole,
 		"measure":      measureRole,
 		"plain-backup": plainBackupRole,
 		"plain-import": plainImportRole,

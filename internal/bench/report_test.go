@@ -33,8 +33,17 @@ func (r *report) figure(what, measured string) {
 
 // times compares two durations. A bound of 0 is none.
 func (r *report) times(what string, measured, with time.Duration, name string, bound float64) {
+	r.durations(what, measured, with, name, bound, seconds)
+}
+
+// millis compares two short durations.
+func (r *report) millis(what string, measured, with time.Duration, name string, bound float64) {
+	r.durations(what, measured, with, name, bound, millis)
+}
+
+func (r *report) durations(what string, measured, with time.Duration, name string, bound float64, show func(time.Duration) string) {
 	r.lines = append(r.lines, line{
-		what: what, measured: seconds(measured), against: seconds(with) + ", " + name,
+		what: what, measured: show(measured), against: show(with) + ", " + name,
 		ratio: measured.Seconds() / with.Seconds(), bound: bound,
 	})
 }
@@ -95,6 +104,8 @@ func (r *report) write(w io.Writer, o options) error {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+func millis(d time.Duration) string { return fmt.Sprintf("%.0f ms", d.Seconds()*1000) }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
 
