@@ -41,3 +41,29 @@ func Labels(h Header, b []byte) (labels []uint32, vectors [][]byte, whole int64,
 	})
 	return labels, vectors, whole, err
 }
+
+// KeptBytes is how large a row may be without being the only one on its way.
+const KeptBytes = keptBytes
+
+// Lines sends rows through a pipeline, each in a batch of its own: next returns an id
+// and a vector, and false after the last. It yields their lines.
+func Lines(next func() (id, bits []byte, more bool), yield func(line []byte) bool) error {
+	p := newPipeline(func(b *batch) bool {
+		id, bits, more := next()
+		b.add(id, bits, &fields{})
+		return more
+	})
+	defer p.stop()
+	for b := range p.spelled {
+		for line := range b.each {
+			if !yield(line) {
+				return nil
+			}
+		}
+		if b.err != nil {
+			return b.err
+		}
+		p.free <- b
+	}
+	return nil
+}
