@@ -60,7 +60,7 @@ func (m *memoryAt) opaqueNow(source opaque.Source) (*opaque.Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	return opaque.New(opaque.Config{Sources: []opaque.Source{source}, TempDir: temp, Now: m.app.Now}), nil
+	return opaque.New(opaque.Config{Sources: []opaque.Source{source}, TempDir: temp, Now: m.app.Now, FS: m.app.FS}), nil
 }
 
 // linesOf is the store of a source's JSONL, if it can have any.
