@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,7 +168,7 @@ func (m *memoryAt) explainStores(err error) error {
 	case errors.Is(err, store.ErrAbsent):
 		return fail(exitStore, err, "--only backs up what there is; --allow-degraded publishes without it and ends with code 3")
 	case errors.Is(err, store.ErrUnreadable):
-		return fail(exitStore, err, "--allow-degraded publishes without it and ends with code 3")
+		return fail(exitStore, err, cmp.Or(hintOf(err), "--allow-degraded publishes without it and ends with code 3"))
 	case errors.Is(err, backup.ErrNothingToAccept):
 		return fail(exitUsage, err, "keepsake backup --dry-run lists the sections")
 	case errors.Is(err, backup.ErrParity):

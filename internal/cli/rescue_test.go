@@ -69,6 +69,12 @@ func TestRescue(t *testing.T) {
 		says(t, r.stderr, "chroma.sqlite3 is damaged", "collections have no names, and no documents")
 		says(t, r.stdout, "rescued", "degraded", "no text")
 	})
+	a.sub("ABackupSaysSo", func(t *testing.T) {
+		dir := a.directory()
+		a.write(filepath.Join(dir, "chroma.sqlite3"), strings.Repeat("\x00", 4096))
+		a.env["KEEPSAKE_KB_CHROMA"] = "chromadir:" + dir
+		says(t, a.must(8, "backup").stderr, "is damaged", "keepsake rescue "+dir+" makes a bundle of what it still holds")
+	})
 	a.sub("IndexLost", func(t *testing.T) {
 		dir := a.directory()
 		for _, folder := range indexes(t, dir) {

@@ -38,7 +38,7 @@ func (d *Dir) Open(ctx context.Context, sections []memory.Section) (store.Sessio
 	}
 	s, err := d.settle(ctx, func() (*Session, error) { return d.look(ctx, path, sections) })
 	if err != nil {
-		return nil, fmt.Errorf("open Chroma directory %s: %w", path, err) // not s, which would not be nil
+		return nil, &openError{path, err} // not s, which would not be nil
 	}
 	return s, nil
 }
