@@ -26,6 +26,7 @@ type Section struct {
 	// the bundle will not hold.
 	Withheld []string
 
+	check      check
 	collection *memory.Collection // without them
 	ids        *idSet             // until the next section is written
 }
@@ -159,7 +160,7 @@ func (w *Writer) mkdirs(dir string) error {
 
 func (s *Section) finish(out *stream) error {
 	err := out.finish()
-	s.File.Bytes, s.File.SHA256 = out.file.bytes, out.file.sum()
+	s.File.Bytes, s.File.SHA256, s.check = out.file.bytes, out.file.sum(), checkOf(&out.file.check)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/maphash"
 	"io"
 	"sync/atomic"
 
@@ -155,6 +156,7 @@ var errAborted = errors.New("writing was given up")
 type hashedFile struct {
 	handle  atomicfile.Handle
 	hash    hash.Hash
+	check   maphash.Hash // of the same bytes, for who reads them back
 	bytes   int64
 	pending int64 // bytes since the last sync was asked for
 	kick    chan struct{}
@@ -188,6 +190,7 @@ func (f *hashedFile) Write(p []byte) (int, error) {
 		return n, err
 	}
 	f.hash.Write(p)
+	_, _ = f.check.Write(p) // it never fails
 	if f.pending += int64(n); f.pending >= flushBytes {
 		f.pending = 0
 		select {
