@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,6 +191,27 @@ func TestFilesGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, w.must(8, "backup").stderr, "state/tasks.sqlite")
+}
+
+// TestHiddenFiles are taken where they are named, and else never.
+func TestHiddenFiles(t *testing.T) {
+	w := newWorkshop(t, "preset: none\nsources:\n  soul: files:.soul.md\n  notes: files:notes/**/*.md\n  state: sqlite:state/.tasks.db\n")
+	w.write(w.at(".soul.md"), "me\n")
+	w.write(w.at("notes", "a.md"), "a\n")
+	w.write(w.at("notes", ".git", "b.md"), "b\n")
+	w.mkdir(w.at("state"))
+	execute(t, openSQLite(t, w.at("state", ".tasks.db")), "CREATE TABLE t AS SELECT 1 AS n")
+	bundle := w.backupWith(0)
+	wantBundled(t, bundle, map[string]float64{"soul/.soul.md": 1, "notes/a.md": 1, "state/.tasks.db": 1})
+	w.must(0, "verify", bundle, "--level", "restore")
+	if err := errors.Join(os.Remove(w.at(".soul.md")), os.RemoveAll(w.at("state"))); err != nil {
+		t.Fatal(err)
+	}
+	w.must(0, "restore", bundle)
+	if got := readFile(t, w.at(".soul.md")); got != "me\n" {
+		t.Errorf("got %q", got)
+	}
+	wantBundled(t, w.backupWith(0), map[string]float64{"soul/.soul.md": 1, "notes/a.md": 1, "state/.tasks.db": 1})
 }
 
 // TestRestoreAFileElsewhere: --to names a folder for a file, and a file for a database.

@@ -116,11 +116,11 @@ func (m *memoryAt) drillFile(spec memory.SectionSpec, dir string) drill.Store {
 	sub := spec.Name.Subsystem()
 	switch spec.Kind {
 	case memory.Lines:
-		source := flat.Source{Subsystem: sub, Path: dir, Pattern: anyJSONL(), Keyed: sub == memory.Concepts}
+		source := flat.Source{Subsystem: sub, Path: dir, Pattern: jsonlOf(spec.Name), Keyed: sub == memory.Concepts}
 		return flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now})
 	case memory.Opaque:
 		return opaque.New(opaque.Config{
-			Sources: []opaque.Source{{Subsystem: sub, Base: dir, Path: "**"}}, TempDir: filepath.Dir(dir), Now: m.app.Now,
+			Sources: []opaque.Source{{Subsystem: sub, Base: dir, Path: literal(spec.Name.Name())}}, TempDir: filepath.Dir(dir), Now: m.app.Now,
 		})
 	}
 	return nil

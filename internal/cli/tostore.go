@@ -62,14 +62,14 @@ func (m *memoryAt) filesAt(spec memory.SectionSpec, dir string) (store.Target, e
 		dir = filepath.Join(m.app.Dir, dir)
 	}
 	if spec.Kind == memory.Opaque {
-		return m.opaqueNow(opaque.Source{Subsystem: sub, Base: dir, Path: "**"})
+		return m.opaqueNow(opaque.Source{Subsystem: sub, Base: dir, Path: literal(spec.Name.Name())})
 	}
-	source := flat.Source{Subsystem: sub, Path: dir, Pattern: anyJSONL(), Keyed: sub == memory.Concepts}
+	source := flat.Source{Subsystem: sub, Path: dir, Pattern: jsonlOf(spec.Name), Keyed: sub == memory.Concepts}
 	return flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now}), nil
 }
 
-// anyJSONL are the JSONL files of a folder and of all below it.
-func anyJSONL() store.Pattern { return store.Pattern{Glob: "**/*" + jsonl} }
+// jsonlOf is the file of one section below a folder.
+func jsonlOf(s memory.Section) store.Pattern { return store.Pattern{Glob: literal(s.Name()) + jsonl} }
 
 // databaseAt is a file that --to names for a database.
 func (m *memoryAt) databaseAt(section memory.Section, file string) (store.Target, error) {

@@ -11,9 +11,9 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Pattern says which files below a folder are meant. Names that begin with a dot,
-// and what is in folders of such names, are never: they belong to editors, to version
-// control and to half-done writes.
+// Pattern says which files below a folder are meant. Names that begin with a dot, and
+// what is in folders of such names, are only where the pattern itself has a dot there,
+// as in a shell: most belong to editors, to version control and to half-done writes.
 type Pattern struct {
 	// Glob is what their paths match, relative to the folder, with slashes, in the
 	// syntax of doublestar: "**/*.md".
@@ -25,13 +25,29 @@ type Pattern struct {
 
 // Takes reports whether the file of that path, relative and with slashes, is meant.
 func (p Pattern) Takes(name string) bool {
-	if !fs.ValidPath(name) || name == "." || strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
+	if !fs.ValidPath(name) || name == "." || dotted(name) > dotted(p.Glob) {
 		return false
 	}
-	if ok, err := doublestar.Match(p.Glob, name); err != nil || !ok {
-		return false
+	ok, err := doublestar.Match(p.Glob, name)
+	return err == nil && ok && !p.Excludes(name)
+}
+
+// dotted counts the parts of a path or pattern that begin with a dot.
+func dotted(path string) (n int) {
+	for part := range strings.SplitSeq(path, "/") {
+		if strings.HasPrefix(part, ".") {
+			n++
+		}
 	}
-	return !slices.ContainsFunc(p.Exclude, func(glob string) bool {
+	return n
+}
+
+// Hidden reports whether the pattern means something whose name begins with a dot.
+func (p Pattern) Hidden() bool { return dotted(p.Glob) > 0 }
+
+// Excludes reports whether a file or folder, or a folder above it, is left out.
+func (p Pattern) Excludes(name string) bool {
+	return slices.ContainsFunc(p.Exclude, func(glob string) bool {
 		for at := name; at != "."; at = path.Dir(at) {
 			if ok, err := doublestar.Match(glob, at); err == nil && ok {
 				return true
@@ -39,6 +55,16 @@ func (p Pattern) Takes(name string) bool {
 		}
 		return false
 	})
+}
+
+// Validate refuses what is no pattern, and would match nothing.
+func (p Pattern) Validate() error {
+	for _, glob := range append([]string{p.Glob}, p.Exclude...) {
+		if !doublestar.ValidatePattern(glob) {
+			return fmt.Errorf("pattern %q: %w", glob, doublestar.ErrBadPattern)
+		}
+	}
+	return nil
 }
 
 // List returns what is meant and is no folder, sorted. Folders that are links are not

@@ -38,6 +38,9 @@ func TestPattern(t *testing.T) {
 		{"Everything", store.Pattern{Glob: "**"}, []string{"2026/11/d.md", "2026/c.md", "a.md", "b.txt", "drafts/g.md", "drafts/old/h.md", "link.md", "round"}},
 		{"WithoutAFolder", store.Pattern{Glob: "**/*.md", Exclude: []string{"drafts"}}, []string{"2026/11/d.md", "2026/c.md", "a.md", "link.md"}},
 		{"WithoutFiles", store.Pattern{Glob: "**/*.md", Exclude: []string{"*.md", "**/[dgh].md"}}, []string{"2026/c.md"}},
+		{"HiddenByName", store.Pattern{Glob: ".hidden.md"}, []string{".hidden.md"}},
+		{"HiddenBelow", store.Pattern{Glob: "**/.f.md"}, []string{"2026/.f.md"}},
+		{"HiddenFolder", store.Pattern{Glob: ".git/*"}, []string{".git/e.md"}},
 		{"Nothing", store.Pattern{Glob: "none/*"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func (l *lister) folder(name string) error {
 		return unreachable(dir, err)
 	}
 	for _, e := range entries {
-		if hidden(e.Name()) {
+		if hidden(e.Name()) && !l.source.pattern().Hidden() {
 			continue
 		}
 		if err := l.one(path.Join(name, e.Name()), e); err != nil {

@@ -116,8 +116,8 @@ func TestNames(t *testing.T) {
 	f := files(t, plain(dir), database(dir))
 	for name, want := range map[string]error{
 		"notes/../x": store.ErrUnreachable, "notes//etc/x": store.ErrUnreachable, "notes/a/../../x": store.ErrUnreachable,
-		`notes/a\x`: store.ErrUnreachable, "notes/C:x": store.ErrUnreachable, "notes/.x": store.ErrUnreachable,
-		"notes/a/.git/x": store.ErrUnreachable, "notes/a\nb": store.ErrUnreachable, "notes/a.": store.ErrUnreachable,
+		`notes/a\x`: store.ErrUnreachable, "notes/C:x": store.ErrUnreachable, "notes/.x": store.ErrAbsent,
+		"notes/a/.git/x": store.ErrAbsent, "notes/a\nb": store.ErrUnreachable, "notes/a.": store.ErrUnreachable,
 		"notes/": store.ErrUnreachable, "notes/link/x": store.ErrUnreachable, "notes/./x": store.ErrUnreachable,
 		"other/x": store.ErrAbsent, "state/sub/app.db": store.ErrAbsent, "notes/app.db": store.ErrAbsent,
 		"notes/app.db-wal": store.ErrAbsent, "notes/x.aside-p": store.ErrAbsent,

@@ -11,6 +11,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // checkName refuses what a reading would never have called a section: a name
@@ -22,7 +23,7 @@ func checkName(name string) error {
 		return fmt.Errorf("%q is no name for a file", name)
 	}
 	for part := range strings.SplitSeq(name, "/") {
-		if hidden(part) || strings.TrimRight(part, ". ") != part {
+		if strings.TrimRight(part, ". ") != part {
 			return fmt.Errorf("%q is no name for a file", name)
 		}
 	}
@@ -32,8 +33,11 @@ func checkName(name string) error {
 // hidden files belong to editors, file managers and half-done writes.
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-// ours reports whether a name is one that a commit gives to what it moves away.
-func ours(name string) bool { return asideName().MatchString(name) }
+// ours reports whether a name is one that a commit gives to what it moves away, or to
+// what is not done yet.
+func ours(name string) bool {
+	return asideName().MatchString(name) || hidden(name) && strings.HasSuffix(name, ".tmp")
+}
 
 func asideName() *regexp.Regexp { return regexp.MustCompile(`\.(aside|parking)-[0-9A-Za-z-]+$`) }
 
@@ -71,51 +75,37 @@ func (s Source) holds(section memory.Section) (bool, error) {
 	return s.matches(section.Name())
 }
 
-// matches reports whether a name below the base is one of the source's.
+// pattern is what the files below the base are meant by.
+func (s Source) pattern() store.Pattern {
+	_, glob := s.split()
+	p := store.Pattern{Glob: glob}
+	for _, exclude := range s.Exclude {
+		p.Exclude = append(p.Exclude, filepath.ToSlash(exclude))
+	}
+	return p
+}
+
+// matches reports whether a name below the base is one of the source's. An error is
+// one of a pattern.
 func (s Source) matches(name string) (bool, error) {
 	if s.SkipJSONL && strings.HasSuffix(name, ".jsonl") || ours(path.Base(name)) {
 		return false, nil
 	}
-	_, pattern := s.split()
-	match, err := doublestar.Match(pattern, name)
-	if err != nil || !match {
-		return false, patternError(pattern, err)
-	}
-	excluded, err := s.excludes(name)
-	return !excluded, err
-}
-
-// excludes reports whether a name, or a folder above it, is excluded.
-func (s Source) excludes(name string) (bool, error) {
-	for _, pattern := range s.Exclude {
-		for at := name; at != "."; at = path.Dir(at) {
-			match, err := doublestar.Match(filepath.ToSlash(pattern), at)
-			if err != nil || match {
-				return match, patternError(pattern, err)
-			}
-		}
-	}
-	return false, nil
-}
-
-func patternError(pattern string, err error) error {
-	if err != nil {
-		return fmt.Errorf("pattern %q: %w", pattern, err)
-	}
-	return nil
+	p := s.pattern()
+	return p.Takes(name), p.Validate()
 }
 
 // mayHold reports whether something below a folder could match, so that others
 // need not be read.
 func (s Source) mayHold(folder string) (bool, error) {
-	if excluded, err := s.excludes(folder); err != nil || excluded {
+	p := s.pattern()
+	if err := p.Validate(); err != nil || p.Excludes(folder) {
 		return false, err
 	}
-	_, pattern := s.split()
-	if strings.Contains(pattern, "{") { // alternatives may have slashes in them
+	if strings.Contains(p.Glob, "{") { // alternatives may have slashes in them
 		return true, nil
 	}
-	parts, names := strings.Split(pattern, "/"), strings.Split(folder, "/")
+	parts, names := strings.Split(p.Glob, "/"), strings.Split(folder, "/")
 	for i, name := range names {
 		if i < len(parts) && parts[i] == "**" {
 			return true, nil
@@ -124,7 +114,7 @@ func (s Source) mayHold(folder string) (bool, error) {
 			return false, nil
 		}
 		if match, err := doublestar.Match(parts[i], name); err != nil || !match {
-			return false, patternError(pattern, err)
+			return false, err
 		}
 	}
 	return true, nil
