@@ -3,6 +3,7 @@ package cli_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -212,6 +213,24 @@ func TestHiddenFiles(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	wantBundled(t, w.backupWith(0), map[string]float64{"soul/.soul.md": 1, "notes/a.md": 1, "state/.tasks.db": 1})
+}
+
+// TestManyFiles: the files of a source that has many are one line, as long as there is
+// nothing to be said about any of them.
+func TestManyFiles(t *testing.T) {
+	w := newWorkshop(t, "preset: none\nsources:\n  notes: files:notes/**/*.md\n")
+	for i := range 40 {
+		w.write(w.at("notes", "2026", fmt.Sprintf("%02d.md", i)), fmt.Sprintf("note %d\n", i))
+	}
+	says(t, w.must(0, "backup", "--dry-run").stdout, "notes (40 files)", "files:notes\n")
+	r := w.must(0, "backup")
+	says(t, r.stdout, "notes (40 files)    40      0        0")
+	silent(t, r.stdout, "notes/2026/00.md")
+	says(t, w.must(0, "restore", "latest").stdout, "notes (40 files)    40      0    40")
+	w.write(w.at("notes", "2026", "07.md"), "another\n")
+	says(t, w.must(0, "restore", "latest").stdout, "notes/2026/06.md", "notes/2026/07.md")
+	w.write(w.at("notes", "2026", "08.md"), "")
+	says(t, w.must(3, "backup").stdout, "notes/2026/07.md", "notes/2026/08.md")
 }
 
 // TestRestoreAFileElsewhere: --to names a folder for a file, and a file for a database.

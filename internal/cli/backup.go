@@ -155,8 +155,14 @@ func (a *app) printBackup(r *backup.Receipt, after *removing) error {
 func (a *app) printSurvey(r *backup.Receipt) error {
 	a.say("A backup now would hold:\n\n")
 	var sections []placed
-	for _, s := range r.Sections {
-		sections = append(sections, placed{s.Section, []string{rowCount(s.Rows)}, s.Locator})
+	calm := func(s backup.SectionReceipt) bool { return s.Locator.Kind == memory.KindFiles && s.Rows >= 0 }
+	for _, g := range gather(r.Sections, func(s backup.SectionReceipt) memory.Section { return s.Section }, calm) {
+		at := g.sections[0].Locator
+		if len(g.sections) > 1 {
+			at.Path = folderOf(at.Path, g.sections[0].Section)
+		}
+		rows := rowCount(g.sum(func(s backup.SectionReceipt) int64 { return s.Rows }))
+		sections = append(sections, placed{memory.Section(g.name), []string{rows}, at})
 	}
 	return a.printPlaced([]string{"rows"}, sections)
 }
@@ -171,12 +177,18 @@ func rowCount(n int64) string {
 
 func sectionTable(r *backup.Receipt) *table {
 	t := &table{header: []string{"section", "rows", "added", "removed", "size", "status"}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
-	for _, s := range r.Sections {
+	calm := func(s backup.SectionReceipt) bool {
+		return s.Locator.Kind == memory.KindFiles && s.Status == bundle.Pass && s.Reason == ""
+	}
+	for _, g := range gather(r.Sections, func(s backup.SectionReceipt) memory.Section { return s.Section }, calm) {
+		first := g.sections[0]
 		added, removed := "", ""
-		if s.Capture != nil {
-			added, removed = count(s.Capture.Added), count(s.Capture.Removed)
+		if first.Capture != nil {
+			added = count(g.sum(func(s backup.SectionReceipt) int64 { return s.Capture.Added }))
+			removed = count(g.sum(func(s backup.SectionReceipt) int64 { return s.Capture.Removed }))
 		}
-		t.add(string(s.Section), rowCount(s.Rows), added, removed, size(s.Bytes), string(s.Status))
+		t.add(g.name, rowCount(g.sum(func(s backup.SectionReceipt) int64 { return s.Rows })), added, removed,
+			size(g.sum(func(s backup.SectionReceipt) int64 { return s.Bytes })), string(first.Status))
 	}
 	return t
 }

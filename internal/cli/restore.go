@@ -293,10 +293,16 @@ func (a *app) printRestore(r *restore.Receipt, f restoreFlags) error {
 		right:  map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true},
 	}
 	var added int64
-	for _, s := range r.Sections {
-		added += s.Added
-		t.add(string(s.Section), count(s.Records), count(s.Added), count(s.Same), count(s.Differs),
-			count(s.Removed), count(s.Missing+s.Rejected), string(s.State))
+	calm := func(s restore.SectionReceipt) bool {
+		return s.Target.Kind == memory.KindFiles && s.State == restore.StateDone && s.Differs+s.Removed == 0
+	}
+	for _, g := range gather(r.Sections, func(s restore.SectionReceipt) memory.Section { return s.Section }, calm) {
+		of := func(n func(restore.SectionReceipt) int64) string { return count(g.sum(n)) }
+		added += g.sum(func(s restore.SectionReceipt) int64 { return s.Added })
+		t.add(g.name, of(func(s restore.SectionReceipt) int64 { return s.Records }), of(func(s restore.SectionReceipt) int64 { return s.Added }),
+			of(func(s restore.SectionReceipt) int64 { return s.Same }), of(func(s restore.SectionReceipt) int64 { return s.Differs }),
+			of(func(s restore.SectionReceipt) int64 { return s.Removed }),
+			of(func(s restore.SectionReceipt) int64 { return s.Missing + s.Rejected }), string(g.sections[0].State))
 	}
 	if err := t.write(a.Stdout); err != nil {
 		return err
