@@ -32,10 +32,10 @@ func (a *app) backupCommand() *cobra.Command {
 was there throughout is in it, reads the bundle back, and only then makes it
 visible. A backup that can't be whole publishes nothing.
 
-Each section is compared with the last good bundle: one that has lost its rows, or
-more than half of them, or is another collection of other rows, is suspect. The
-bundle is published, degraded, and the code is 3; --accept-lineage says that it is
-the memory all the same.`,
+Each section is compared with the last good bundle: one that is gone, has lost
+its rows or more than half of them, or is another collection of other rows, is
+suspect. The bundle is published, degraded, and the code is 3; --accept-lineage
+says that it is the memory all the same.`,
 		Example: `  keepsake backup
   keepsake backup --dry-run
   keepsake backup --only kb,graph --compress zstd`,
@@ -52,6 +52,7 @@ the memory all the same.`,
 	flags.BoolVar(&f.allowDegraded, "allow-degraded", false, "publish also when a section can't be read, and end with code 3")
 	flags.StringArrayVar(&f.acceptLineage, "accept-lineage", nil, "take a `section` that is suspect for a new beginning: mc/memory (repeatable)")
 	flags.StringToStringVar(&f.tags, "tag", nil, "write `key=value` into the bundle's meta (repeatable)")
+	flags.Lookup("tag").DefValue = "" // pflag would print it as [], in brackets of its own
 	return cmd
 }
 

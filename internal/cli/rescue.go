@@ -35,16 +35,16 @@ func (a *app) rescueCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rescue DIR",
 		Short: "Make a bundle of whatever a Chroma directory still holds",
-		Long: `Reads the persist directory of a Chroma without its server, however damaged: the
-database, the indexes, and the queue of what those don't hold yet. Of a row it takes
-what there is: vector, document, metadata; where ids are lost, vectors under a label.
-The bundle says for each collection how much that is. It is degraded, and the code 3,
-when anything is known to be lost.
+		Long: `Reads the persist directory of a Chroma without its server, however damaged:
+the database, the indexes, and the queue of what those don't hold yet. Of a row
+it takes what there is: vector, document, metadata; where ids are lost, vectors
+under a label. The bundle says for each collection how much that is. It is
+degraded, and the code 3, when anything is known to be lost.
 
-DIR is read, and never changed. Every database and tenant in it is looked into. The
-collections of the memory become its sections, others "rescued/NAME". The bundle goes
-into the backup root, or to -o: a folder, or the name of the bundle itself. It is
-never "latest", and takes no place of a backup.`,
+DIR is read, and never changed. Every database and tenant in it is looked into.
+The collections of the memory become its sections, others "rescued/NAME". The
+bundle goes into the backup root, or to -o: a folder, or the name of the bundle
+itself. It is never "latest", and takes no place of a backup.`,
 		Example: `  keepsake rescue .neo-ai-data/chroma/unified
   keepsake rescue /mnt/old/chroma -o /mnt/rescued
   keepsake restore backup-2026-11-22T09-00-01.000Z --only mc --dry-run`,

@@ -37,6 +37,10 @@ type Process struct {
 	FS bundle.FS
 }
 
+// helpWidth is the columns that help fits: those of the narrowest terminal that
+// is common.
+const helpWidth = 80
+
 // app is one run of a command.
 type app struct {
 	Process
@@ -95,9 +99,9 @@ knowledge graph and JSONL files - into one verified bundle, and puts it back.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	f := root.PersistentFlags()
-	f.StringVar(&a.flags.dataDir, "data-dir", "", "the memory's data folder (default: the nearest .neo-ai-data upward from here)")
+	f.StringVar(&a.flags.dataDir, "data-dir", "", "the memory's data folder (default: the nearest upward from here, or what keepsake.yaml there says)")
 	f.StringVar(&a.flags.backupRoot, "backup-root", "", "where the bundles lie (default: backups in the data folder)")
-	f.StringVar(&a.flags.config, "config", "", "configuration `file` (default: keepsake.yaml beside the data folder)")
+	f.StringVar(&a.flags.config, "config", "", "configuration `file` (default: keepsake.yaml beside the data folder, else the nearest upward)")
 	f.BoolVar(&a.flags.asJSON, "json", false, "print one JSON document on standard output")
 	f.BoolVarP(&a.flags.quiet, "quiet", "q", false, "print errors only")
 	f.StringVar(&a.flags.logLevel, "log-level", "", "log to standard error from this `level` up: debug, info, warn, error")
@@ -112,6 +116,7 @@ knowledge graph and JSONL files - into one verified bundle, and puts it back.`,
 	root.SetHelpCommandGroupID("look")
 	root.SetCompletionCommandGroupID("look")
 	root.InitDefaultHelpCmd()
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)))
 	return usageErrors(root)
 }
 

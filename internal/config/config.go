@@ -114,11 +114,11 @@ func (e *NoDataDirError) Error() string {
 	if e.Source.Kind != "" {
 		return fmt.Sprintf("open data dir %s (%s): %v", e.Path, e.Source, e.Err)
 	}
-	text := fmt.Sprintf("find data dir: no %s in %s or above it", DataDirName, e.Path)
-	if len(e.Passed) > 0 {
-		text += "; " + strings.Join(e.Passed, ", ") + ": neither data-dir nor a preset but neo"
+	if len(e.Passed) == 0 {
+		return fmt.Sprintf("find data dir: no %s and no %s in %s or above it", DataDirName, FileName, e.Path)
 	}
-	return text
+	return fmt.Sprintf("find data dir: no %s in %s or above it; %s: neither data-dir nor a preset but neo",
+		DataDirName, e.Path, strings.Join(e.Passed, ", "))
 }
 
 // Unwrap returns the cause.

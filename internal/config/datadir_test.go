@@ -51,7 +51,7 @@ func TestNoDataDir(t *testing.T) {
 		flags map[string]string
 		want  string
 	}{
-		{"NotFound", nil, "find data dir: no .neo-ai-data in ROOT or above it"},
+		{"NotFound", nil, "find data dir: no .neo-ai-data and no keepsake.yaml in ROOT or above it"},
 		{"FlagNamesNothing", map[string]string{"data-dir": "gone"}, "open data dir ROOT/gone (flag --data-dir): "},
 		{"FlagNamesAFile", map[string]string{"data-dir": file}, "open data dir ROOT/file (flag --data-dir): "},
 		{"FileNamesNothing", map[string]string{"config": yaml}, "open data dir ROOT/gone (file ROOT/my.yaml:1): "},
