@@ -352,31 +352,6 @@ func TestNotGone(t *testing.T) {
 	})
 }
 
-// A restore that left rows explains no section that is gone.
-func TestGoneAfterARestoreThatLeftRows(t *testing.T) {
-	a := newAgent(t)
-	s := a.withShelf("state", memory.Opaque, database("state/app.db", 7))
-	a.again("")
-	clear(s.kept)
-	a.opts.Restored = func(memory.SectionSpec, time.Time) (backup.Restored, bool) {
-		return backup.Restored{Name: "the-restore", Rows: 1}, true
-	}
-	a.ends("gone", a.again(""), "state/app.db", bundle.Degraded, "warning section-gone")
-}
-
-// Of a source with fixed sections nobody says that all it has is backed up.
-func TestFixedSectionsAreNotCovered(t *testing.T) {
-	a := newAgent(t)
-	a.opts.Sources[0].Subsystem = memory.KB
-	b, err := bundle.Open(a.again("").Path, bundle.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := b.Meta().Keepsake.Covers; len(got) != 0 {
-		t.Errorf("covers %v, want nothing", got)
-	}
-}
-
 // A store that is to have collections, and has none, is the wrong one.
 func TestNoCollectionAtAll(t *testing.T) {
 	a := newAgent(t)
