@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -146,21 +147,32 @@ func TestIndexErrors(t *testing.T) {
 }
 
 // TestHopeless has the server fail on every row, with an error that may pass: it
-// is given up soon.
+// is given up soon, and a section of which no row can be got is no section.
 func TestHopeless(t *testing.T) {
-	p, _ := filled(t, 300)
-	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
-		if r.Op == "get" && len(asked(t, r)) > 0 {
-			return chromatest.Fault{Status: 500, Text: "database is locked"}
-		}
-		return chromatest.Fault{}
-	})
-	rows, _, err := tryRead(t, open(t, p.config(proxy.URL())))
-	if !errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), "none of the first 100 rows could be got") || len(rows) != 0 {
-		t.Errorf("got %d rows, %v, want ErrUnreadable", len(rows), err)
-	}
-	if n := proxy.Count(http.MethodPost, "get"); n > 400 {
-		t.Errorf("got %d requests, want at most 400", n)
+	for _, tt := range []struct {
+		rows int
+		want string
+		most int // requests
+	}{
+		{300, "none of the first 100 rows could be got", 400},
+		{20, "none of 20 rows could be got", 150},
+	} {
+		t.Run(strconv.Itoa(tt.rows), func(t *testing.T) {
+			p, _ := filled(t, tt.rows)
+			proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+				if r.Op == "get" && len(asked(t, r)) > 0 {
+					return chromatest.Fault{Status: 500, Text: "database is locked"}
+				}
+				return chromatest.Fault{}
+			})
+			rows, _, err := tryRead(t, open(t, p.config(proxy.URL())))
+			if !errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), tt.want) || len(rows) != 0 {
+				t.Errorf("got %d rows, %v, want ErrUnreadable: %s", len(rows), err, tt.want)
+			}
+			if n := proxy.Count(http.MethodPost, "get"); n > tt.most {
+				t.Errorf("got %d requests, want at most %d", n, tt.most)
+			}
+		})
 	}
 }
 
