@@ -3,6 +3,7 @@ package chroma_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 	"keepsake/internal/store/chroma/chromatest"
 )
 
@@ -179,5 +181,76 @@ func TestConfirmAsksForNoVectors(t *testing.T) {
 	equalRows(t, got, rows)
 	if vectors.Load() != 100 || others.Load() != 100 {
 		t.Errorf("got %d vectors and %d confirmations, want 100 of each", vectors.Load(), others.Load())
+	}
+}
+
+// TestGoneEachTime removes a row between the two answers of a page, and adds it
+// again, in each round: the last one takes it as it came, and says so.
+func TestGoneEachTime(t *testing.T) {
+	p, rows := filled(t, 40)
+	gone := id(t, rows[7])
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		if r.Op != "get" || asksRows(r) || !slices.Contains(asked(t, r), gone) {
+			return chromatest.Fault{}
+		}
+		p.remove(t, gone)
+		return chromatest.Fault{Rewrite: func(body []byte) ([]byte, error) {
+			p.add(t, rows[7:8])
+			return body, nil
+		}}
+	})
+	got, capture := read(t, open(t, p.config(proxy.URL())))
+	equalRows(t, got, slices.Concat(rows[:7], rows[8:], rows[7:8]))
+	if !capture.Complete() || capture.Held != 40 || capture.Missing != 0 || capture.Unsettled != 1 {
+		t.Errorf("got %+v, want 40 held, one of them unsettled", capture)
+	}
+}
+
+// TestUnreadableAndGone: a row that could not be got, and is not there any more,
+// is removed, and nothing is wrong with the rest.
+func TestUnreadableAndGone(t *testing.T) {
+	p, rows := filled(t, 40)
+	bad := ids(t, rows[20:22])
+	var lists atomic.Int64
+	proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+		switch list := asked(t, r); {
+		case r.Op == "get" && anyOf(list, bad):
+			return chromatest.Fault{Status: http.StatusInternalServerError, Text: "Error finding id"}
+		case r.Op == "get" && len(list) == 0 && lists.Add(1) == 2:
+			p.remove(t, bad...)
+		}
+		return chromatest.Fault{}
+	})
+	got, capture := read(t, open(t, p.config(proxy.URL())))
+	equalRows(t, got, slices.Concat(rows[:20], rows[22:]))
+	if !capture.Complete() || len(capture.Unreadable) != 0 || capture.Removed != 2 {
+		t.Errorf("got %+v, want two removed", capture)
+	}
+}
+
+// TestListingRepeats has the server list a row twice, in place of another: its
+// count is right then.
+func TestListingRepeats(t *testing.T) {
+	p, _ := filled(t, 40)
+	for _, from := range []int64{1, 2} {
+		t.Run(fmt.Sprintf("Listing%d", from), func(t *testing.T) {
+			var lists atomic.Int64
+			proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+				if r.Op != "get" || len(asked(t, r)) > 0 || lists.Add(1) < from {
+					return chromatest.Fault{}
+				}
+				return chromatest.Fault{Rewrite: func(body []byte) ([]byte, error) {
+					body, err := chromatest.DropRow(39)(body)
+					if err != nil {
+						return nil, err
+					}
+					return chromatest.RepeatRow(3)(body)
+				}}
+			})
+			_, _, err := tryRead(t, open(t, p.config(proxy.URL())))
+			if !errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), "twice") {
+				t.Errorf("got %v, want ErrUnreadable: a row is listed twice", err)
+			}
+		})
 	}
 }
