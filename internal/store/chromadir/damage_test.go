@@ -211,7 +211,7 @@ func TestDamaged(t *testing.T) {
 			}
 			want := read(t, overHTTP(t, s, "rows", "angles"))
 			s.Kill()
-			for _, tt := range damages() {
+			for _, tt := range slices.Concat(damages(), hostile()) {
 				t.Run(tt.name, func(t *testing.T) { damaged(t, s.Dir(), want, tt) })
 			}
 		})

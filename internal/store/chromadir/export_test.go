@@ -10,6 +10,8 @@ import (
 var (
 	ReadPickle  = readPickle
 	CheckQueued = checkQueued
+	// PrintIndexes is what a look compares.
+	PrintIndexes = printIndexes
 )
 
 // Pickled is what ReadPickle returns besides ids.

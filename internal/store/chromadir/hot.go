@@ -53,6 +53,11 @@ func (s *snapshot) takeDatabase(ctx context.Context, c *Config, path string) err
 // copied as they are, with what lies beside them.
 func (s *snapshot) copyDatabase(ctx context.Context, c *Config, path string) error {
 	goal := filepath.Join(s.folder, databaseFile)
+	for _, beside := range []string{path + "-journal", path + "-wal"} { // SQLite would open them
+		if info, err := os.Stat(beside); err == nil && !info.Mode().IsRegular() {
+			return &fs.PathError{Op: "open", Path: beside, Err: errIrregular}
+		}
+	}
 	alone, err := logged(path)
 	if err != nil {
 		return err

@@ -32,6 +32,8 @@ type index struct {
 	lengths  []byte    // float32 by position, when the space is cosine
 	cosine   bool
 	guessed  bool // the space was not known
+	// shared are the labels that are said to be of more than one id.
+	shared   map[uint32]bool
 	file     io.Closer
 	problems []error
 }
@@ -45,6 +47,7 @@ func loadIndex(ctx context.Context, folder, space string) (*index, error) {
 	if err := x.loadElements(ctx, folder); err != nil {
 		return nil, errors.Join(err, x.close())
 	}
+	x.findShared()
 	if !saved && !slices.ContainsFunc(x.elements, func(e element) bool { return !e.deleted }) {
 		x.problems = nil
 	}
@@ -116,6 +119,28 @@ func (x *index) sort() {
 	x.elements = slices.CompactFunc(x.elements, func(a, b element) bool { return a.label == b.label })
 	if twice := before - len(x.elements); twice > 0 {
 		x.problem(level0File, fmt.Errorf("%d labels are in it more than once", twice))
+	}
+}
+
+// findShared finds the elements that the pickle gives more than one id: nobody can
+// say which of them is right.
+func (x *index) findShared() {
+	seen := newNumbers(len(x.elements))
+	for i := range x.ids.len() {
+		n, ok := x.search(x.ids.label(i))
+		if !ok {
+			continue
+		}
+		if seen.has(n) {
+			if x.shared == nil {
+				x.shared = map[uint32]bool{}
+			}
+			x.shared[x.ids.label(i)] = true
+		}
+		seen.add(n)
+	}
+	if len(x.shared) > 0 {
+		x.problem(pickleFile, fmt.Errorf("%d labels have more than one id", len(x.shared)))
 	}
 }
 

@@ -25,7 +25,7 @@ type labelled struct {
 
 var (
 	errTooManyIDs = errors.New("its ids are more than 4 GiB")
-	errTwice      = errors.New("an id or a label is in it twice")
+	errTwice      = errors.New("an id is in it twice")
 )
 
 func newLabels() *labels {

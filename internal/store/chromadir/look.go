@@ -52,8 +52,9 @@ func (d *Dir) look(ctx context.Context, path string, sections []memory.Section) 
 		return nil, errors.Join(err, s.Close())
 	}
 	for _, p := range s.parts {
-		if err := s.copy.copyIndex(path, p.vectors); err != nil {
-			return nil, errors.Join(err, s.Close())
+		var damage error
+		if p.folder, damage, err = s.copy.copyIndex(path, p.vectors); errors.Join(damage, err) != nil {
+			return nil, errors.Join(damage, err, s.Close())
 		}
 	}
 	after, err := printIndexes(path)

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"strings"
 )
 
 // part is what a session knows of one section.
 type part struct {
 	*collection
+	folder    string // the copy of its index
 	index     *index
 	queue     queued
 	positions positions
@@ -25,7 +25,7 @@ func (p *part) load(ctx context.Context, from *snapshot) (err error) {
 	if p.positions, err = from.db.positions(ctx, p.collection); err != nil {
 		return err
 	}
-	if p.index, err = loadIndex(ctx, filepath.Join(from.folder, p.vectors), p.distance()); err != nil {
+	if p.index, err = loadIndex(ctx, p.folder, p.distance()); err != nil {
 		return err
 	}
 	if err := p.loadQueue(ctx, from); err != nil {

@@ -74,7 +74,8 @@ const (
 	kindObject
 )
 
-// item is a value on the stack. A text lies in the arena, or in memoText.
+// item is a value on the stack. A text lies in the arena, or, when it is in the
+// memo, in memoText.
 type item struct {
 	kind       kind
 	memo       bool

@@ -146,11 +146,16 @@ func (u *unpickler) keep(op byte) error {
 		return errPickle
 	}
 	top := u.stack[len(u.stack)-1]
+	if top.memo { // noted twice, which costs a byte and would cost us the whole text
+		return errPickle
+	}
 	if top.kind == kindText {
 		start := len(u.memoText)
 		u.memoText = append(u.memoText, u.bytes(top)...)
-		top.memo, top.start, top.end = true, start, len(u.memoText)
+		top.start, top.end = start, len(u.memoText)
 	}
+	top.memo = true
+	u.stack[len(u.stack)-1] = top
 	u.memo = append(u.memo, top)
 	return nil
 }

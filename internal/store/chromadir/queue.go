@@ -54,7 +54,8 @@ type queuedRow struct {
 	unsure bool
 }
 
-// loadQueue replays the queue over an index that is as it was at position.
+// loadQueue replays the queue over an index that is as it was at position. With an
+// error that is an *operationError, all others are replayed.
 func (d *database) loadQueue(ctx context.Context, c *collection, position int64, has func(id string) bool) (queued, error) {
 	q := queued{}
 	rows, err := d.query(ctx, opsQuery, c.id, 0)
@@ -62,6 +63,7 @@ func (d *database) loadQueue(ctx context.Context, c *collection, position int64,
 		return nil, err
 	}
 	defer rows.Close()
+	var unknown error
 	for rows.Next() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -71,6 +73,10 @@ func (d *database) loadQueue(ctx context.Context, c *collection, position int64,
 		var size sql.NullInt64
 		if err := rows.Scan(&seq, &operation, &id, &size); err != nil {
 			return nil, err
+		}
+		if operation < opAdd || operation > opDelete {
+			unknown = &operationError{seq, operation}
+			continue
 		}
 		row, known := q[id]
 		if seq <= position {
@@ -83,7 +89,15 @@ func (d *database) loadQueue(ctx context.Context, c *collection, position int64,
 			q[id] = row
 		}
 	}
-	return q, rows.Err()
+	return q, errors.Join(rows.Err(), unknown)
+}
+
+// operationError is of an operation that no server writes.
+type operationError struct{ seq, code int64 }
+
+// Error names it and its place.
+func (e *operationError) Error() string {
+	return fmt.Sprintf("operation %d of the queue is of an unknown kind, %d", e.seq, e.code)
 }
 
 // saved notes an operation that the index has seen.

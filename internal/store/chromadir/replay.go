@@ -12,18 +12,23 @@ import (
 )
 
 // replay brings the tables of a copy up to the end of the queue, as a server does
-// when it starts: after a crash they may lag behind.
+// when it starts: after a crash they may lag behind. With an error that is an
+// *operationError, all others are done.
 func (d *database) replay(ctx context.Context, c *collection, position int64) error {
 	r := replayer{database: d, segment: c.metadocs}
+	var unknown *operationError
 	for {
 		op, err := d.next(ctx, c, position)
 		if errors.Is(err, sql.ErrNoRows) {
+			if unknown != nil {
+				return unknown
+			}
 			return nil
 		}
 		if err == nil {
 			err = r.apply(ctx, op)
 		}
-		if err != nil {
+		if err != nil && !errors.As(err, &unknown) {
 			return fmt.Errorf("replay the queue after %d: %w", position, err)
 		}
 		position = op.seq
@@ -56,12 +61,12 @@ func (r *replayer) apply(ctx context.Context, op operation) error {
 	switch {
 	case err != nil:
 		return err
+	case op.code > opDelete || op.code < opAdd:
+		return &operationError{op.seq, op.code}
 	case op.code == opDelete:
 		return r.remove(ctx, row)
 	case op.code == opAdd && there, op.code == opUpdate && !there:
 		return nil
-	case op.code > opDelete || op.code < opAdd:
-		return fmt.Errorf("operation %d, which is unknown", op.code)
 	case !there:
 		if row, err = r.insert(ctx, op); err != nil {
 			return err

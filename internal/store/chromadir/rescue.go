@@ -92,8 +92,12 @@ func (r *rescuer) look(ctx context.Context) error {
 	}
 	r.folders(before, found)
 	for _, p := range r.parts {
-		if err := r.copy.copyIndex(r.path, p.vectors); err != nil {
+		var damage error
+		if p.folder, damage, err = r.copy.copyIndex(r.path, p.vectors); err != nil {
 			return err
+		}
+		if damage != nil {
+			p.problems = append(p.problems, damage)
 		}
 	}
 	if after, err := printIndexes(r.path); err != nil || !maps.Equal(before, after) {
@@ -227,7 +231,7 @@ func (p *part) salvage(ctx context.Context, from *snapshot) (err error) {
 		p.positions, err = from.db.positions(ctx, p.collection)
 		note(err)
 	}
-	if p.index, err = loadIndex(ctx, filepath.Join(from.folder, p.vectors), space); err != nil {
+	if p.index, err = loadIndex(ctx, p.folder, space); err != nil {
 		return err
 	}
 	if p.dimension == 0 {

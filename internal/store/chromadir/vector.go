@@ -15,6 +15,7 @@ var (
 	errNoElement = errors.New("the index has no element of its label")
 	errDeleted   = errors.New("the index has it deleted")
 	errNoLength  = errors.New("the length of its vector is lost")
+	errShared    = errors.New("the index gives its label to another id too")
 	errNoName    = errors.New("the index has lost the id of its label")
 )
 
@@ -45,7 +46,11 @@ func (x *index) find(id []byte) (element, error) {
 	if n < 0 {
 		return element{}, errNoID
 	}
-	return x.at(x.ids.label(n))
+	label := x.ids.label(n)
+	if x.shared[label] {
+		return element{}, errShared
+	}
+	return x.at(label)
 }
 
 // nameless returns the elements whose id is lost. A label that was given after
@@ -54,7 +59,7 @@ func (x *index) nameless() []element {
 	named := newNumbers(len(x.elements))
 	for i := range x.ids.len() {
 		n, ok := x.search(x.ids.label(i))
-		if ok {
+		if ok && !x.shared[x.ids.label(i)] {
 			named.add(n)
 		}
 	}
