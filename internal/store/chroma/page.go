@@ -103,12 +103,22 @@ func (f *fetcher) get(ctx context.Context, p *page, what include, limit int64) e
 		if err := p.scanner.Page(p.body, &p.columns); err != nil {
 			return &malformedError{err}
 		}
-		return nil
+		return p.hasColumns()
 	})
 	if err != nil {
 		return err
 	}
 	return f.check(p)
+}
+
+// hasColumns makes sure that documents and metadata came, which are always asked
+// for: rows without them would be taken for whole.
+func (p *page) hasColumns() error {
+	c := &p.columns
+	if len(c.IDs) > 0 && (len(c.Documents) == 0 || len(c.Metadatas) == 0) {
+		return &malformedError{errors.New("rows without documents or metadata")}
+	}
+	return nil
 }
 
 // question writes the request. IDs are printed as JSON again.

@@ -254,3 +254,29 @@ func TestListingRepeats(t *testing.T) {
 		})
 	}
 }
+
+// TestColumnsMissing has the server give pages without what was asked for.
+func TestColumnsMissing(t *testing.T) {
+	p, _ := filled(t, 10)
+	for _, column := range []string{"documents", "metadatas"} {
+		t.Run(column, func(t *testing.T) {
+			proxy := chromatest.Proxy(t, p.Server, func(r chromatest.Request) chromatest.Fault {
+				if r.Op != "get" || len(asked(t, r)) == 0 {
+					return chromatest.Fault{}
+				}
+				return chromatest.Fault{Rewrite: func(body []byte) ([]byte, error) {
+					var page map[string]json.RawMessage
+					if err := json.Unmarshal(body, &page); err != nil {
+						return nil, err
+					}
+					page[column] = json.RawMessage("null")
+					return json.Marshal(page)
+				}}
+			})
+			got, _, err := tryRead(t, open(t, p.config(proxy.URL())))
+			if !errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), "rows without documents or metadata") || len(got) != 0 {
+				t.Errorf("got %d rows, %v, want ErrUnreadable", len(got), err)
+			}
+		})
+	}
+}
