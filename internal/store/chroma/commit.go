@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"time"
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
@@ -137,7 +136,7 @@ func (w *swap) moveIn(ctx context.Context, l leave) error {
 		case lookErr != nil:
 			return lookErr
 		case at == nil: // it was another trouble
-			if err := pause(ctx, w.server.config.Pause); err != nil {
+			if err := store.Pause(ctx, w.server.config.Pause); err != nil {
 				return err
 			}
 		case at.ID == w.fresh:
@@ -149,17 +148,6 @@ func (w *swap) moveIn(ctx context.Context, l leave) error {
 		}
 	}
 	return err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // park renames what an agent put into the place.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // settle looks until nothing changed under the look.
@@ -76,11 +77,7 @@ func (d *Dir) look(ctx context.Context, path string, sections []memory.Section) 
 // look and went on after it.
 func (s *Session) blame(ctx context.Context, before map[string]string, err error) error {
 	const longest = 300 * time.Millisecond // that a busy machine lets a server wait in the middle of a save
-	wait := time.NewTimer(longest)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-ctx.Done():
+	if ended := store.Pause(ctx, longest); ended != nil {
 		return err
 	}
 	if after, failed := printIndexes(s.path); failed == nil && !maps.Equal(before, after) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // reader reads one file of a session: first into a copy of one moment, then as
@@ -105,7 +106,7 @@ func (r *reader) copyFile(ctx context.Context, goal string) (rows int64, err err
 			return min(c.size, 1), nil
 		}
 		if c.short && try < tries-1 {
-			if err := pause(ctx, time.Duration(try+1)*50*time.Millisecond); err != nil {
+			if err := store.Pause(ctx, time.Duration(try+1)*50*time.Millisecond); err != nil {
 				return 0, err
 			}
 		}
@@ -124,17 +125,6 @@ func (r *reader) copyFile(ctx context.Context, goal string) (rows int64, err err
 	}
 	r.session.findings = append(r.session.findings, finding)
 	return min(c.size, 1), nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // copyOnce copies the bytes that the file has now.
