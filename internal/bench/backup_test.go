@@ -36,6 +36,16 @@ type round struct {
 
 func (r round) ratio() float64 { return r.backup.Wall.Seconds() / r.read.wall.Seconds() }
 
+// summary returns the middle round and the median of the CPU times, and the most
+// bytes that any took.
+func summary(all []round) (middle round, cpu time.Duration, peak int64) {
+	for _, r := range all {
+		peak = max(peak, r.backup.Memory)
+	}
+	cpu = median(all, func(r round) time.Duration { return r.backup.CPU }).backup.CPU
+	return median(all, round.ratio), cpu, peak
+}
+
 func (b *bench) backup(ctx context.Context) error {
 	full, err := b.source(ctx)
 	if err != nil {
@@ -47,12 +57,7 @@ func (b *bench) backup(ctx context.Context) error {
 			return err
 		}
 	}
-	middle := median(all, round.ratio)
-	cpu := median(all, func(r round) time.Duration { return r.backup.CPU }).backup.CPU
-	var peak int64
-	for _, r := range all {
-		peak = max(peak, r.backup.Memory)
-	}
+	middle, cpu, peak := summary(all)
 	b.report.times("backup", middle.backup.Wall, middle.read.wall, "reading the same answers undecoded", wallBound)
 	b.report.times("backup, CPU", cpu, full.scaled(cpuBound), "wanted", 1)
 	b.report.sizes("backup, peak memory", peak, memoryBound(full.shape), "128 MiB + 64 B a row", 1)

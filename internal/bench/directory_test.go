@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 const (
@@ -39,12 +38,7 @@ func (b *bench) directory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	middle := median(all, round.ratio)
-	cpu := median(all, func(r round) time.Duration { return r.backup.CPU }).backup.CPU
-	var peak int64
-	for _, r := range all {
-		peak = max(peak, r.backup.Memory)
-	}
+	middle, cpu, peak := summary(all)
 	b.report.times("backup from the directory", middle.backup.Wall, middle.read.wall, "the server's answers, thrown away, right before", directoryBound)
 	b.report.times("backup from the directory, all in all", middle.backup.Wall, http.backup.Wall, "keepsake over HTTP", 0)
 	b.report.times("backup from the directory, CPU", cpu, http.backup.CPU, "keepsake over HTTP", 0)

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -240,28 +238,4 @@ func near(a, b []byte, tolerance float64) bool {
 		}
 	}
 	return true
-}
-
-// state is all that a directory holds, with times.
-func state(t testing.TB, dir string) string {
-	t.Helper()
-	var all []byte
-	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
-		if err != nil {
-			return err
-		}
-		all = append(all, path+" "+info.ModTime().String()+" "+info.Mode().String()+"\n"...)
-		if info.Mode().IsRegular() {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			all = append(all, text...)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(all)
 }

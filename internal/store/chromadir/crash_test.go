@@ -36,9 +36,9 @@ func TestCrashed(t *testing.T) {
 				<-w.reached
 				s.Kill()
 				stop()
-				before := state(t, s.Dir())
+				before := storetest.Tree(t, s.Dir())
 				got := read(t, chromadir.New(config(t, s.Dir(), names...)))
-				if state(t, s.Dir()) != before {
+				if storetest.Tree(t, s.Dir()) != before {
 					t.Error("reading changed the directory")
 				}
 				checkAcknowledged(t, &w, names, got)
@@ -93,9 +93,9 @@ func TestHotJournal(t *testing.T) {
 	s.Kill()
 	dir := t.TempDir()
 	interrupt(t, filepath.Join(s.Dir(), "chroma.sqlite3"), filepath.Join(dir, "chroma.sqlite3"))
-	before := state(t, dir)
+	before := storetest.Tree(t, dir)
 	equal(t, read(t, chromadir.New(config(t, dir, "rows"))), want)
-	if state(t, dir) != before {
+	if storetest.Tree(t, dir) != before {
 		t.Error("reading changed the directory")
 	}
 }

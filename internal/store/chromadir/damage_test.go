@@ -226,10 +226,10 @@ func damaged(t *testing.T, dir string, want contents, tt damage) {
 	}
 	healthy := hurt{dir: dir, folders: h.folders}
 	tt.do(t, h)
-	before := state(t, h.dir)
+	before := storetest.Tree(t, h.dir)
 	checkStrict(t, h, want, tt)
 	checkRescued(t, h, healthy, want, tt)
-	if state(t, h.dir) != before {
+	if storetest.Tree(t, h.dir) != before {
 		t.Error("reading changed the directory")
 	}
 }

@@ -22,9 +22,9 @@ func TestEqualsHTTP(t *testing.T) {
 			got := read(t, chromadir.New(config(t, s.Dir(), names...)))
 			equal(t, got, want)
 			s.Kill()
-			before := state(t, s.Dir())
+			before := storetest.Tree(t, s.Dir())
 			equal(t, read(t, chromadir.New(config(t, s.Dir(), names...))), want)
-			if state(t, s.Dir()) != before {
+			if storetest.Tree(t, s.Dir()) != before {
 				t.Error("reading changed the directory")
 			}
 		})

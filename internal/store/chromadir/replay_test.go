@@ -58,9 +58,9 @@ func TestReplay(t *testing.T) {
 					queuedRow{opUpdate, storetest.ID(5), 0, `{"list":["x"],"flags":3}`})
 			}
 			enqueue(t, s.Dir(), "rows", log)
-			before := state(t, s.Dir())
+			before := storetest.Tree(t, s.Dir())
 			got := read(t, chromadir.New(config(t, s.Dir(), "rows", "other")))
-			if state(t, s.Dir()) != before {
+			if storetest.Tree(t, s.Dir()) != before {
 				t.Error("reading changed the directory")
 			}
 			if len(got.rows[sectionOf("rows")]) != 61 {

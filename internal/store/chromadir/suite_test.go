@@ -62,7 +62,7 @@ func fixture(t *testing.T, server *chromatest.Server, space string) storetest.Fi
 			}
 		},
 		Delete: func(t *testing.T, ids []string) { remove(t, server, path, ids...) },
-		State:  func(t *testing.T) string { return state(t, server.Dir()) },
+		State:  func(t *testing.T) string { return storetest.Tree(t, server.Dir()) },
 	}
 }
 

@@ -272,6 +272,13 @@ func TestSuite(t *testing.T) {
 						t.Fatal(err)
 					}
 				},
+				Delete: func(t *testing.T, ids []string) {
+					t.Helper()
+					var found struct{ ID string }
+					p.Call(t, http.MethodGet, chromatest.Collections(p.database)+"/rows", nil, &found)
+					p.Call(t, http.MethodPost, chromatest.Collections(p.database)+"/"+found.ID+"/delete", map[string]any{"ids": ids}, nil)
+				},
+				State: func(t *testing.T) string { return storetest.Tree(t, p.dir) },
 			}
 		},
 		Unreachable: func(t *testing.T) (store.Store, store.Target, memory.Section) {

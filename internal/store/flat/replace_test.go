@@ -80,15 +80,7 @@ func codes(findings []memory.Finding) string {
 // wantFiles wants the folder to hold these names and no others, hidden or not.
 func wantFiles(t *testing.T, dir string, want ...string) {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	if strings.Join(got, " ") != strings.Join(want, " ") {
+	if got := storetest.Names(t, dir); got != strings.Join(want, " ") {
 		t.Errorf("got files %q, want %q", got, want)
 	}
 }

@@ -321,7 +321,7 @@ func TestStagedClosed(t *testing.T) {
 	if _, err := s.Commit(t.Context(), leave, nil); err == nil {
 		t.Error("commit: got no error")
 	}
-	if got := names(t, filepath.Dir(path)); got != "" {
+	if got := storetest.Names(t, filepath.Dir(path)); got != "" {
 		t.Errorf("got files %s, want none", got)
 	}
 }

@@ -88,7 +88,7 @@ func TestT2_ReplaceKilledWhenAbsent(t *testing.T) {
 			kill(t, path, step, 0)
 			switch step {
 			case "create":
-				if got := names(t, filepath.Dir(path)); got != "" {
+				if got := storetest.Names(t, filepath.Dir(path)); got != "" {
 					t.Errorf("got files %s, want none", got)
 				}
 			case "committed":
@@ -127,14 +127,7 @@ func replaceUntil(t *testing.T, path, step string) {
 			return
 		}
 		fmt.Println("dying at", step)
-		self, err := os.FindProcess(os.Getpid())
-		if err == nil {
-			err = self.Kill()
-		}
-		if err == nil {
-			select {} // until it has come
-		}
-		panic(err)
+		storetest.Die()
 	})
 	s := stage(t, g, records(after(bulk)))
 	if _, err := s.Commit(t.Context(), permit(t, path), nil); err != nil {

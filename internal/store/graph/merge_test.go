@@ -448,7 +448,7 @@ func TestBrokenSequence(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v, want the sequence's error", err)
 	}
-	if got := names(t, dir); got != "" {
+	if got := storetest.Names(t, dir); got != "" {
 		t.Errorf("got files %q, want none", got)
 	}
 }

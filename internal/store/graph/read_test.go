@@ -67,30 +67,16 @@ func TestWriteAheadLog(t *testing.T) {
 	if err != nil || info.Size() > 4096 {
 		t.Fatalf("got %v, %v, want everything in the log", info.Size(), err)
 	}
-	before := names(t, filepath.Dir(path))
+	before := storetest.Names(t, filepath.Dir(path))
 	got, capture := read(t, path)
 	wantRows(t, got, `{"type":"node","data":{"id":"a"}}`)
 	if capture.Before != 1 || capture.Method != "sqlite" {
 		t.Errorf("got %+v", capture)
 	}
-	if after := names(t, filepath.Dir(path)); after != before {
+	if after := storetest.Names(t, filepath.Dir(path)); after != before {
 		t.Errorf("a reading beside an agent left %s, want %s", after, before)
 	}
 	run(t, agent, `INSERT INTO Nodes VALUES ('b', NULL, '{"id":"b"}')`)
-}
-
-// names lists a folder.
-func names(t *testing.T, dir string) string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, entry := range entries {
-		all = append(all, entry.Name())
-	}
-	return strings.Join(all, " ")
 }
 
 // TestCrashedAgent reads what an agent left that was killed: the log is not
@@ -122,7 +108,7 @@ func TestCrashedAgent(t *testing.T) {
 			}
 			// A -shm is the only thing that may be new: it is made anew by
 			// whoever comes next.
-			if got := names(t, filepath.Dir(path)); got != "memory.sqlite memory.sqlite-shm memory.sqlite-wal" {
+			if got := storetest.Names(t, filepath.Dir(path)); got != "memory.sqlite memory.sqlite-shm memory.sqlite-wal" {
 				t.Errorf("got files %s", got)
 			}
 		})
@@ -442,7 +428,7 @@ func TestLocator(t *testing.T) {
 			merge(t, path, `{"type":"node","data":{"id":"a"}}`)
 		}
 	}
-	if got := names(t, actual); got != "memory.sqlite" {
+	if got := storetest.Names(t, actual); got != "memory.sqlite" {
 		t.Errorf("got files %q, want the database under its own name", got)
 	}
 }

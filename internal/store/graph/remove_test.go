@@ -126,7 +126,7 @@ func TestRemoveFromNothing(t *testing.T) {
 	if want := (store.Removal{Gone: 30}); removal != want {
 		t.Errorf("got %+v, want %+v", removal, want)
 	}
-	if got := names(t, dir); got != "" {
+	if got := storetest.Names(t, dir); got != "" {
 		t.Errorf("got files %s, want none", got)
 	}
 }

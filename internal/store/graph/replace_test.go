@@ -132,7 +132,7 @@ func TestReplace(t *testing.T) {
 			put(t, live(t, path), tt.before)
 			replace(t, path, append([]memory.Record{}, tt.before...), tt.want)
 			wantContent(t, path, tt.want)
-			if got := names(t, filepath.Dir(path)); got != "memory.sqlite" {
+			if got := storetest.Names(t, filepath.Dir(path)); got != "memory.sqlite" {
 				t.Errorf("got files %s, want the database alone", got)
 			}
 		})

@@ -221,19 +221,6 @@ func replace(t *testing.T, f *opaque.Files, spec memory.SectionSpec, text []byte
 	return done, err
 }
 
-func names(t *testing.T, dir string) string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, e := range entries {
-		all = append(all, e.Name())
-	}
-	return strings.Join(all, " ")
-}
-
 func codes(findings []memory.Finding) string {
 	var all []string
 	for _, f := range findings {

@@ -9,6 +9,7 @@ import (
 
 	"keepsake/internal/atomicfile/faulty"
 	"keepsake/internal/memory"
+	"keepsake/internal/store/storetest"
 )
 
 // TestReplaceKilledProcess: a process that has the lock of the database is killed
@@ -60,14 +61,7 @@ func dieReplacing(t *testing.T, dir string) {
 			return faulty.Fault{}
 		}
 		if renames++; renames > step {
-			self, err := os.FindProcess(os.Getpid())
-			if err == nil {
-				err = self.Kill()
-			}
-			if err == nil {
-				select {} // until it has come
-			}
-			panic(err)
+			storetest.Die()
 		}
 		return faulty.Fault{}
 	}), database(dir))

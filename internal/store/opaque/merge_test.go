@@ -9,6 +9,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/storetest"
 )
 
 // TestMerge: absent, again, other, and after the agent changed its journal mode.
@@ -47,7 +48,7 @@ func TestMerge(t *testing.T) {
 	if got := rowsOf(t, path); got != "new b c late" {
 		t.Errorf("got %q, want the live rows", got)
 	}
-	if got := names(t, filepath.Dir(path)); got != "app.db" {
+	if got := storetest.Names(t, filepath.Dir(path)); got != "app.db" {
 		t.Errorf("got %s, want the database alone", got)
 	}
 }
@@ -89,7 +90,7 @@ func TestMergeBesideALog(t *testing.T) {
 		if !errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), path+suffix) {
 			t.Errorf("got %v, want %s named", err, suffix)
 		}
-		if got := names(t, dir); got != "app.db"+suffix {
+		if got := storetest.Names(t, dir); got != "app.db"+suffix {
 			t.Errorf("got %s, want the log alone", got)
 		}
 		if err := os.Remove(path + suffix); err != nil {
@@ -127,7 +128,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: got %+v, %v, want %v", name, r, err, want)
 		}
 	}
-	if got := names(t, out) + names(t, dir); got != "link" {
+	if got := storetest.Names(t, out) + storetest.Names(t, dir); got != "link" {
 		t.Errorf("got files %s, want none", got)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 	"keepsake/internal/store/opaque"
+	"keepsake/internal/store/storetest"
 )
 
 // TestSections: what patterns match, and what they don't.
@@ -178,7 +179,7 @@ func TestReadDatabase(t *testing.T) {
 			if _, _, err := read(t, f, appDB); err != nil {
 				t.Error(err)
 			}
-			if got := names(t, dir); got != "app.db" {
+			if got := storetest.Names(t, dir); got != "app.db" {
 				t.Errorf("got %s, want the database alone", got)
 			}
 		})

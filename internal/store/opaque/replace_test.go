@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/storetest"
 )
 
 // TestReplaceDatabase: the old one is kept aside, openable, with its log.
@@ -35,8 +36,8 @@ func TestReplaceDatabase(t *testing.T) {
 			if err != nil || done.Rows != 3 || codes(done.Findings) != "kept-aside" {
 				t.Fatalf("got %+v, %v", done, err)
 			}
-			if exists := strings.Contains(names(t, dir), "app.db.aside-plan-1-wal"); exists != (journal == "WAL") || strings.Contains(names(t, dir), "tmp") {
-				t.Errorf("got files %s, want the log aside too", names(t, dir))
+			if exists := strings.Contains(storetest.Names(t, dir), "app.db.aside-plan-1-wal"); exists != (journal == "WAL") || strings.Contains(storetest.Names(t, dir), "tmp") {
+				t.Errorf("got files %s, want the log aside too", storetest.Names(t, dir))
 			}
 			if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 				t.Errorf("got %v, %v, want the mode kept", info.Mode(), err)
@@ -88,8 +89,8 @@ func TestReplaceRefuses(t *testing.T) {
 	if err := staged.Close(); err != nil {
 		t.Error(err)
 	}
-	if got := rowsOf(t, path); got != "old b c late" || names(t, dir) != "app.db" {
-		t.Errorf("got %q among %s", got, names(t, dir))
+	if got := rowsOf(t, path); got != "old b c late" || storetest.Names(t, dir) != "app.db" {
+		t.Errorf("got %q among %s", got, storetest.Names(t, dir))
 	}
 }
 
@@ -159,8 +160,8 @@ func TestReplaceKilled(t *testing.T) {
 				if got := rowsOf(t, path+".aside-plan-1"); journal != "Absent" && got != "old b c" {
 					t.Errorf("killed before step %d: got %q aside", k, got)
 				}
-				if survey, err := f.Survey(t.Context(), appDB); err != nil || survey.Unfinished != "" || strings.Contains(names(t, dir), "tmp") {
-					t.Errorf("killed before step %d: got %+v, %v among %s", k, survey, err, names(t, dir))
+				if survey, err := f.Survey(t.Context(), appDB); err != nil || survey.Unfinished != "" || strings.Contains(storetest.Names(t, dir), "tmp") {
+					t.Errorf("killed before step %d: got %+v, %v among %s", k, survey, err, storetest.Names(t, dir))
 				}
 			}
 			if (windows == 0) != (journal == "Absent") {
@@ -216,8 +217,8 @@ func TestReplaceFiles(t *testing.T) {
 			t.Fatalf("after step %d: got %+v, %v", k, done, err)
 		}
 		info, err := os.Stat(path)
-		if got, _ := os.ReadFile(path); string(got) != "new" || err != nil || info.Mode() != 0o640 || names(t, dir) != "a" {
-			t.Errorf("after step %d: got %q, %v among %s", k, got, err, names(t, dir))
+		if got, _ := os.ReadFile(path); string(got) != "new" || err != nil || info.Mode() != 0o640 || storetest.Names(t, dir) != "a" {
+			t.Errorf("after step %d: got %q, %v among %s", k, got, err, storetest.Names(t, dir))
 		}
 		if _, err := replace(t, files(t, plain(dir)), spec, []byte("newer"), records([]byte("old"))); !errors.Is(err, store.ErrMoved) {
 			t.Errorf("got %v, want ErrMoved", err)
@@ -251,7 +252,7 @@ func TestRemove(t *testing.T) {
 			if change != "" {
 				want = "0 3 0 4 <nil>|0 3 0 4 <nil>|app.db"
 			}
-			if s := strings.Join(got, "|") + "|" + names(t, dir); s != want {
+			if s := strings.Join(got, "|") + "|" + storetest.Names(t, dir); s != want {
 				t.Errorf("got %s, want %s", s, want)
 			}
 		})
