@@ -54,6 +54,7 @@ func offences() []offence {
 		importing("internal/provenance/x.go", internal+"memory", "layer-provenance", "provenance reads what stands beside"),
 		importing("internal/store/chroma/x.go", internal+"store/collections", "layer-adapters", adapter),
 		importing("internal/store/graph/x.go", internal+"config", "layer-adapters", adapter),
+		importing("internal/store/sqlitefile/x.go", internal+"store/graph", "layer-sqlitefile", "it knows no adapter"),
 		importing("internal/store/x.go", internal+"record", "layer-store", "the store contracts name memory and permits"),
 		importing("internal/bundle/x.go", internal+"config", "layer-bundle", "bundle is a format on disk"),
 		importing("internal/bundle/x.go", internal+"store", "bundle-without-store", "bundle and store do not know each other"),
@@ -99,6 +100,7 @@ func offences() []offence {
 		saying("os", `println(os.DevNull)`, "print is for debugging"),
 		{"os.Exit in cli", "internal/cli/x.go", "package cli\n\nimport \"os\"\n\nvar _ = func() { os.Exit(1) }\n", []string{"only main exits"}},
 		{"a renamed import", "internal/guard/x.go", "package guard\n\nimport sys \"os\"\n\nvar _ = func() { sys.Exit(1) }\n", []string{"only main exits"}},
+		{"sql.Open in a store", "internal/store/graph/x.go", "package graph\n\nimport \"database/sql\"\n\nvar _ = func() { sql.Open(\"\", \"\") }\n", []string{"one opener"}},
 		{"http.Get in a store", "internal/store/chroma/x.go", "package chroma\n\nimport \"net/http\"\n\nvar _ = func() { http.Get(\"\") }\n", []string{"proxies come from it"}},
 	}
 }
@@ -109,6 +111,7 @@ func allowed() []offence {
 		{path: "cmd/keepsake/main.go", source: "package main\n\nimport (\n\t\"os\"\n\n\t_ \"keepsake/internal/cli\"\n)\n\nfunc main() { _ = os.Args; os.Exit(0) }\n"},
 		{path: "internal/cli/y.go", source: "package cli\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\t\"time\"\n\n\t_ \"keepsake/internal/backup\"\n\t_ \"keepsake/internal/store/chroma\"\n\n\t_ \"github.com/spf13/cobra\"\n)\n\nfunc Y() { fmt.Println(os.Getenv(\"X\"), time.Now()) }\n"},
 		{path: "internal/cli/y_test.go", source: "package cli_test\n\nimport (\n\t_ \"net/http\"\n\t_ \"database/sql\"\n)\n"},
+		{path: "internal/store/sqlitefile/y.go", source: "package sqlitefile\n\nimport (\n\t\"database/sql\"\n\n\t_ \"modernc.org/sqlite\"\n\n\t_ \"keepsake/internal/store\"\n)\n\nfunc Y() (*sql.DB, error) { return sql.Open(\"\", \"\") }\n"},
 		{path: "internal/store/graph/y.go", source: "package graph\n\nimport (\n\t_ \"database/sql\"\n\n\t_ \"modernc.org/sqlite\"\n\n\t_ \"keepsake/internal/guard\"\n\t_ \"keepsake/internal/record\"\n\t_ \"keepsake/internal/store\"\n)\n"},
 		{path: "internal/store/graph/y_test.go", source: "package graph_test\n\nimport (\n\t\"time\"\n\n\t_ \"keepsake/internal/store/storetest\"\n)\n\nvar now = time.Now()\n"},
 		{path: "internal/bundle/y.go", source: "package bundle\n\nimport (\n\t_ \"keepsake/internal/atomicfile\"\n\t_ \"keepsake/internal/guard\"\n\t_ \"keepsake/internal/record\"\n)\n"},
@@ -140,6 +143,8 @@ var layers = map[string]string{
 	"internal/sample":      "layer-sample",
 	"internal/store":       "layer-store",
 	"internal/store/graph": "layer-adapters",
+
+	"internal/store/sqlitefile": "layer-sqlitefile",
 }
 
 // strangers returns, for every layer, a file right in its folder that imports a

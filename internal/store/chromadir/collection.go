@@ -35,46 +35,32 @@ func (d *database) collections(ctx context.Context, tenant, name string) ([]*col
 	if newer {
 		schema = "c.schema_str"
 	}
-	rows, err := d.query(ctx, `SELECT c.id, c.name, d.tenant_id, d.name, coalesce(c.dimension, 0), coalesce(c.config_json_str, ''), coalesce(`+schema+`, '')
+	var c collection
+	var found []*collection
+	err = d.Each(context.WithoutCancel(ctx), []any{&c.id, &c.name, &c.tenant, &c.database, &c.dimension, &c.config, &c.schema}, func() error {
+		one := c
+		found = append(found, &one)
+		return nil
+	}, `SELECT c.id, c.name, d.tenant_id, d.name, coalesce(c.dimension, 0), coalesce(c.config_json_str, ''), coalesce(`+schema+`, '')
 		FROM collections c JOIN databases d ON d.id = c.database_id
 		WHERE (?1 = '' OR d.tenant_id = ?1) AND (?2 = '' OR d.name = ?2) ORDER BY c.name, c.id`, tenant, name)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var found []*collection
-	for rows.Next() {
-		var c collection
-		if err := rows.Scan(&c.id, &c.name, &c.tenant, &c.database, &c.dimension, &c.config, &c.schema); err != nil {
-			return nil, err
-		}
-		found = append(found, &c)
-	}
-	return found, rows.Err()
+	return found, err
 }
 
 // complete reads what other tables know of a collection.
 func (d *database) complete(ctx context.Context, c *collection) error {
 	const segments = `SELECT coalesce(max(CASE scope WHEN 'VECTOR' THEN id END), ''), coalesce(max(CASE scope WHEN 'METADATA' THEN id END), '')
 		FROM segments WHERE collection = ?`
-	if err := d.conn.QueryRowContext(ctx, segments, c.id).Scan(&c.vectors, &c.metadocs); err != nil {
+	if err := d.QueryRowContext(ctx, segments, c.id).Scan(&c.vectors, &c.metadocs); err != nil {
 		return err
 	}
-	rows, err := d.query(ctx, `SELECT key, str_value, int_value, float_value, bool_value
-		FROM collection_metadata WHERE collection_id = ? ORDER BY key`, c.id)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key sql.RawBytes
-		var v value
-		if err := rows.Scan(append([]any{&key}, v.dest()...)...); err != nil {
-			return err
-		}
+	var key sql.RawBytes
+	var v value
+	return d.Each(context.WithoutCancel(ctx), append([]any{&key}, v.dest()...), func() error {
 		c.metadata.scalar(key, &v)
-	}
-	return rows.Err()
+		return nil
+	}, `SELECT key, str_value, int_value, float_value, bool_value
+		FROM collection_metadata WHERE collection_id = ? ORDER BY key`, c.id)
 }
 
 // foreign says why a collection is never a source, "" when it may be one. One that

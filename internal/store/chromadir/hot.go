@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"keepsake/internal/store/sqlitefile"
 )
 
 // snapshot is a copy of the parts of a directory that are read, in a folder of
@@ -104,25 +106,26 @@ func (s *snapshot) copyLocked(ctx context.Context, c *Config, path, goal string)
 		return err
 	}
 	defer file.Close()
-	live, err := openLive(ctx, path, c.BusyTimeout)
+	// To hold the lock and for nothing else: nothing is written, not even to mend it
+	// after a crash.
+	live, err := sqlitefile.Open(ctx, path, sqlitefile.ReadOnly, c.BusyTimeout)
 	if err != nil {
 		return err
 	}
 	err = s.lockedCopy(ctx, c, live, file, goal)
-	return errors.Join(err, live.close())
+	return errors.Join(err, live.Close())
 }
 
-func (s *snapshot) lockedCopy(ctx context.Context, c *Config, live *database, file *os.File, goal string) error {
+func (s *snapshot) lockedCopy(ctx context.Context, c *Config, live *sqlitefile.Conn, file *os.File, goal string) error {
 	out, err := os.OpenFile(goal, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	if err := live.exec(ctx, "BEGIN"); err != nil {
+	if err := live.Exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	var n int
-	if err := live.conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
+	if err := live.Touch(ctx); err != nil {
 		return err
 	}
 	start := c.Now()
@@ -135,7 +138,7 @@ func (s *snapshot) lockedCopy(ctx context.Context, c *Config, live *database, fi
 	}
 	after, err := file.Stat()
 	if err == nil {
-		err = live.exec(ctx, "COMMIT")
+		err = live.Exec(ctx, "COMMIT")
 	}
 	s.held = c.Now().Sub(start)
 	if err == nil && (before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime())) {

@@ -59,7 +59,7 @@ func (s *Session) list(ctx context.Context, listed *[]Listed) (err error) {
 			return err
 		}
 		one := Listed{Name: c.name, ID: c.id, Foreign: c.foreign(true)}
-		row := db.conn.QueryRowContext(ctx, `SELECT count(*) FROM embeddings WHERE segment_id = ?`, c.metadocs)
+		row := db.QueryRowContext(ctx, `SELECT count(*) FROM embeddings WHERE segment_id = ?`, c.metadocs)
 		if err := row.Scan(&one.Rows); err != nil {
 			return err
 		}

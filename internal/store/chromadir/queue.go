@@ -30,7 +30,7 @@ type positions struct {
 
 func (d *database) positions(ctx context.Context, c *collection) (p positions, err error) {
 	for segment, position := range map[string]*int64{c.vectors: &p.vectors, c.metadocs: &p.metadocs} {
-		err := d.conn.QueryRowContext(ctx, `SELECT seq_id FROM max_seq_id WHERE segment_id = ?`, segment).Scan(position)
+		err := d.QueryRowContext(ctx, `SELECT seq_id FROM max_seq_id WHERE segment_id = ?`, segment).Scan(position)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return p, fmt.Errorf("read log position of segment %s: %w", segment, err)
 		}

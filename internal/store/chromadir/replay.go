@@ -45,7 +45,7 @@ type operation struct {
 // next reads the operation after a position. One at a time, because rows that are
 // open while others are written need not be what they were.
 func (d *database) next(ctx context.Context, c *collection, position int64) (op operation, err error) {
-	row := d.conn.QueryRowContext(ctx, `SELECT seq_id, operation, id, metadata`+ofTopic+` LIMIT 1`, c.id, position)
+	row := d.QueryRowContext(ctx, `SELECT seq_id, operation, id, metadata`+ofTopic+` LIMIT 1`, c.id, position)
 	err = row.Scan(&op.seq, &op.code, &op.id, &op.metadata)
 	return op, err
 }
@@ -76,7 +76,7 @@ func (r *replayer) apply(ctx context.Context, op operation) error {
 }
 
 func (r *replayer) find(ctx context.Context, id string) (row int64, there bool, err error) {
-	err = r.conn.QueryRowContext(ctx, `SELECT id FROM embeddings WHERE segment_id = ? AND embedding_id = ?`, r.segment, id).Scan(&row)
+	err = r.QueryRowContext(ctx, `SELECT id FROM embeddings WHERE segment_id = ? AND embedding_id = ?`, r.segment, id).Scan(&row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -84,7 +84,7 @@ func (r *replayer) find(ctx context.Context, id string) (row int64, there bool, 
 }
 
 func (r *replayer) insert(ctx context.Context, op operation) (int64, error) {
-	result, err := r.conn.ExecContext(ctx, `INSERT INTO embeddings (segment_id, embedding_id, seq_id) VALUES (?, ?, ?)`, r.segment, op.id, op.seq)
+	result, err := r.ExecContext(ctx, `INSERT INTO embeddings (segment_id, embedding_id, seq_id) VALUES (?, ?, ?)`, r.segment, op.id, op.seq)
 	if err != nil {
 		return 0, err
 	}
@@ -101,11 +101,11 @@ func (r *replayer) tables() []string {
 
 func (r *replayer) remove(ctx context.Context, row int64) error {
 	for _, table := range r.tables() {
-		if err := r.exec(ctx, `DELETE FROM `+table+` WHERE id = ?`, row); err != nil {
+		if err := r.Exec(ctx, `DELETE FROM `+table+` WHERE id = ?`, row); err != nil {
 			return err
 		}
 	}
-	return r.exec(ctx, `DELETE FROM embeddings WHERE id = ?`, row)
+	return r.Exec(ctx, `DELETE FROM embeddings WHERE id = ?`, row)
 }
 
 // write blends metadata into a row: null takes a key away, any other value takes
@@ -119,7 +119,7 @@ func (r *replayer) write(ctx context.Context, row int64, metadata string) error 
 	}
 	for key, text := range members {
 		for _, table := range r.tables() {
-			if err := r.exec(ctx, `DELETE FROM `+table+` WHERE id = ? AND key = ?`, row, key); err != nil {
+			if err := r.Exec(ctx, `DELETE FROM `+table+` WHERE id = ? AND key = ?`, row, key); err != nil {
 				return err
 			}
 		}
@@ -160,7 +160,7 @@ func (r *replayer) putIn(ctx context.Context, table string, row int64, key strin
 		if column == "" {
 			continue
 		}
-		if err := r.exec(ctx, `INSERT INTO `+table+` (id, key, `+column+`) VALUES (?, ?, ?)`, row, key, values[i]); err != nil {
+		if err := r.Exec(ctx, `INSERT INTO `+table+` (id, key, `+column+`) VALUES (?, ?, ?)`, row, key, values[i]); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package collections
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"keepsake/internal/atomicfile"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Create makes an empty collections file, readable by its owner alone, and the
@@ -63,29 +63,23 @@ func ensure(ctx context.Context, path string) error {
 
 // build fills an empty file with the marks and the tables of the format.
 func build(ctx context.Context, path string) (err error) {
-	db, err := sql.Open("sqlite", dsn(path, "rw", writing, time.Second))
+	conn, err := open(ctx, path, sqlitefile.ReadWrite, writing, time.Second)
 	if err != nil {
-		return err
+		return explain(err)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	db.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, conn.Close()) }()
 	for _, statement := range []string{
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", formatVersion),
 		schemaStatement,
 		"PRAGMA journal_mode = WAL",
 	} {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
+		if err := conn.Exec(ctx, statement); err != nil {
 			return explain(err)
 		}
 	}
 	return nil
 }
 
-// removeTemp takes away the temporary name and whatever SQLite left beside it;
-// what can't be removed does no harm.
-func removeTemp(path string) {
-	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
-		_ = os.Remove(path + suffix)
-	}
-}
+// removeTemp takes away the temporary name and whatever SQLite left beside it.
+func removeTemp(path string) { sqlitefile.Remove(path) }

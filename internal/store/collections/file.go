@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // What marks a file as ours; DESIGN.md. The header's offsets are SQLite's
@@ -26,7 +25,6 @@ const (
 	formatVersion = 1
 
 	headerSize      = 100
-	magic           = "SQLite format 3\x00"
 	offsetVersion   = 60
 	offsetAppID     = 68
 	schemaStatement = `
@@ -61,8 +59,8 @@ const (
 
 // file is an open collections file: one connection, known to be ours.
 type file struct {
-	db   *sql.DB
-	conn *sql.Conn
+	db   *sqlitefile.Conn
+	conn *sql.Conn // the same one
 }
 
 // openFile opens the file at path. fs.ErrNotExist when there is none, which is
@@ -72,7 +70,7 @@ func openFile(ctx context.Context, path string, can access, busy time.Duration) 
 	if err != nil {
 		return nil, err
 	}
-	f, err := connect(ctx, dsn(path, "rw", can, busy))
+	f, err := connect(ctx, path, sqlitefile.ReadWrite, can, busy)
 	if err != nil {
 		return nil, unreachable(ctx, path, err)
 	}
@@ -105,7 +103,7 @@ func checkIdentity(ctx context.Context, path string, busy time.Duration) error {
 	if _, err := os.Stat(path + "-shm"); err != nil {
 		return checkHeader(path)
 	}
-	f, err := connect(ctx, dsn(path, "ro", reading, busy))
+	f, err := connect(ctx, path, sqlitefile.ReadOnly, reading, busy)
 	if err != nil {
 		return err
 	}
@@ -121,7 +119,7 @@ func checkHeader(path string) error {
 	}
 	defer f.Close()
 	var header [headerSize]byte
-	if _, err := io.ReadFull(f, header[:]); err != nil || !strings.HasPrefix(string(header[:]), magic) {
+	if _, err := io.ReadFull(f, header[:]); err != nil || !strings.HasPrefix(string(header[:]), sqlitefile.Magic) {
 		return errors.New("it is not a SQLite file")
 	}
 	return checkMarks(binary.BigEndian.Uint32(header[offsetAppID:]), binary.BigEndian.Uint32(header[offsetVersion:]))
@@ -139,15 +137,12 @@ func checkMarks(application, version uint32) error {
 
 // connect opens one connection and looks at the marks through it, which is also
 // the first read: a damaged or locked file fails here.
-func connect(ctx context.Context, dsn string) (*file, error) {
-	db, err := sql.Open("sqlite", dsn)
+func connect(ctx context.Context, path string, mode sqlitefile.Mode, can access, busy time.Duration) (*file, error) {
+	db, err := open(ctx, path, mode, can, busy)
 	if err != nil {
 		return nil, err
 	}
-	f := &file{db: db}
-	if f.conn, err = db.Conn(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
+	f := &file{db, db.Conn}
 	var application, version uint32
 	err = f.conn.QueryRowContext(ctx, `SELECT application_id, user_version FROM pragma_application_id, pragma_user_version`).Scan(&application, &version)
 	if err == nil {
@@ -160,31 +155,17 @@ func connect(ctx context.Context, dsn string) (*file, error) {
 }
 
 // close lets go of the file. The last connection takes the files beside it away.
-func (f *file) close() error {
-	return errors.Join(f.conn.Close(), f.db.Close())
-}
+func (f *file) close() error { return f.db.Close() }
 
 // exec runs one statement that has no arguments.
-func (f *file) exec(ctx context.Context, statement string) error {
-	_, err := f.conn.ExecContext(ctx, statement)
-	return err
-}
+func (f *file) exec(ctx context.Context, statement string) error { return f.db.Exec(ctx, statement) }
 
-// dsn takes an absolute path. It never uses SQLite's mode=ro for a file that nobody else has open: such a
+// open never uses mode ReadOnly for a file that nobody else has open: such a
 // connection makes the -wal and -shm files that it needs and can't remove them.
-func dsn(path, mode string, can access, busy time.Duration) string {
-	slashed := filepath.ToSlash(path)
-	if !strings.HasPrefix(slashed, "/") {
-		slashed = "/" + slashed // C:/x
-	}
-	q := url.Values{"mode": {mode}}
-	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()))
-	q.Add("_pragma", "foreign_keys(1)")
-	q.Add("_pragma", "trusted_schema(0)")
+func open(ctx context.Context, path string, mode sqlitefile.Mode, can access, busy time.Duration) (*sqlitefile.Conn, error) {
+	may := "synchronous(FULL)"
 	if can == reading {
-		q.Add("_pragma", "query_only(1)")
-	} else {
-		q.Add("_pragma", "synchronous(FULL)")
+		may = "query_only(1)"
 	}
-	return "file://" + (&url.URL{Path: slashed}).EscapedPath() + "?" + q.Encode()
+	return sqlitefile.Open(ctx, path, mode, busy, "foreign_keys(1)", "trusted_schema(0)", may)
 }

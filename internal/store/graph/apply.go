@@ -101,22 +101,15 @@ func (s *stager) checkTables(ctx context.Context) error {
 type reference struct{ table, column, parent string }
 
 func (s *stager) references(ctx context.Context) (all []reference, err error) {
-	rows, err := s.conn.QueryContext(ctx, `SELECT child.name, key."from", key."table" FROM live.sqlite_schema AS child
-		JOIN pragma_foreign_key_list(child.name, 'live') AS key WHERE child.type = 'table'`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r reference
-		if err := rows.Scan(&r.table, &r.column, &r.parent); err != nil {
-			return nil, err
-		}
+	var r reference
+	err = s.conn.Each(ctx, []any{&r.table, &r.column, &r.parent}, func() error {
 		if strings.EqualFold(r.parent, "Nodes") || strings.EqualFold(r.parent, "Edges") {
 			all = append(all, r)
 		}
-	}
-	return all, rows.Err()
+		return nil
+	}, `SELECT child.name, key."from", key."table" FROM live.sqlite_schema AS child
+		JOIN pragma_foreign_key_list(child.name, 'live') AS key WHERE child.type = 'table'`)
+	return all, err
 }
 
 // checkReferences looks for a row that refers to none: by what is declared, and

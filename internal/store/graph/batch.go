@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+
+	"keepsake/internal/store/sqlitefile"
 )
 
 // batch inserts rows into a staging table, several with each statement, which
@@ -17,7 +19,7 @@ type batch struct {
 
 const batchRows = 16
 
-func (s *stage) prepare(ctx context.Context, conn *sql.Conn) (err error) {
+func (s *stage) prepare(ctx context.Context, conn *sqlitefile.Conn) (err error) {
 	columns := "(id, user_id, data, digest)"
 	row := "(?,?,?,?)"
 	if s.edge {

@@ -139,12 +139,8 @@ func (c *committer) replace(ctx context.Context, seen sighting) error {
 	err := c.underLock(ctx, seen)
 	if err == nil {
 		c.graph.step("commit")
-		_, err = c.conn.ExecContext(ctx, "COMMIT")
 	}
-	if err != nil {
-		// Not ctx: what is cancelled is rolled back all the same. It fails where
-		// SQLite has rolled back by itself.
-		_, _ = c.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	if err = c.conn.End(ctx, err); err != nil {
 		return err
 	}
 	c.wrote = true

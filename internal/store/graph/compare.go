@@ -8,6 +8,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Compare stages the records and compares them with the graph by their ids, as
@@ -48,7 +49,7 @@ func (c *comparison) run(ctx context.Context, records iter.Seq2[memory.Record, e
 		c.found.New = c.nodes.rows + c.edges.rows
 		return c.reportNew(ctx, "main.nodes", "main.edges")
 	}
-	if err := c.attach(ctx, "ro"); err != nil {
+	if err := c.attach(ctx, sqlitefile.ReadOnly); err != nil {
 		return explain("open", c.path, store.ErrUnreachable, err)
 	}
 	return c.read(ctx, func() error { return c.compare(ctx) })

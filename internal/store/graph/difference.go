@@ -81,32 +81,19 @@ func (s *stager) changed(ctx context.Context, table *stage) (n int64, err error)
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, note.Close()) }()
-	rows, err := s.conn.QueryContext(ctx, s.selectUnlike(table))
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
 	var pair pair
-	fields := pair.fields(table.edge)
 	compare := comparer{tables: s.tables}
-	for rows.Next() {
-		if err := errors.Join(ctx.Err(), rows.Scan(fields...)); err != nil {
-			return n, err
-		}
+	err = s.conn.Each(ctx, pair.fields(table.edge), func() error {
 		same, err := compare.same(table.edge, &pair.staged, &pair.there)
-		if err != nil {
-			return n, err
-		}
-		if same {
-			continue
+		if err = errors.Join(ctx.Err(), err); err != nil || same {
+			return err
 		}
 		n++
-		// The loop looks at ctx; a context that can end costs a goroutine a row.
-		if _, err := note.ExecContext(context.Background(), pair.seq, pair.row, pair.moved()); err != nil {
-			return n, err
-		}
-	}
-	return n, rows.Err()
+		// A context that can end costs a goroutine a row.
+		_, err = note.ExecContext(context.Background(), pair.seq, pair.row, pair.moved())
+		return err
+	}, s.selectUnlike(table))
+	return n, err
 }
 
 // pair is a staged row with the target's row of its id.
@@ -142,11 +129,10 @@ func (s *stager) selectUnlike(table *stage) string {
 
 // read runs do in a transaction that only reads the target.
 func (s *stager) read(ctx context.Context, do func() error) error {
-	if _, err := s.conn.ExecContext(ctx, "BEGIN"); err != nil {
+	if err := s.conn.Exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
 	err := do()
 	// COMMIT and not ROLLBACK: the temporary tables have been written to.
-	_, ended := s.conn.ExecContext(context.WithoutCancel(ctx), "COMMIT")
-	return errors.Join(err, ended)
+	return errors.Join(err, s.conn.Exec(context.WithoutCancel(ctx), "COMMIT"))
 }

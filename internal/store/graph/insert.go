@@ -9,6 +9,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // insert moves the staged rows over, chunk by chunk.
@@ -95,7 +96,7 @@ func (in *inserter) chunk(ctx context.Context, first, last int64) error {
 	if in.result.Created {
 		return nil
 	}
-	return pause(ctx, breath)
+	return store.Pause(ctx, breath)
 }
 
 // transaction inserts rows, of which none is left out between the first and the
@@ -109,13 +110,7 @@ func (in *inserter) transaction(ctx context.Context, rows []int64, together bool
 	} else {
 		added, err = in.rowByRow(ctx, rows)
 	}
-	if err == nil {
-		_, err = in.conn.ExecContext(ctx, "COMMIT")
-	}
-	if err != nil {
-		// Not ctx: what is cancelled is rolled back all the same. It fails where
-		// SQLite has rolled back by itself.
-		_, _ = in.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	if err = in.conn.End(ctx, err); err != nil {
 		return nil, err
 	}
 	return added, nil
@@ -124,7 +119,7 @@ func (in *inserter) transaction(ctx context.Context, rows []int64, together bool
 // allAtOnce inserts rows that follow each other with one statement. When some do
 // not fit it takes that back and goes row by row, to know which.
 func (in *inserter) allAtOnce(ctx context.Context, rows []int64) ([]int64, error) {
-	if _, err := in.conn.ExecContext(ctx, "SAVEPOINT chunk"); err != nil {
+	if err := in.conn.Exec(ctx, "SAVEPOINT chunk"); err != nil {
 		return nil, err
 	}
 	n, err := affected(in.many.ExecContext(ctx, rows[0], rows[len(rows)-1]))
@@ -134,7 +129,7 @@ func (in *inserter) allAtOnce(ctx context.Context, rows []int64) ([]int64, error
 	case err != nil && !refused(err):
 		return nil, err
 	}
-	if _, err := in.conn.ExecContext(ctx, "ROLLBACK TO chunk"); err != nil {
+	if err := in.conn.Exec(ctx, "ROLLBACK TO chunk"); err != nil {
 		return nil, err
 	}
 	return in.rowByRow(ctx, rows)
@@ -149,7 +144,7 @@ func affected(result sql.Result, err error) (int64, error) {
 
 // refused reports whether the database will not take a row, rather than failed.
 func refused(err error) bool {
-	switch code(err) {
+	switch sqlitefile.Code(err) {
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
 		return true
 	}
@@ -157,21 +152,9 @@ func refused(err error) bool {
 }
 
 // absent returns the numbers of the rows whose ids are not in the graph.
-func (in *inserter) absent(ctx context.Context, first, last int64) (list []int64, err error) {
-	rows, err := in.conn.QueryContext(ctx, fmt.Sprintf(`SELECT seq FROM main.%s AS staged WHERE seq BETWEEN ? AND ?
+func (in *inserter) absent(ctx context.Context, first, last int64) ([]int64, error) {
+	return sqlitefile.All[int64](ctx, in.conn, fmt.Sprintf(`SELECT seq FROM main.%s AS staged WHERE seq BETWEEN ? AND ?
 		AND NOT EXISTS (SELECT 1 FROM %s WHERE id = staged.id) ORDER BY seq`, in.s.table(), in.s.live()), first, last)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		list = append(list, n)
-	}
-	return list, rows.Err()
 }
 
 func (in *inserter) rowByRow(ctx context.Context, list []int64) (added []int64, err error) {
@@ -217,28 +200,16 @@ func (in *inserter) reportAdded(ctx context.Context, first, last int64) error {
 	if in.opts.Report == nil {
 		return nil
 	}
-	rows, err := in.conn.QueryContext(ctx, "SELECT seq, id, digest FROM main."+in.s.table()+
-		" WHERE seq BETWEEN ? AND ? ORDER BY seq", first, last)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var n int64
-		var digest sql.RawBytes
-		event := store.Event{Outcome: store.Added}
-		if err := rows.Scan(&n, &event.ID, &digest); err != nil {
-			return err
+	var n int64
+	var digest sql.RawBytes
+	event := store.Event{Outcome: store.Added}
+	return in.conn.Each(ctx, []any{&n, &event.ID, &digest}, func() error {
+		if !in.s.added.has(n) {
+			return nil
 		}
 		copy(event.Digest[:], digest)
-		if !in.s.added.has(n) {
-			continue
-		}
-		if err := in.report(event); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+		return in.report(event)
+	}, "SELECT seq, id, digest FROM main."+in.s.table()+" WHERE seq BETWEEN ? AND ? ORDER BY seq", first, last)
 }
 
 // reportMisfits rejects the rows of a chunk that could not be put in.

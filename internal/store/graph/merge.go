@@ -7,6 +7,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Merge adds nodes, then edges, whose ids the graph lacks. All records are first
@@ -78,10 +79,10 @@ func (m *merger) attachTarget(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := m.attach(ctx, "rw"); err != nil {
+	if err := m.attach(ctx, sqlitefile.ReadWrite); err != nil {
 		return err
 	}
-	if _, err := m.conn.ExecContext(ctx, "PRAGMA foreign_keys = ON"); err != nil || m.result.Created {
+	if err := m.conn.Exec(ctx, "PRAGMA foreign_keys = ON"); err != nil || m.result.Created {
 		return err
 	}
 	return m.leaveLog(ctx)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keepsake/internal/record"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // perRow is about what a record takes beside its data.
@@ -29,21 +30,13 @@ type measurer struct {
 	newest time.Time
 }
 
-func (m *measurer) table(ctx context.Context, conn *sql.Conn, query string) error {
-	rows, err := conn.QueryContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
+func (m *measurer) table(ctx context.Context, conn *sqlitefile.Conn, query string) error {
 	var data sql.RawBytes
-	for rows.Next() {
-		if err := rows.Scan(&data); err != nil {
-			return err
-		}
+	return conn.Each(ctx, []any{&data}, func() error {
 		m.bytes += int64(len(data) + perRow)
 		m.row(data)
-	}
-	return rows.Err()
+		return nil
+	}, query)
 }
 
 // row takes notice of the times in data, which may be any text.

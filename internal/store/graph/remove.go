@@ -11,6 +11,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Remove deletes edges, then nodes, whose rows are exactly the records, in
@@ -127,7 +128,7 @@ func (r *remover) chunk(ctx context.Context, table *stage, query string, first, 
 	if goes == 0 {
 		return nil
 	}
-	return pause(ctx, breath)
+	return store.Pause(ctx, breath)
 }
 
 // transaction judges the rows again, under the lock, and deletes those that go.
@@ -142,11 +143,7 @@ func (r *remover) transaction(ctx context.Context, table *stage, query string, f
 	if err == nil {
 		err = r.deleteAll(ctx, verdicts)
 	}
-	if err == nil {
-		_, err = r.conn.ExecContext(ctx, "COMMIT")
-	}
-	if err != nil {
-		_, _ = r.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // as in replace
+	if err = r.conn.End(ctx, err); err != nil {
 		return nil, 0, err
 	}
 	return verdicts, goes, nil
@@ -213,7 +210,7 @@ func (r *remover) judge(ctx context.Context, table *stage, query string, first, 
 func (r *remover) selectVerdicts(table *stage, references []reference) string {
 	stays := ""
 	add := func(child, column, reason string) {
-		stays += fmt.Sprintf(" WHEN staged.id IN (SELECT %s FROM live.%s) THEN '%s'", quoted(column), quoted(child), reason)
+		stays += fmt.Sprintf(" WHEN staged.id IN (SELECT %s FROM live.%s) THEN '%s'", sqlitefile.Quote(column), sqlitefile.Quote(child), reason)
 	}
 	if !table.edge {
 		add("Edges", "source", "an edge that came later, or changed, refers to it")
@@ -234,8 +231,6 @@ func (r *remover) selectVerdicts(table *stage, references []reference) string {
 		rowColumns("staged.", table.edge, true), rowColumns("there.", table.edge, r.tables.hasUser(table.edge)),
 		table.table(), table.live())
 }
-
-func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // tell counts and reports a row that was not deleted.
 func (r *remover) tell(v verdict) error {

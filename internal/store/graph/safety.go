@@ -99,31 +99,22 @@ type tallier struct {
 
 func (t *tallier) table(ctx context.Context, table *stage) error {
 	user := t.tables.hasUser(table.edge)
-	rows, err := t.conn.QueryContext(ctx, "SELECT rowid, "+rowColumns("", table.edge, user)+" FROM "+table.live())
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
 	var rowid int64
 	var row dbRow
-	fields := append([]any{&rowid}, row.fields(table.edge)...)
-	for rows.Next() {
-		if err := rows.Scan(fields...); err != nil {
-			return err
-		}
+	return t.conn.Each(ctx, append([]any{&rowid}, row.fields(table.edge)...), func() error {
 		t.seen.raw.add(t.bytes(table.edge, rowid, &row))
 		if !t.records {
-			continue
+			return nil
 		}
 		line, err := row.appendTo(t.line[:0], &t.scanner, table.edge, user)
 		if err != nil {
 			t.seen.unreadable++
-			continue
+			return nil
 		}
 		t.line = line
 		t.seen.records.add(t.scanner.LineDigest(line))
-	}
-	return rows.Err()
+		return nil
+	}, "SELECT rowid, "+rowColumns("", table.edge, user)+" FROM "+table.live())
 }
 
 // bytes is the digest of a row as it is written.

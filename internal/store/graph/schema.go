@@ -2,13 +2,14 @@ package graph
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"keepsake/internal/store/sqlitefile"
 )
 
 // neoSchema is what Neo.mjs makes of an empty file (ai/graph/storage/SQLite.mjs,
@@ -60,15 +61,15 @@ func create(ctx context.Context, path string, busy time.Duration) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	db, err := connect(dsn(path, "rwc", busy))
+	conn, err := sqlitefile.Open(ctx, path, sqlitefile.Create, busy)
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+	err = conn.Exec(ctx, "PRAGMA journal_mode = WAL")
 	if err == nil {
-		_, err = db.ExecContext(ctx, "BEGIN IMMEDIATE;"+neoSchema+neoTriggers()+"COMMIT;")
+		err = conn.Exec(ctx, "BEGIN IMMEDIATE;"+neoSchema+neoTriggers()+"COMMIT;")
 	}
-	return errors.Join(err, db.Close())
+	return errors.Join(err, conn.Close())
 }
 
 // tables says what a database has of a graph.
@@ -76,7 +77,7 @@ type tables struct {
 	nodes, edges []string // names of the columns; none without the table
 }
 
-func findTables(ctx context.Context, conn *sql.Conn, schema string) (t tables, err error) {
+func findTables(ctx context.Context, conn *sqlitefile.Conn, schema string) (t tables, err error) {
 	if t.nodes, err = columnsOf(ctx, conn, schema, "Nodes"); err != nil {
 		return tables{}, err
 	}
@@ -86,20 +87,8 @@ func findTables(ctx context.Context, conn *sql.Conn, schema string) (t tables, e
 	return t, t.check()
 }
 
-func columnsOf(ctx context.Context, conn *sql.Conn, schema, table string) (names []string, err error) {
-	rows, err := conn.QueryContext(ctx, "SELECT name FROM pragma_table_info(?, ?)", table, schema)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		names = append(names, name)
-	}
-	return names, rows.Err()
+func columnsOf(ctx context.Context, conn *sqlitefile.Conn, schema, table string) ([]string, error) {
+	return sqlitefile.All[string](ctx, conn, "SELECT name FROM pragma_table_info(?, ?)", table, schema)
 }
 
 // check refuses a database that has some of a graph, but not all of it.

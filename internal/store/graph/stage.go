@@ -2,13 +2,13 @@ package graph
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // What one transaction on the target may hold: about 50 ms of a slow machine.
@@ -22,11 +22,10 @@ const (
 // cache. The target is attached to it.
 type stager struct {
 	graph   *Graph
-	path    string // of the target, links resolved
-	tables  tables // of the target
-	db      *sql.DB
-	conn    *sql.Conn // main is the stage, live the target
-	joined  bool      // the target is attached
+	path    string           // of the target, links resolved
+	tables  tables           // of the target
+	conn    *sqlitefile.Conn // main is the stage, live the target
+	joined  bool             // the target is attached
 	nodes   stage
 	edges   stage
 	records int64 // of the sequence so far
@@ -65,15 +64,10 @@ CREATE TABLE main.edges (seq INTEGER PRIMARY KEY, id TEXT, user_id TEXT, data TE
 // without a file name.
 func (s *stager) openStage(ctx context.Context) (err error) {
 	s.edges.edge = true
-	if s.db, err = connect(""); err != nil {
+	if s.conn, err = sqlitefile.Temporary(ctx); err != nil {
 		return err
 	}
-	if s.conn, err = s.db.Conn(ctx); err != nil {
-		return err
-	}
-	_, err = s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d;%s",
-		s.graph.config.BusyTimeout.Milliseconds(), stageTables))
-	return err
+	return s.conn.Exec(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d;%s", s.graph.config.BusyTimeout.Milliseconds(), stageTables))
 }
 
 // stages returns both, nodes first.
@@ -89,7 +83,7 @@ func (s *stager) of(edge bool) *stage {
 // fill puts all records into the temporary database. An error from records or
 // refuse ends it.
 func (s *stager) fill(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
-	if _, err := s.conn.ExecContext(ctx, "BEGIN"); err != nil {
+	if err := s.conn.Exec(ctx, "BEGIN"); err != nil {
 		return staging(err)
 	}
 	err := s.nodes.prepare(ctx, s.conn)
@@ -105,7 +99,7 @@ func (s *stager) fill(ctx context.Context, records iter.Seq2[memory.Record, erro
 	if err != nil {
 		return err
 	}
-	if _, err := s.conn.ExecContext(ctx, "COMMIT"); err != nil {
+	if err := s.conn.Exec(ctx, "COMMIT"); err != nil {
 		return staging(err)
 	}
 	return nil

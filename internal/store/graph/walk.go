@@ -11,6 +11,7 @@ import (
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // errOther says that the second pass over the records was not like the first.
@@ -84,7 +85,7 @@ type cursor struct {
 	fields []any // where a row is scanned to
 }
 
-func (c *cursor) open(ctx context.Context, conn *sql.Conn, table *stage, query string) (err error) {
+func (c *cursor) open(ctx context.Context, conn *sqlitefile.Conn, table *stage, query string) (err error) {
 	c.stage = table
 	c.fields = append([]any{&c.id}, c.there.fields(table.edge)...)
 	c.rows, err = conn.QueryContext(ctx, query) //nolint:rowserrcheck // next returns it

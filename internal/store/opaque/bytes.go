@@ -13,17 +13,8 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
-
-// magic begins every SQLite database that is not empty.
-const magic = "SQLite format 3\x00"
-
-// isDatabase reports whether a file begins as a SQLite database.
-func isDatabase(f io.ReaderAt) bool {
-	head := make([]byte, len(magic))
-	n, _ := f.ReadAt(head, 0)
-	return n == len(head) && string(head) == magic
-}
 
 // digest is what two files of the same content have in common. Copies of one
 // database are the same bytes, whichever its journal mode, but for the schema
@@ -114,9 +105,15 @@ func blocks(ctx context.Context, r io.Reader, do func([]byte) error) error {
 	}
 }
 
+// unreadable says that a file could not be read. A full disk, a lock that is held
+// and a context that ended are grounds of their own.
 func unreadable(path string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrUnreadable) {
+	if errors.Is(err, store.ErrUnreadable) || errors.Is(err, store.ErrUnreachable) {
 		return err
 	}
-	return fmt.Errorf("read %s: %w: %w", path, store.ErrUnreadable, err)
+	why := sqlitefile.Explain("the database", err, store.ErrUnreadable)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return why
+	}
+	return fmt.Errorf("read %s: %w", path, why)
 }

@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Commit implements store.Staged. A file is replaced by a rename. A database is
@@ -124,7 +125,7 @@ func (s *staged) database(ctx context.Context, covers func() error, safety iter.
 	if err == nil && !s.done {
 		err = s.swap(covers, held)
 	}
-	return errors.Join(err, held.release(ctx, s.done || exists(s.aside())))
+	return errors.Join(err, held.release(s.done || sqlitefile.Exists(s.aside())))
 }
 
 // compareHeld compares a database that nobody can write to now.
@@ -155,7 +156,7 @@ func moved(why string) error { return fmt.Errorf("%w: %s", store.ErrMoved, why) 
 
 // told says where an old database is, and what was parked.
 func (s *staged) told() []memory.Finding {
-	if !s.source.SQLite || !exists(s.aside()) {
+	if !s.source.SQLite || !sqlitefile.Exists(s.aside()) {
 		return s.findings
 	}
 	return append([]memory.Finding{{

@@ -11,6 +11,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Compare implements store.Replacer. Rows of a file that is another one are not
@@ -122,7 +123,7 @@ func (r *remover) removeHeld(ctx context.Context, seen content) error {
 	default:
 		err = r.remove()
 	}
-	return errors.Join(err, h.release(ctx, err == nil))
+	return errors.Join(err, h.release(err == nil))
 }
 
 func (r *remover) remove() error {
@@ -134,7 +135,7 @@ func (r *remover) remove() error {
 		return err
 	}
 	if r.source.SQLite {
-		for _, suffix := range sidecars() {
+		for _, suffix := range sqlitefile.Beside() {
 			if err := fsys.RemoveAll(r.path + suffix); err != nil {
 				return err
 			}

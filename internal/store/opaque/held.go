@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"keepsake/internal/store/sqlitefile"
 )
 
 // held is a database to which nobody else can write now.
@@ -14,8 +16,8 @@ import (
 // may be another database's by then. The other one, that may only read, lets it
 // not be the last, and does neither itself.
 type held struct {
-	reader *live
-	writer *database
+	reader *sqlitefile.Live
+	writer *sqlitefile.Conn
 }
 
 // hold takes the write lock. Nothing in this process may open and close the file
@@ -24,21 +26,20 @@ func hold(ctx context.Context, path string) (_ *held, err error) {
 	h := &held{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, h.release(ctx, false))
+			err = errors.Join(explain(path, err), h.release(false))
 		}
 	}()
 	if h.reader, err = openLive(ctx, path); err != nil {
 		return nil, err
 	}
-	var n int
-	if err = h.reader.conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
-		return nil, explain(path, err)
+	if err = h.reader.Touch(ctx); err != nil {
+		return nil, err
 	}
-	if h.writer, err = connect(ctx, path, "rw"); err != nil {
-		return nil, explain(path, err)
+	if h.writer, err = sqlitefile.Open(ctx, path, sqlitefile.ReadWrite, busy, untrusted); err != nil {
+		return nil, err
 	}
-	if err = h.writer.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return nil, explain(path, err)
+	if err = h.writer.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return nil, err
 	}
 	return h, nil
 }
@@ -48,23 +49,19 @@ func (h *held) drop() error {
 	if h == nil {
 		return nil
 	}
-	err := h.writer.close() // rolls back, for nothing was written
+	err := h.writer.Close() // rolls back, for nothing was written
 	if h.reader != nil {
-		err = errors.Join(err, h.reader.database.close())
+		err = errors.Join(err, h.reader.Conn.Close())
 	}
 	return err
 }
 
 // release lets go of the database. Gone says that it has its name no more.
-func (h *held) release(ctx context.Context, gone bool) error {
-	if h == nil || h.reader == nil {
-		return nil
+func (h *held) release(gone bool) error {
+	if h == nil || gone {
+		return h.drop()
 	}
-	err := h.drop()
-	if gone {
-		return err
-	}
-	return errors.Join(err, h.reader.close(ctx))
+	return errors.Join(h.writer.Close(), h.reader.Close())
 }
 
 // contentHeld is content, of a database that is held.
@@ -74,13 +71,13 @@ func (f *Files) contentHeld(ctx context.Context, h *held) (c content, err error)
 		return c, err
 	}
 	goal := filepath.Join(temp, "copy")
-	info, err := os.Stat(h.reader.path)
+	info, err := os.Stat(h.reader.Path)
 	switch {
 	case err != nil:
-	case info.Size() == 0 && !exists(h.reader.path+"-wal"):
+	case info.Size() == 0 && !sqlitefile.Exists(h.reader.Path+"-wal"):
 		err = os.WriteFile(goal, nil, 0o600) // as copyDatabase does
 	default:
-		err = h.reader.copyTo(ctx, goal)
+		err = explain(h.reader.Path, copyTo(ctx, h.reader, goal))
 	}
 	if err == nil {
 		c.sum, c.size, err = digestFile(ctx, goal, true)

@@ -12,6 +12,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // checkName refuses what a reading would never have called a section: a name
@@ -40,9 +41,6 @@ func ours(name string) bool {
 }
 
 func asideName() *regexp.Regexp { return regexp.MustCompile(`\.(aside|parking)-[0-9A-Za-z-]+$`) }
-
-// sidecars are what SQLite keeps beside a database.
-func sidecars() []string { return []string{"-wal", "-shm", "-journal"} }
 
 // split returns the base, with the separators of the system, and the pattern
 // below it, with slashes.
@@ -132,7 +130,7 @@ func (f *Files) claimed(file string) bool {
 }
 
 func (f *Files) isSidecar(s Source, file string) bool {
-	for _, suffix := range sidecars() {
+	for _, suffix := range sqlitefile.Beside() {
 		if stem, cut := strings.CutSuffix(file, suffix); cut && s.isDatabase(stem) {
 			return true
 		}

@@ -13,6 +13,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // reader reads one file of a session: first into a copy of one moment, then as
@@ -67,14 +68,14 @@ func (r *reader) copyTo(ctx context.Context, goal string) (rows int64, err error
 func copyDatabase(ctx context.Context, path, goal string) (rows int64, err error) {
 	if info, err := os.Stat(path); err != nil {
 		return 0, err
-	} else if info.Size() == 0 && !exists(path+"-wal") && !exists(path+"-journal") {
+	} else if info.Size() == 0 && !sqlitefile.Exists(path+"-wal") && !sqlitefile.Exists(path+"-journal") {
 		return 0, os.WriteFile(goal, nil, 0o600)
 	}
 	l, err := openLive(ctx, path)
 	if err != nil {
 		return 0, err
 	}
-	if err := errors.Join(l.copyTo(ctx, goal), l.close(ctx)); err != nil {
+	if err := errors.Join(copyTo(ctx, l, goal), l.Close()); err != nil {
 		return 0, err
 	}
 	return inspectCopy(ctx, goal)

@@ -9,6 +9,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Open looks at the files. Those that are no databases it keeps open: what is
@@ -94,7 +95,7 @@ func (s *session) open(ctx context.Context, e entry) error {
 // inspect warns of a database that is to be kept as if it were any file: what is
 // in its log would be missing.
 func (s *session) inspect(o *opened) {
-	if isDatabase(o.file) {
+	if sqlitefile.IsDatabase(o.file) {
 		s.findings = append(s.findings, memory.Finding{
 			Level: memory.Warning, Code: "unmarked-database", Section: o.section, File: o.path,
 			Message: "it is a SQLite database, and is kept like any file: a copy made while it is written to may be damaged",

@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 	"keepsake/internal/store/beside"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Stage implements store.Replacer. The records are written beside the file, as
@@ -68,7 +69,7 @@ func (s *staged) Check(ctx context.Context) error {
 // window of a commit.
 func (s *staged) Close() error {
 	err := s.fresh.Discard()
-	if s.readied && !s.done && !exists(s.aside()) {
+	if s.readied && !s.done && !sqlitefile.Exists(s.aside()) {
 		err = errors.Join(err, s.files.config.FS.RemoveAll(s.next()))
 	}
 	if err != nil {

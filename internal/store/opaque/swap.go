@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 	"keepsake/internal/store/beside"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // A database is replaced in these steps, each told by the names of files alone:
@@ -58,7 +59,7 @@ func (s spot) unfinished() (string, error) {
 	for _, e := range entries {
 		plan, prefixed := strings.CutPrefix(e.Name(), "."+base+".")
 		plan, suffixed := strings.CutSuffix(plan, nextSuffix)
-		if prefixed && suffixed && !strings.Contains(plan, ".") && exists(s.path+".aside-"+plan) {
+		if prefixed && suffixed && !strings.Contains(plan, ".") && sqlitefile.Exists(s.path+".aside-"+plan) {
 			return plan, nil
 		}
 	}
@@ -88,7 +89,7 @@ func (s *staged) ready() error {
 
 // swap takes all steps. Held may be nil.
 func (s *staged) swap(covers func() error, held *held) error {
-	if exists(s.aside()) {
+	if sqlitefile.Exists(s.aside()) {
 		return fmt.Errorf("%s is in the way: this plan has replaced the database before; move it away", s.aside())
 	}
 	if !s.readied {
@@ -150,7 +151,7 @@ func (s *staged) place() error {
 // one belong to the old database, if a kill came between its moves, unless it has
 // its own or an agent's database was being parked.
 func (s *staged) makeWay() error {
-	if exists(s.path) {
+	if sqlitefile.Exists(s.path) {
 		parking := s.parking(false)
 		if err := s.files.config.FS.RenameNoReplace(s.path, parking); err != nil {
 			return err
@@ -177,7 +178,7 @@ func (s *staged) parking(taken bool) string {
 		if n > 1 {
 			name += "-" + strconv.Itoa(n)
 		}
-		if !exists(name) {
+		if !sqlitefile.Exists(name) {
 			if taken {
 				return last
 			}
@@ -191,12 +192,12 @@ func (s *staged) parking(taken bool) string {
 // What that one has already is not replaced: what is left over goes with a name
 // of its own, for it must not stay.
 func (s *staged) sidecarsTo(name string) error {
-	for _, suffix := range sidecars() {
-		if !exists(s.path + suffix) {
+	for _, suffix := range sqlitefile.Beside() {
+		if !sqlitefile.Exists(s.path + suffix) {
 			continue
 		}
 		to := name + suffix
-		if exists(to) {
+		if sqlitefile.Exists(to) {
 			to = s.parking(false) + suffix
 		}
 		err := s.files.config.FS.RenameNoReplace(s.path+suffix, to)

@@ -13,6 +13,7 @@ import (
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 	"keepsake/internal/store/beside"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // spot is where a section stands, or would.
@@ -117,13 +118,10 @@ func (s spot) count(ctx context.Context) (rows int64, err error) {
 	if err != nil {
 		return 0, unreadable(s.path, err)
 	}
-	if err = l.exec(ctx, "BEGIN"); err == nil { // so that all tables are of one moment
-		rows, err = l.count(ctx)
+	if err = l.Exec(ctx, "BEGIN"); err == nil { // so that all tables are of one moment
+		rows, err = count(ctx, l.Conn)
 	}
-	if err != nil {
-		err = explain(s.path, err)
-	}
-	return rows, errors.Join(err, l.close(ctx))
+	return rows, errors.Join(explain(s.path, err), l.Close())
 }
 
 // clear refuses a place where SQLite would play the log of another database into
@@ -132,8 +130,8 @@ func (s spot) clear() error {
 	if !s.source.SQLite {
 		return nil
 	}
-	for _, suffix := range sidecars() {
-		if exists(s.path + suffix) {
+	for _, suffix := range sqlitefile.Beside() {
+		if sqlitefile.Exists(s.path + suffix) {
 			return unreadable(s.path, fmt.Errorf("%s is in the way: SQLite would play it into the new database; move it away, with whatever it belongs to", s.path+suffix))
 		}
 	}
