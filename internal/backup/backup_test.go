@@ -3,9 +3,12 @@ package backup_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -135,6 +138,7 @@ type faulty struct {
 	store.Store
 	captured func(*memory.Capture)
 	fails    error
+	shut     error // opening it does
 	loses    int
 }
 
@@ -144,6 +148,9 @@ type faultySession struct {
 }
 
 func (f faulty) Open(ctx context.Context, s []memory.Section) (store.Session, error) {
+	if f.shut != nil {
+		return nil, f.shut
+	}
 	session, err := f.Store.Open(ctx, s)
 	return faultySession{session, f}, err
 }
@@ -205,6 +212,26 @@ func TestRunPublishesNothing(t *testing.T) {
 			r, err := backup.Run(t.Context(), a.opts)
 			if err != nil || r.Status != bundle.Degraded {
 				t.Errorf("allowed: got %v, %v, want a degraded bundle", r.Status, err)
+			}
+		})
+	}
+}
+
+// TestFullDisk: what could not be read because a disk was full is not missing: nothing
+// is published, also where a degraded bundle is allowed.
+func TestFullDisk(t *testing.T) {
+	full := fmt.Errorf("%w: %w", store.ErrUnreadable, &fs.PathError{Op: "write", Path: "copy", Err: syscall.ENOSPC})
+	for name, f := range map[string]faulty{"WhenASourceIsOpened": {shut: full}, "WhenASectionIsRead": {fails: full}} {
+		t.Run(name, func(t *testing.T) {
+			a := newAgent(t)
+			f.Store = a.collections()
+			a.opts.Sources[0].Store = f
+			for _, allowed := range []bool{false, true} {
+				a.opts.AllowDegraded = allowed
+				if _, err := backup.Run(t.Context(), a.opts); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, backup.ErrIncomplete) {
+					t.Errorf("allowed %t: got %v, want %v and ENOSPC", allowed, err, backup.ErrIncomplete)
+				}
+				a.nothingPublished()
 			}
 		})
 	}

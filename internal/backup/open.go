@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
@@ -21,6 +22,9 @@ func (r *run) open(ctx context.Context) error {
 		if err := r.openSource(ctx, src); err != nil {
 			if ctx.Err() != nil {
 				return err
+			}
+			if noRoom(err) {
+				return fmt.Errorf("%w: %w", ErrIncomplete, err)
 			}
 			failed = append(failed, r.lost(src, err))
 		}
@@ -39,6 +43,11 @@ func (r *run) open(ctx context.Context) error {
 	}
 	return nil
 }
+
+// noRoom reports whether a disk was full: of ours, for a source is only read. It says
+// nothing of the source, so what could not be read for it is not missing, and no
+// bundle without it is published, not even a degraded one.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
 // unmatched returns an error for each selector that selects nothing: it may be
 // misspelt, and a bundle without what was asked for must not pass for one with it.

@@ -19,7 +19,7 @@ func (r *run) readAll(ctx context.Context, w *bundle.Writer) ([]bundle.SectionMe
 		s, err := r.read(ctx, w, want)
 		r.takeFindings(want.session)
 		if err != nil {
-			if ctx.Err() != nil || !r.opts.AllowDegraded {
+			if ctx.Err() != nil || !r.opts.AllowDegraded || noRoom(err) {
 				return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
 			}
 			r.receipt.lost(want.spec.Name, err)

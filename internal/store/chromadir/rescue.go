@@ -15,6 +15,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // Rescue reads whatever a damaged directory still holds: rows, rows without
@@ -218,10 +219,13 @@ func (r *rescuer) leave(name, why string) {
 }
 
 // salvage loads what there is of a part. Its error is only that the context
-// ended.
+// ended, or that there is no room for what it copies: then nothing is known to be lost.
 func (p *part) salvage(ctx context.Context, from *snapshot) (err error) {
+	var full error
 	note := func(err error) {
-		if err != nil {
+		if sqlitefile.NoRoom(err) {
+			full = err
+		} else if err != nil {
 			p.problems = append(p.problems, err)
 		}
 	}
@@ -243,7 +247,7 @@ func (p *part) salvage(ctx context.Context, from *snapshot) (err error) {
 	}
 	note(p.loadQueue(ctx, from))
 	note(from.db.replay(ctx, p.collection, p.positions.metadocs))
-	return ctx.Err()
+	return cmp.Or(ctx.Err(), full)
 }
 
 // count reads everything once and fills in the report.

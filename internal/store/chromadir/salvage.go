@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"keepsake/internal/store/sqlitefile"
 )
 
 // errNotFinite says that a vector holds what is no number.
@@ -16,13 +18,16 @@ var errRowLost = errors.New("the database has no row of its id")
 
 // salvage yields whatever can be read: rows, whole or without vectors; then
 // vectors whose rows are lost; then vectors whose ids are lost. It goes on after
-// everything but an end of the context.
+// everything but an end of the context, and a full disk.
 func (r *reader) salvage(ctx context.Context) (more bool, err error) {
 	s := salvager{reader: r, came: newLabels()}
 	for _, stage := range []func(context.Context) (bool, error){s.rows, s.listed, s.rowless, s.queued, s.unnamed} {
 		more, err := stage(ctx)
 		if ctx.Err() != nil {
 			return false, ctx.Err()
+		}
+		if sqlitefile.NoRoom(err) {
+			return false, err
 		}
 		if err != nil {
 			s.problem(err)
