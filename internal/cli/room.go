@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/bundle"
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // roomFor refuses what would not fit on the disk of dir, by its estimate. A disk
@@ -58,13 +59,13 @@ func (m *memoryAt) lastSize(f backupFlags) int64 {
 }
 
 // copies is about what the copies take up of the directories and databases that are
-// read, of what is selected. What a pattern of files means is not looked up for it.
+// read, of what is selected.
 func (m *memoryAt) copies(only []string) (bytes int64) {
 	seen := map[string]bool{}
+	wanted := func(s memory.Section) bool {
+		return len(only) == 0 || slices.ContainsFunc(only, func(o string) bool { return s.Matches(o) || strings.HasPrefix(o, string(s)+"/") })
+	}
 	add := func(v config.Vectors, sections ...memory.Section) {
-		wanted := func(s memory.Section) bool {
-			return len(only) == 0 || slices.ContainsFunc(only, func(o string) bool { return s.Matches(o) || strings.HasPrefix(o, string(s)+"/") })
-		}
 		at := v.Directory.V
 		if v.Store.V.Kind == memory.KindSQLite && v.Store.V.Pattern == "" {
 			at = v.Store.V.Path
@@ -79,6 +80,23 @@ func (m *memoryAt) copies(only []string) (bytes int64) {
 	}
 	for _, d := range m.cfg.Declared {
 		add(d.Vectors, memory.Section(d.Name))
+		bytes += largestCopy(d, wanted)
+	}
+	return bytes
+}
+
+// largestCopy is what the largest of the databases takes up that a pattern means: they
+// are copied one after the other.
+func largestCopy(d config.Declared, wanted func(memory.Section) bool) (bytes int64) {
+	at := d.Store.V
+	if at.Kind != memory.KindSQLite || at.Pattern == "" {
+		return 0
+	}
+	names, _ := store.Pattern{Glob: at.Pattern, Exclude: d.Exclude}.List(at.Path) // it is an estimate
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(at.Path, name)); err == nil && wanted(memory.Section(string(d.Name)+"/"+name)) {
+			bytes = max(bytes, info.Size())
+		}
 	}
 	return bytes
 }

@@ -1,0 +1,102 @@
+package cli_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// onSmallDisk gives an agent with a source of SQLite databases a backup root on a disk
+// of 4 MiB that is full when its copies are made.
+func onSmallDisk(t *testing.T, source string) *workshop {
+	t.Helper()
+	w := newWorkshop(t, "preset: none\nsources:\n  state: sqlite:"+source+"\n  notes: files:notes/*.md\n")
+	w.write(w.at("notes", "plan.md"), "# Plan\n")
+	w.mkdir(w.at("state"))
+	root := w.at("backups")
+	w.mkdir(root)
+	if err := syscall.Mount("none", root, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skip("no small disk can be made: ", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(root, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// holdsNothing fails the test if there is a bundle, or what is left of one.
+func (w *workshop) holdsNothing() {
+	w.t.Helper()
+	for name := range tree(w.t, w.at("backups")) {
+		if !strings.HasPrefix(name, ".lock") {
+			w.t.Errorf("the backup root holds %s", name)
+		}
+	}
+}
+
+// large are statements that fill a database with more than 4 MiB.
+func large(more ...string) []string {
+	return append(more, "CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT)",
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8000) INSERT INTO tasks (title) SELECT hex(randomblob(500)) FROM n")
+}
+
+// TestFullDiskWhileCopied: a disk that fills up while a database is copied ends the
+// backup, and nothing is published: what could not be copied is not gone.
+func TestFullDiskWhileCopied(t *testing.T) {
+	for name, source := range map[string]string{"File": "state/tasks.sqlite", "Pattern": "state/*.sqlite"} {
+		t.Run(name, func(t *testing.T) {
+			w := onSmallDisk(t, source)
+			// In its log, which no estimate counts.
+			live := openSQLite(t, w.at("state", "tasks.sqlite"))
+			defer live.Close()
+			live.SetMaxOpenConns(1)
+			for _, s := range large("PRAGMA journal_mode = wal", "PRAGMA wal_autocheckpoint = 0") {
+				if _, err := live.Exec(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, args := range [][]string{{"backup"}, {"backup", "--allow-degraded"}} {
+				r := w.must(13, args...)
+				silent(t, r.stderr, "--allow-degraded")
+				says(t, r.stderr, "tasks.sqlite", "no space left on device")
+				w.holdsNothing()
+			}
+		})
+	}
+}
+
+// TestNoRoomForCopiesOfDatabases: what a pattern of databases means is in the estimate, as far
+// as it was asked for.
+func TestNoRoomForCopiesOfDatabases(t *testing.T) {
+	for _, source := range []string{"state/tasks.sqlite", "state/*.sqlite"} {
+		w := onSmallDisk(t, source)
+		w.tasks(large()...)
+		for _, args := range [][]string{{"backup"}, {"backup", "--allow-degraded"}, {"backup", "--only", "state/tasks.sqlite"}} {
+			says(t, w.must(13, args...).stderr, "no room for a bundle, nothing was written: it needs about ")
+			w.holdsNothing()
+		}
+		bundled := w.backupWith(0, "--only", "notes")
+		wantBundled(t, bundled, map[string]float64{"notes/plan.md": 1})
+	}
+}
+
+// TestPatternsLargestCopy: databases are copied one after the other, so room for the
+// largest of them is enough.
+func TestPatternsLargestCopy(t *testing.T) {
+	w := onSmallDisk(t, "state/*.sqlite")
+	for i := range 6 {
+		db := openSQLite(t, w.at("state", fmt.Sprintf("%d.sqlite", i)))
+		for _, s := range []string{"CREATE TABLE tasks (title TEXT)", "INSERT INTO tasks SELECT hex(zeroblob(500000))", "DELETE FROM tasks"} {
+			if _, err := db.Exec(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.backupWith(0)
+}
