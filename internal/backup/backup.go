@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -114,9 +115,9 @@ type run struct {
 	wanted   []wanted
 	failed   []bundle.SectionMeta  // sections that could not be opened
 	seen     map[store.Session]int // findings already taken over
-	catalog  *bundle.Catalog       // of the bundles before; nil when it is no backup
+	catalog  *catalog.Catalog      // of the bundles before; nil when it is no backup
 	unseen   []memory.Subsystem    // of sources that could not be listed
-	gone     []bundle.Had          // sections that there were
+	gone     []catalog.Had         // sections that there were
 }
 
 // wanted is one section that exists, and where to read it.
@@ -154,9 +155,9 @@ func (r *run) lookBack() (err error) {
 	if cmp.Or(r.opts.Reason, bundle.ReasonBackup) != bundle.ReasonBackup {
 		return nil
 	}
-	r.catalog, err = bundle.List(r.opts.Bundle.Root)
+	r.catalog, err = catalog.List(r.opts.Bundle.Root)
 	if errors.Is(err, bundle.ErrNotFound) {
-		r.catalog, err = &bundle.Catalog{}, nil
+		r.catalog, err = &catalog.Catalog{}, nil
 	}
 	if err != nil {
 		return fmt.Errorf("list bundles: %w", err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 )
 
@@ -24,7 +25,7 @@ func (r *run) covered() []memory.Subsystem {
 
 // findGone returns the sections that had rows in the bundles before, and are not
 // among those that their sources have.
-func (r *run) findGone() (gone []bundle.Had) {
+func (r *run) findGone() (gone []catalog.Had) {
 	if r.catalog == nil {
 		return nil
 	}
@@ -83,7 +84,7 @@ func isMissed(s *bundle.SectionMeta) bool {
 
 // emptied names the restore of ours since the bundle that left nothing of the
 // section, "" when none did.
-func (r *run) emptied(g bundle.Had) string {
+func (r *run) emptied(g catalog.Had) string {
 	if r.opts.Restored == nil {
 		return ""
 	}
@@ -95,7 +96,7 @@ func (r *run) emptied(g bundle.Had) string {
 }
 
 // miss takes a section down as one that should be there.
-func (r *run) miss(g bundle.Had, was string) bundle.SectionMeta {
+func (r *run) miss(g catalog.Had, was string) bundle.SectionMeta {
 	name := g.Section.Name
 	spec := memory.SectionSpec{Name: name, Kind: g.Section.Kind, Locator: g.Section.Locator}
 	meta := bundle.FailedSection(spec, memory.Capture{}, fmt.Errorf("it %s", was))

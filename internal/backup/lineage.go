@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 )
 
@@ -56,7 +57,7 @@ func (r *run) lineage(ctx context.Context, spec memory.SectionSpec, written *bun
 // unprecedented is what is said of a section that no good bundle has: where there
 // are bundles that nobody can place, one of them may have had it.
 func (r *run) unprecedented() string {
-	if slices.ContainsFunc(r.catalog.Bundles, func(e bundle.Entry) bool { return !e.Sealed }) {
+	if slices.ContainsFunc(r.catalog.Bundles, func(e catalog.Entry) bool { return !e.Sealed }) {
 		return memory.CollectionUnknown
 	}
 	return memory.CollectionNew

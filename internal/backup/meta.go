@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 )
 
 // meta says of the bundle what only the engine knows; the writer adds the rest.
@@ -31,7 +32,7 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.
 // place finds the bundle's number in its memory's history, and the one before it:
 // what was made to be able to undo a restore is no part of the history.
 func (r *run) place(ctx context.Context) (int64, *bundle.Parent, error) {
-	catalog, err := bundle.List(r.opts.Bundle.Root)
+	catalog, err := catalog.List(r.opts.Bundle.Root)
 	if err != nil {
 		return 0, nil, fmt.Errorf("list bundles: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
@@ -73,7 +74,7 @@ func (r *run) unmatched() (errs []error) {
 func (r *run) unaccepted() (errs []error) {
 	for _, s := range r.opts.AcceptLineage {
 		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s })
-		if !there && !slices.ContainsFunc(r.gone, func(g bundle.Had) bool { return g.Section.Name == s }) {
+		if !there && !slices.ContainsFunc(r.gone, func(g catalog.Had) bool { return g.Section.Name == s }) {
 			errs = append(errs, fmt.Errorf("accept the lineage of %s: %w", s, ErrNothingToAccept))
 		}
 	}

@@ -1,7 +1,7 @@
 // Package bundle is the format: one directory that holds an agent's memory,
-// whole or not at all. A Writer makes one, Open, Verify and Records read one, a
-// Catalog lists those of a backup root. It knows no store. DESIGN.md beside it
-// says what lies on disk, in which order it is written, and what is refused.
+// whole or not at all. A Writer makes one, Open, Verify and Records read one. It
+// knows no store, and nothing of the bundles beside. DESIGN.md beside it says what
+// lies on disk, in which order it is written, and what is refused.
 package bundle
 
 import (
@@ -158,6 +158,22 @@ func (b *Bundle) readMeta(root *os.Root) error {
 	return nil
 }
 
+// ReadMeta reads the meta of the bundle at path, and nothing else of it. The meta
+// is nil where there is none or it doesn't parse; err says what is wrong with it,
+// and is nil when it is only absent.
+func ReadMeta(path string) (meta *Meta, sealed bool, err error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer root.Close()
+	b := &Bundle{path: path, limits: Limits{}.orDefaults()}
+	if err := b.readMeta(root); err != nil {
+		return nil, false, err
+	}
+	return b.meta, b.Sealed(), errors.Join(b.metaErr, b.sealErr)
+}
+
 var errTooLarge = errors.New("file is too large")
 
 // readSmall reads a whole file below root, of limit bytes at the most.
@@ -183,18 +199,6 @@ func (b *Bundle) Path() string { return b.path }
 
 // Name returns the name of the bundle's directory.
 func (b *Bundle) Name() string { return filepath.Base(b.path) }
-
-// Timestamp returns the bundle's timestamp: that of its meta, else that of its
-// name, else "".
-func (b *Bundle) Timestamp() string {
-	if b.meta != nil && b.meta.Timestamp != "" {
-		return b.meta.Timestamp
-	}
-	if _, err := ParseName(b.Name()); err == nil {
-		return strings.TrimPrefix(b.Name(), Prefix)
-	}
-	return ""
-}
 
 // Meta returns the meta, nil when there is none or it doesn't parse. It is not
 // to be changed.

@@ -177,7 +177,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Abort()
-	if err := os.CopyFS(moved, os.DirFS(w.Dir())); err != nil {
+	if err := os.CopyFS(moved, os.DirFS(partialIn(t, filepath.Join(dir, "root")))); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -204,7 +204,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := open(t, renamed)
-	if got := b.Timestamp(); got != sampleTime {
+	if got := b.Meta().Timestamp; got != sampleTime {
 		t.Errorf("timestamp is %q, want %q", got, sampleTime)
 	}
 	if !b.Sealed() || b.Name() != "copy-of-monday" {

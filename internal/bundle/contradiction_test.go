@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 )
@@ -338,11 +339,11 @@ func (c contradiction) refused(t *testing.T, good string) {
 	}) {
 		t.Errorf("refusals are %v, want %s that says %q\nfindings %v", codes(report.Findings, memory.Refusal), c.code, c.why, report.Findings)
 	}
-	catalog, err := bundle.List(filepath.Dir(b.path))
+	listed, err := catalog.List(filepath.Dir(b.path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fault := catalog.Bundles[0].Fault(); c.code == "meta-unreadable" && fault == "" {
+	if fault := listed.Bundles[0].Fault(); c.code == "meta-unreadable" && fault == "" {
 		t.Error("the catalog calls it good")
 	}
 	if got := state(t, b.path); got != before {

@@ -13,6 +13,8 @@ import (
 
 	"keepsake/internal/atomicfile/faulty"
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
+	"keepsake/internal/lock"
 	"keepsake/internal/memory"
 )
 
@@ -141,14 +143,14 @@ func TestKilledAtEveryStep(t *testing.T) {
 		if _, err := write(opts, sampleParts(), nil); !errors.Is(err, faulty.ErrKilled) {
 			t.Fatalf("killed at step %d: %v", k, err)
 		}
-		catalog, err := bundle.List(root)
+		list, err := catalog.List(root)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(catalog.Partials) > 1 {
-			t.Fatalf("killed at step %d: left %v", k, catalog.Partials)
+		if len(list.Partials) > 1 {
+			t.Fatalf("killed at step %d: left %v", k, list.Partials)
 		}
-		for _, name := range catalog.Partials {
+		for _, name := range list.Partials {
 			if _, err := bundle.Open(filepath.Join(root, name), bundle.Limits{}); !errors.Is(err, bundle.ErrNotBundle) {
 				t.Errorf("killed at step %d: what is left opens: %v", k, err)
 			}
@@ -162,13 +164,33 @@ func TestKilledAtEveryStep(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		removed, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: root, Me: opts.Owner})
-		if err != nil || !slices.Equal(removed, catalog.Partials) && len(catalog.Partials) > 0 {
-			t.Errorf("killed at step %d: removed %v, %v, want %v", k, removed, err, catalog.Partials)
+		removed, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: root, Me: opts.Owner})
+		if err != nil || !slices.Equal(removed, list.Partials) && len(list.Partials) > 0 {
+			t.Errorf("killed at step %d: removed %v, %v, want %v", k, removed, err, list.Partials)
 		}
 		if got := state(t, root); got != before {
 			t.Fatalf("killed at step %d: the root holds %v", k, names(t, root))
 		}
+	}
+}
+
+// A writer that is at work keeps its partial, whatever its owner file looks like
+// from outside.
+func TestWorkingPartialStays(t *testing.T) {
+	opts := options(t, t.TempDir())
+	w, err := bundle.Create(context.Background(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	for _, me := range []lock.Owner{opts.Owner, {PID: 1, Host: "host", BootID: "later"}} {
+		got, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: opts.Root, Me: me, Alive: func(lock.Owner) (alive, known bool) { return false, true }})
+		if err != nil || len(got) != 0 {
+			t.Errorf("removed %v, %v", got, err)
+		}
+	}
+	if _, err := w.Publish(context.Background(), metaOf(t, w, sampleParts()[0])); err != nil {
+		t.Error(err)
 	}
 }
 

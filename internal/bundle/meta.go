@@ -185,8 +185,8 @@ func (r Ranges) Count() (n int64) {
 	return n
 }
 
-// section returns the section of that name, or nil.
-func (k *Keepsake) section(name memory.Section) *SectionMeta {
+// Section returns the section of that name, or nil.
+func (k *Keepsake) Section(name memory.Section) *SectionMeta {
 	for i := range k.Sections {
 		if k.Sections[i].Name == name {
 			return &k.Sections[i]

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io/fs"
 	"path"
@@ -52,6 +53,25 @@ func ParseName(name string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("parse bundle name %q: want %s<timestamp>", name, Prefix)
 	}
 	return ParseTimestamp(ts)
+}
+
+const randomLen = 8
+
+// TempName makes the name of a folder that is no bundle yet, or none any more:
+// prefix, timestamp, "-", random.
+func TempName(prefix, timestamp string) string {
+	return prefix + timestamp + "-" + rand.Text()[:randomLen]
+}
+
+// ParseTempName returns the timestamp in a name that TempName makes.
+func ParseTempName(prefix, name string) (timestamp string, ok bool) {
+	rest, ok := strings.CutPrefix(name, prefix)
+	if !ok || len(rest) != len(timestampLayout)+1+randomLen || rest[len(timestampLayout)] != '-' {
+		return "", false
+	}
+	timestamp = rest[:len(timestampLayout)]
+	_, err := ParseTimestamp(timestamp)
+	return timestamp, err == nil
 }
 
 // Compression is how a payload lies on disk: the end of its name after ".jsonl".

@@ -1,6 +1,7 @@
 package bundle_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -77,4 +78,33 @@ func FuzzName(f *testing.F) {
 			t.Errorf("%q is a path", name)
 		}
 	})
+}
+
+// TestNamed: a bundle can be given a name that is no timestamp, and is read by its
+// path like any other.
+func TestNamed(t *testing.T) {
+	opts := options(t, t.TempDir())
+	opts.Name = "rescued"
+	path, err := write(opts, sampleParts(), nil)
+	if err != nil || filepath.Base(path) != "rescued" {
+		t.Fatalf("got %s, %v, want a bundle named rescued", path, err)
+	}
+	b, err := bundle.Open(path, bundle.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := b.Verify(t.Context(), bundle.Full, bundle.VerifyOptions{})
+	if err != nil || report.Refused() {
+		t.Errorf("got %v, %v, want nothing to refuse", report.Findings, err)
+	}
+	for _, name := range []string{"a/b", "..", ".hidden", "backup-1", `a\b`} {
+		t.Run(name, func(t *testing.T) {
+			opts := options(t, t.TempDir())
+			opts.Name = name
+			if w, err := bundle.Create(t.Context(), opts); err == nil {
+				_ = w.Abort()
+				t.Errorf("a bundle may be named %q", name)
+			}
+		})
+	}
 }

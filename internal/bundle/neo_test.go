@@ -260,8 +260,8 @@ func TestNoMeta(t *testing.T) {
 	if got, want := codes(report.Findings, memory.Warning), []string{"no-meta"}; !slices.Equal(got, want) || report.Refused() || report.Sealed {
 		t.Errorf("findings are %v, want %v", report.Findings, want)
 	}
-	if o := open(t, b.path); o.Meta() != nil || o.Timestamp() != "2026-11-22T23-14-40.692Z" {
-		t.Errorf("meta %v, timestamp %q", o.Meta(), o.Timestamp())
+	if o := open(t, b.path); o.Meta() != nil {
+		t.Errorf("meta %v", o.Meta())
 	}
 	if got := len(collect(t, open(t, b.path), memory.Memories)); got != 60 {
 		t.Errorf("%d memories, want 60", got)

@@ -120,7 +120,8 @@ func TestOpaqueCount(t *testing.T) {
 // An error on the way leaves no file, and the writer ready for the same section.
 func TestOpaqueFails(t *testing.T) {
 	cause := errors.New("the disk went away")
-	w, err := bundle.Create(context.Background(), options(t, t.TempDir()))
+	opts := options(t, t.TempDir())
+	w, err := bundle.Create(context.Background(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +133,7 @@ func TestOpaqueFails(t *testing.T) {
 	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "byte 5") {
 		t.Errorf("error is %v, want %v at byte 5", err, cause)
 	}
-	if _, err := os.Lstat(filepath.Join(w.Dir(), "state", "app.db")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(partialIn(t, opts.Root), "state", "app.db")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file is left: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -27,7 +27,7 @@ import (
 // exception that the error names: the last sync failed, and the rename could not
 // be taken back either. Call Abort then.
 func (w *Writer) Publish(ctx context.Context, meta *Meta) (string, error) {
-	if w.dir == "" {
+	if w.partial.dir == "" {
 		return "", errors.New("publish bundle: it was published or aborted")
 	}
 	if err := w.complete(meta); err != nil {
@@ -48,7 +48,7 @@ func (w *Writer) Publish(ctx context.Context, meta *Meta) (string, error) {
 	if err := w.rename(); err != nil {
 		return "", fmt.Errorf("publish bundle: %w", err)
 	}
-	w.dir = ""
+	w.partial.dir = ""
 	return w.goal(), nil
 }
 
@@ -71,7 +71,7 @@ func (w *Writer) complete(m *Meta) error {
 	}
 	for _, s := range w.sections {
 		k.Files = append(k.Files, s.File)
-		said := k.section(s.Spec.Name)
+		said := k.Section(s.Spec.Name)
 		if said == nil || !said.describes(s) {
 			return fmt.Errorf("meta does not describe section %s as it was written", s.Spec.Name)
 		}
@@ -87,7 +87,7 @@ func (w *Writer) complete(m *Meta) error {
 // readBack compares what lies on the disk with what was written: names, bytes,
 // rows and hashes.
 func (w *Writer) readBack(ctx context.Context) error {
-	root, err := os.OpenRoot(w.dir)
+	root, err := os.OpenRoot(w.partial.dir)
 	if err != nil {
 		return err
 	}
@@ -137,16 +137,16 @@ func (w *Writer) writeMeta(m *Meta) error {
 	if err != nil {
 		return err
 	}
-	if err := writeSmall(w.fsys, filepath.Join(w.dir, MetaFile), data); err != nil {
+	if err := writeSmall(w.fsys, filepath.Join(w.partial.dir, MetaFile), data); err != nil {
 		return err
 	}
-	return writeSmall(w.fsys, filepath.Join(w.dir, SumsFile), []byte(sums(data, m.Keepsake.Files)))
+	return writeSmall(w.fsys, filepath.Join(w.partial.dir, SumsFile), []byte(sums(data, m.Keepsake.Files)))
 }
 
 // syncFolders makes every name in the partial durable, the deepest first.
 func (w *Writer) syncFolders() error {
 	dirs := make(map[string]bool)
-	err := filepath.WalkDir(w.dir, func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(w.partial.dir, func(path string, e fs.DirEntry, err error) error {
 		if err == nil && e.IsDir() {
 			dirs[path] = true
 		}
@@ -168,16 +168,16 @@ func (w *Writer) syncFolders() error {
 // rename gives the bundle its name. The owner file goes first, since a published
 // bundle holds nothing that its meta doesn't name.
 func (w *Writer) rename() error {
-	if err := w.unlock(); err != nil {
+	if err := w.partial.release(); err != nil {
 		return err
 	}
-	if err := w.fsys.RemoveAll(filepath.Join(w.dir, ownerFile)); err != nil {
+	if err := w.fsys.RemoveAll(filepath.Join(w.partial.dir, ownerFile)); err != nil {
 		return err
 	}
-	if err := w.fsys.SyncDir(w.dir); err != nil {
+	if err := w.fsys.SyncDir(w.partial.dir); err != nil {
 		return err
 	}
-	err := w.fsys.RenameNoReplace(w.dir, w.goal())
+	err := w.fsys.RenameNoReplace(w.partial.dir, w.goal())
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %s", ErrExists, w.Name())
 	}
@@ -192,11 +192,11 @@ func (w *Writer) rename() error {
 
 // takeBack undoes a rename that may not survive a crash.
 func (w *Writer) takeBack(cause error) error {
-	err := w.fsys.RenameNoReplace(w.goal(), w.dir)
+	err := w.fsys.RenameNoReplace(w.goal(), w.partial.dir)
 	if err == nil {
 		return cause
 	}
-	w.dir = "" // what stands there is whole, and not ours to remove any more
+	w.partial.dir = "" // what stands there is whole, and not ours to remove any more
 	return errors.Join(fmt.Errorf("%s stands, but may not survive a crash: %w", w.Name(), cause), err)
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/lock"
 	"keepsake/internal/memory"
 )
 
@@ -131,7 +132,7 @@ func options(tb testing.TB, root string) bundle.Options {
 	tb.Helper()
 	return bundle.Options{
 		Root: root, Now: at(tb, sampleTime), Tool: "keepsake test",
-		Owner: bundle.Owner{PID: os.Getpid(), Host: "host", BootID: "boot"},
+		Owner: lock.Owner{PID: os.Getpid(), Host: "host", BootID: "boot"},
 	}
 }
 
@@ -302,4 +303,14 @@ func names(tb testing.TB, dir string) []string {
 		all = append(all, e.Name())
 	}
 	return all
+}
+
+// partialIn returns the one partial of a backup root.
+func partialIn(tb testing.TB, root string) string {
+	tb.Helper()
+	found, err := filepath.Glob(filepath.Join(root, bundle.PartialPrefix+"*"))
+	if err != nil || len(found) != 1 {
+		tb.Fatalf("partials are %v, %v, want one", found, err)
+	}
+	return found[0]
 }

@@ -91,7 +91,7 @@ func (w *Writer) writeRows(ctx context.Context, s *Section, records iter.Seq2[me
 }
 
 func (w *Writer) accept(s *Section) error {
-	if w.dir == "" {
+	if w.partial.dir == "" {
 		return errors.New("bundle was published or aborted")
 	}
 	if err := checkSection(s.Spec.Name); err != nil {
@@ -146,7 +146,7 @@ func (w *Writer) mayLie(spec memory.SectionSpec) []string {
 	return mayLie(spec.Name, spec.Kind, w.timestamp)
 }
 
-func (w *Writer) path(p string) string { return filepath.Join(w.dir, filepath.FromSlash(p)) }
+func (w *Writer) path(p string) string { return filepath.Join(w.partial.dir, filepath.FromSlash(p)) }
 
 func (w *Writer) mkdirs(dir string) error {
 	if _, err := os.Lstat(w.path(dir)); err == nil {
@@ -205,7 +205,7 @@ func (w *Writer) refuseDuplicates(ctx context.Context, s *Section, c *checker) e
 }
 
 func (w *Writer) eachLine(ctx context.Context, s *Section, do func(n int64, line []byte) error) error {
-	root, err := os.OpenRoot(w.dir)
+	root, err := os.OpenRoot(w.partial.dir)
 	if err != nil {
 		return err
 	}

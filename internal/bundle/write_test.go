@@ -163,7 +163,7 @@ func TestFailedSectionIsLeftOut(t *testing.T) {
 	if errors.As(err, &refused) {
 		t.Error("what the source said is taken for a refused row")
 	}
-	if got := names(t, filepath.Join(w.Dir(), "mc")); len(got) != 0 {
+	if got := names(t, filepath.Join(partialIn(t, opts.Root), "mc")); len(got) != 0 {
 		t.Errorf("mc holds %v", got)
 	}
 	p := sampleParts()[0]

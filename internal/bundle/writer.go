@@ -3,7 +3,6 @@ package bundle
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,18 +11,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"keepsake/internal/atomicfile"
+	"keepsake/internal/lock"
 	"keepsake/internal/memory"
 )
 
 // A memory is private: only its owner gets into a bundle. Files are read-only
 // from the start; the handle that makes one may still write it.
 const (
-	dirPerm   fs.FileMode = 0o700
-	filePerm  fs.FileMode = 0o444
-	randomLen             = 8
+	dirPerm  fs.FileMode = 0o700
+	filePerm fs.FileMode = 0o444
 )
 
 // FS is the file system that a bundle is written to.
@@ -41,7 +38,7 @@ type Options struct {
 	// than a reader follows is written plain all the same.
 	Compress bool
 	Tool     string // "keepsake 1.2.3"
-	Owner    Owner
+	Owner    lock.Owner
 }
 
 // Writer assembles one bundle beside its goal. It is used by one goroutine.
@@ -49,8 +46,7 @@ type Writer struct {
 	opts      Options
 	fsys      atomicfile.FS
 	timestamp string
-	dir       string // the partial; "" once it was published
-	lock      *flock.Flock
+	partial   *Partial // its folder is "" once it was published
 	sections  []*Section
 	apart     apart // of their files
 }
@@ -73,7 +69,7 @@ func Create(ctx context.Context, opts Options) (*Writer, error) {
 		return nil, fmt.Errorf("create bundle: %w", err)
 	}
 	opts.Root = root
-	w := &Writer{opts: opts, fsys: orSystem(opts.FS), timestamp: FormatTimestamp(opts.Now)}
+	w := &Writer{opts: opts, fsys: cmp.Or[FS](opts.FS, atomicfile.System{}), timestamp: FormatTimestamp(opts.Now)}
 	if err := w.create(); err != nil {
 		return nil, errors.Join(fmt.Errorf("create bundle in %s: %w", opts.Root, err), w.Abort())
 	}
@@ -81,32 +77,21 @@ func Create(ctx context.Context, opts Options) (*Writer, error) {
 }
 
 func (w *Writer) create() error {
-	if err := atomicfile.MkdirAll(w.fsys, w.opts.Root, dirPerm); err != nil {
-		return err
-	}
 	if _, err := os.Lstat(w.goal()); err == nil {
 		return fmt.Errorf("%w: %s", ErrExists, w.Name())
 	}
-	dir := filepath.Join(w.opts.Root, PartialPrefix+w.timestamp+"-"+rand.Text()[:randomLen])
-	if err := w.fsys.Mkdir(dir, dirPerm); err != nil {
-		return err
-	}
-	w.dir = dir
-	lock, err := own(w.fsys, dir, ownerRecord{w.opts.Owner, w.opts.Tool, w.opts.Now.UTC()})
+	partial, err := MakePartial(w.opts)
 	if err != nil {
 		return err
 	}
-	w.lock = lock
+	w.partial = partial
 	for _, name := range folders() {
-		if err := w.fsys.Mkdir(filepath.Join(dir, name), dirPerm); err != nil {
+		if err := w.fsys.Mkdir(filepath.Join(partial.dir, name), dirPerm); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// Timestamp returns the bundle's timestamp.
-func (w *Writer) Timestamp() string { return w.timestamp }
 
 // Name returns the name that the bundle will have.
 func (w *Writer) Name() string { return cmp.Or(w.opts.Name, Prefix+w.timestamp) }
@@ -123,33 +108,14 @@ func checkName(name string) error {
 	return nil
 }
 
-// Dir returns the directory in which the bundle is assembled, "" once it is
-// published or aborted.
-func (w *Writer) Dir() string { return w.dir }
-
 func (w *Writer) goal() string { return filepath.Join(w.opts.Root, w.Name()) }
 
 // Abort removes what was assembled. It is harmless after Publish, and twice.
-// What it can't remove is a partial with a dead owner, for RemoveDeadPartials.
 func (w *Writer) Abort() error {
-	err := w.unlock()
-	if w.dir == "" {
-		return err
+	if err := w.partial.Remove(); err != nil {
+		return fmt.Errorf("remove partial bundle: %w", err)
 	}
-	if e := w.fsys.RemoveAll(w.dir); e != nil {
-		return errors.Join(err, fmt.Errorf("remove partial bundle: %w", e))
-	}
-	w.dir = ""
-	return err
-}
-
-func (w *Writer) unlock() error {
-	if w.lock == nil {
-		return nil
-	}
-	lock := w.lock
-	w.lock = nil
-	return lock.Close()
+	return nil
 }
 
 // WriteError says which row was refused: a reader of the bundle would refuse it.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 )
 
@@ -44,7 +44,7 @@ type doctor struct {
 	now     time.Time
 	checks  []check
 	present map[memory.Subsystem]bool // what the memory holds now
-	catalog *bundle.Catalog           // nil without a backup root
+	catalog *catalog.Catalog          // nil without a backup root
 }
 
 func (a *app) doctorCommand() *cobra.Command {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/store/chroma/chromatest"
 )
@@ -213,7 +214,7 @@ func TestDoctorBundles(t *testing.T) {
 // bundleOf is the newest bundle of a root.
 func bundleOf(t *testing.T, root string) string {
 	t.Helper()
-	c, err := bundle.List(root)
+	c, err := catalog.List(root)
 	if err != nil || len(c.Bundles) == 0 {
 		t.Fatal(c, err)
 	}
@@ -236,8 +237,8 @@ func TestDoctorDrills(t *testing.T) {
 	a.clock = a.clock.Add(31 * 24 * time.Hour)
 	says(t, unwrapped(a.run("doctor").stdout), "note drill: the last one was 31 d ago")
 	a.clock = at
-	err := bundle.UpdateNotes(root, name, func(n *bundle.Notes) {
-		n.Add(bundle.Verification{At: a.clock.Add(time.Second), Level: bundle.Drill, Refusals: 1})
+	err := catalog.UpdateNotes(root, name, func(n *catalog.Notes) {
+		n.Add(catalog.Verification{At: a.clock.Add(time.Second), Level: catalog.Drill, Refusals: 1})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/retention"
 )
@@ -41,7 +41,7 @@ func (d *doctor) bundles(context.Context) {
 
 // ages compares, for each subsystem, the newest good bundle with doctor.max-age.
 func (d *doctor) ages(id string) {
-	newest, held := map[memory.Subsystem]*bundle.Entry{}, map[memory.Subsystem]bool{}
+	newest, held := map[memory.Subsystem]*catalog.Entry{}, map[memory.Subsystem]bool{}
 	for i := range d.catalog.Bundles {
 		e := &d.catalog.Bundles[i]
 		c := candidate(e)
@@ -70,7 +70,7 @@ func goodIn(c *retention.Candidate, id string, sub memory.Subsystem) bool {
 		(id == "" || c.MemoryID == id) && c.Subsystems[string(sub)].Good
 }
 
-func (d *doctor) age(sub memory.Subsystem, e *bundle.Entry) {
+func (d *doctor) age(sub memory.Subsystem, e *catalog.Entry) {
 	const hint = "is the daily backup running? keepsake backup makes one now; keepsake list shows what there is"
 	name, most := "age of "+string(sub), d.cfg.Doctor.MaxAge.V
 	switch {
@@ -89,12 +89,12 @@ func (d *doctor) drills(context.Context) {
 	if d.catalog == nil {
 		return
 	}
-	var last *bundle.Verification
+	var last *catalog.Verification
 	var of string
 	for i := range d.catalog.Bundles {
 		e := &d.catalog.Bundles[i]
 		for n := range e.Notes.Verifications {
-			if v := &e.Notes.Verifications[n]; v.Level == bundle.Drill && (last == nil || v.At.After(last.At)) {
+			if v := &e.Notes.Verifications[n]; v.Level == catalog.Drill && (last == nil || v.At.After(last.At)) {
 				last, of = v, e.Name
 			}
 		}

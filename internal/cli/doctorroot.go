@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 )
 
 // rootFolder looks at the folder of the bundles, and at the disk that it is on.
@@ -18,7 +19,7 @@ func (d *doctor) rootFolder(context.Context) {
 		d.say(healthProblem, name, "--backup-root names the folder", "there is none to look at")
 		return
 	}
-	c, err := bundle.List(d.root())
+	c, err := catalog.List(d.root())
 	switch {
 	case errors.Is(err, bundle.ErrNotFound):
 		d.say(healthWarning, name, "keepsake backup makes it", "%s is not there: there was no backup yet", d.root())

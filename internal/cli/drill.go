@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/drill"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
@@ -62,8 +63,8 @@ func (a *app) drillOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, to st
 	if to != "" && !v.OK { // it may be the server that failed, and a bundle that failed is never the latest
 		return v, a.printDrill(v)
 	}
-	m.note(b, bundle.Verification{
-		At: began, Level: bundle.Drill, OK: v.OK, Tool: tool(), Seconds: report.Seconds, Rows: v.Rows,
+	m.note(b, catalog.Verification{
+		At: began, Level: catalog.Drill, OK: v.OK, Tool: tool(), Seconds: report.Seconds, Rows: v.Rows,
 		Refusals: refusals(v.Findings), Recall: report.Recall,
 	})
 	return v, a.printDrill(v)
@@ -82,7 +83,7 @@ func (m *memoryAt) drillFailed(err error) error {
 
 func verifiedBy(b *bundle.Bundle, r *drill.Report, to string) verified {
 	return verified{
-		Bundle: b.Name(), Path: b.Path(), Level: string(bundle.Drill), OK: !r.Refused(),
+		Bundle: b.Name(), Path: b.Path(), Level: string(catalog.Drill), OK: !r.Refused(),
 		Rows: r.Rows, Bytes: bundleBytes(b), Findings: r.Findings,
 		Drill: &drilled{Seconds: r.Seconds, To: to, Recall: r.Recall, Sections: r.Sections},
 	}
@@ -143,7 +144,7 @@ func selectors(names map[memory.Section]string) (out []string) {
 }
 
 // bundleBytes is what the bundle's files take up, as its meta says; 0 without one.
-func bundleBytes(b *bundle.Bundle) int64 { return payloadBytes(&bundle.Entry{Meta: b.Meta()}) }
+func bundleBytes(b *bundle.Bundle) int64 { return payloadBytes(&catalog.Entry{Meta: b.Meta()}) }
 
 func (a *app) printDrill(v verified) error {
 	a.printFindings(v.Findings)

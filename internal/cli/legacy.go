@@ -4,7 +4,7 @@ import (
 	"os"
 	"time"
 
-	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 )
 
 // warnLegacy speaks of files that are left out on purpose, and loudly of one
@@ -39,7 +39,7 @@ func lastWrite(path string) (time.Time, bool) {
 
 // lastBundle returns the time of the newest bundle, zero when there is none.
 func lastBundle(root string) time.Time {
-	c, err := bundle.List(root)
+	c, err := catalog.List(root)
 	if err != nil {
 		return time.Time{}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/retention"
 )
@@ -28,13 +29,13 @@ type listed struct {
 	// another source than before.
 	Fault   string           `json:"fault,omitempty"`
 	Suspect []memory.Section `json:"suspect,omitempty"`
-	Pinned  *bundle.Pin      `json:"pinned,omitempty"`
+	Pinned  *catalog.Pin     `json:"pinned,omitempty"`
 	// Verifications are those on record, oldest first.
-	Verifications []bundle.Verification `json:"verifications,omitempty"`
-	NotesError    string                `json:"notesError,omitempty"`
-	NextPrune     *verdict              `json:"nextPrune,omitempty"`
+	Verifications []catalog.Verification `json:"verifications,omitempty"`
+	NotesError    string                 `json:"notesError,omitempty"`
+	NextPrune     *verdict               `json:"nextPrune,omitempty"`
 
-	failed *bundle.Verification
+	failed *catalog.Verification
 }
 
 // verdict is what the next prune would do with a bundle.
@@ -93,14 +94,14 @@ func (a *app) list() error {
 
 // latestOf returns the name of the latest bundle, "" when there is none, and what
 // is said of it.
-func (m *memoryAt) latestOf(c *bundle.Catalog) (name, words string, err error) {
+func (m *memoryAt) latestOf(c *catalog.Catalog) (name, words string, err error) {
 	id, err := m.memoryID()
 	if err != nil {
 		return "", "", err
 	}
-	e, _, err := c.Latest(bundle.Wanted{Memory: id})
+	e, _, err := c.Latest(catalog.Wanted{Memory: id})
 	switch {
-	case errors.Is(err, bundle.ErrUnreadable):
+	case errors.Is(err, catalog.ErrUnreadable):
 		return "", e.Name + ", but a newer one can't be read", nil
 	case errors.Is(err, bundle.ErrNotFound):
 		return "", "none: keepsake verify --all says why", nil
@@ -110,7 +111,7 @@ func (m *memoryAt) latestOf(c *bundle.Catalog) (name, words string, err error) {
 
 // fates are what the next prune would do, by name. Without a policy that can be
 // used it would do nothing, and that is said.
-func (m *memoryAt) fates(c *bundle.Catalog) map[string]*verdict {
+func (m *memoryAt) fates(c *catalog.Catalog) map[string]*verdict {
 	d, err := m.decide(c)
 	if err != nil && !errors.Is(err, errNoMemory) { // the data folder may be lost: that is known
 		m.app.warn("nothing would be removed: %v", err)
@@ -122,7 +123,7 @@ func (m *memoryAt) fates(c *bundle.Catalog) map[string]*verdict {
 	return out
 }
 
-func listEntry(e *bundle.Entry) listed {
+func listEntry(e *catalog.Entry) listed {
 	l := listed{
 		Bundle: e.Name, Path: e.Path, Timestamp: e.Time, Bytes: payloadBytes(e), Rows: map[memory.Subsystem]int64{},
 		Fault: e.Fault(), Pinned: e.Notes.Pinned, Verifications: e.Notes.Verifications, failed: e.Notes.Failed(),
@@ -150,7 +151,7 @@ func listEntry(e *bundle.Entry) listed {
 }
 
 // payloadBytes is what the bundle's files take up, as its meta says.
-func payloadBytes(e *bundle.Entry) (n int64) {
+func payloadBytes(e *catalog.Entry) (n int64) {
 	if e.Meta == nil || e.Meta.Keepsake == nil {
 		return 0
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 )
 
@@ -96,7 +97,7 @@ func (l *listed) verifiedFacts(now time.Time) []string {
 		return []string{"never verified"}
 	}
 	last := &l.Verifications[len(l.Verifications)-1]
-	said := func(v *bundle.Verification) string {
+	said := func(v *catalog.Verification) string {
 		word := "ok"
 		if !v.OK {
 			word = "DID NOT VERIFY"

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +79,7 @@ func (m *memoryAt) lock(ctx context.Context, path string, mode lock.Mode) error 
 		return nil
 	}
 	l, err := lock.Acquire(ctx, lock.Options{
-		Path: path, Mode: mode, Wait: m.app.flags.lockWait, Me: m.app.me(), Alive: lock.AliveBy(alive), Now: m.app.Now,
+		Path: path, Mode: mode, Wait: m.app.flags.lockWait, Me: m.app.me(), Alive: alive, Now: m.app.Now,
 	})
 	if errors.Is(err, lock.ErrHeld) {
 		return fail(exitLocked, err, "wait for it, or let keepsake wait with --lock-wait 10m")
@@ -114,16 +113,6 @@ func (m *memoryAt) release() {
 	m.held = nil
 }
 
-// me is this process, as others read it.
-func (a *app) me() lock.Owner {
-	o := owner()
-	command := "keepsake"
-	if len(a.Args) > 0 && !strings.HasPrefix(a.Args[0], "-") {
-		command += " " + a.Args[0]
-	}
-	return lock.Owner{PID: o.PID, Host: o.Host, BootID: o.BootID, Start: lock.StartOf(o.PID), Command: command, Since: a.Now().UTC()}
-}
-
 func (a *app) unlockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "unlock",
@@ -145,7 +134,7 @@ func (a *app) unlock() error {
 	}
 	removed := []lock.Owner{}
 	for _, path := range []string{filepath.Join(m.root(), rootLock), filepath.Join(m.ownDir(), targetLock)} {
-		owners, err := lock.Break(lock.Options{Path: path, Me: a.me(), Alive: lock.AliveBy(alive)})
+		owners, err := lock.Break(lock.Options{Path: path, Me: a.me(), Alive: alive})
 		if errors.Is(err, lock.ErrHeld) {
 			return fail(exitLocked, err, "it runs: wait for it, or end it")
 		}

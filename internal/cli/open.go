@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 )
 
@@ -27,7 +28,7 @@ func (a *app) open(m *memoryAt, name string) (*bundle.Bundle, error) {
 // openToRestore finds the bundle to restore from: as open, or the newest that is
 // not younger than at. What it chooses by itself has the hashes that it should have.
 func (a *app) openToRestore(ctx context.Context, m *memoryAt, name, at string, record bool) (*bundle.Bundle, error) {
-	prove := func(e bundle.Entry) (string, error) { return a.unproven(ctx, m, e, record) }
+	prove := func(e catalog.Entry) (string, error) { return a.unproven(ctx, m, e, record) }
 	switch {
 	case at != "":
 		return a.openAt(m, at, prove)
@@ -38,11 +39,11 @@ func (a *app) openToRestore(ctx context.Context, m *memoryAt, name, at string, r
 }
 
 // prover says why a bundle doesn't verify, "" when it does.
-type prover func(bundle.Entry) (why string, err error)
+type prover func(catalog.Entry) (why string, err error)
 
 // unproven verifies the hashes of a bundle. That they are wrong goes on record,
 // where anything may be written.
-func (a *app) unproven(ctx context.Context, m *memoryAt, e bundle.Entry, record bool) (string, error) {
+func (a *app) unproven(ctx context.Context, m *memoryAt, e catalog.Entry, record bool) (string, error) {
 	b, err := bundle.Open(e.Path, bundle.Limits{})
 	if err != nil {
 		return "", err
@@ -61,7 +62,7 @@ func (a *app) unproven(ctx context.Context, m *memoryAt, e bundle.Entry, record 
 		return "", nil
 	}
 	if record {
-		m.note(b, bundle.Verification{
+		m.note(b, catalog.Verification{
 			At: began.UTC(), Level: bundle.Quick, OK: false, Tool: tool(),
 			Seconds: a.Now().Sub(began).Seconds(), Refusals: refusals(report.Findings),
 		})
@@ -86,11 +87,11 @@ func (a *app) openNamed(m *memoryAt, name string) (*bundle.Bundle, error) {
 	return b, err
 }
 
-func (a *app) catalog(m *memoryAt) (*bundle.Catalog, error) {
+func (a *app) catalog(m *memoryAt) (*catalog.Catalog, error) {
 	if m.root() == "" {
 		return nil, fail(exitNotFound, errors.New("there is no backup root"), "--backup-root or --data-dir names one")
 	}
-	c, err := bundle.List(m.root())
+	c, err := catalog.List(m.root())
 	if errors.Is(err, bundle.ErrNotFound) {
 		return nil, fail(exitNotFound, fmt.Errorf("there is no backup root %s", m.root()),
 			"keepsake backup makes it; --backup-root names another")
@@ -104,7 +105,7 @@ func (a *app) latestFlags(flags *pflag.FlagSet) {
 }
 
 func (a *app) openLatest(m *memoryAt, prove prover) (*bundle.Bundle, error) {
-	return a.choose(m, "no good bundle", bundle.Wanted{Except: map[string]string{}}, prove)
+	return a.choose(m, "no good bundle", catalog.Wanted{Except: map[string]string{}}, prove)
 }
 
 func (a *app) openAt(m *memoryAt, at string, prove prover) (*bundle.Bundle, error) {
@@ -112,13 +113,13 @@ func (a *app) openAt(m *memoryAt, at string, prove prover) (*bundle.Bundle, erro
 	if err != nil {
 		return nil, usage(fmt.Errorf("--at %q is no time of the form 2026-11-20T00:00:00Z", at))
 	}
-	return a.choose(m, "no good bundle from "+at+" or before", bundle.Wanted{NotAfter: when, Except: map[string]string{}}, prove)
+	return a.choose(m, "no good bundle from "+at+" or before", catalog.Wanted{NotAfter: when, Except: map[string]string{}}, prove)
 }
 
 // choose opens the newest good bundle that is wanted, and says which newer ones it
 // passed over. It doesn't guess past one that it can't read, unless it was told to.
 // With prove, which says why a bundle doesn't verify, it walks back past those too.
-func (a *app) choose(m *memoryAt, none string, wanted bundle.Wanted, prove prover) (*bundle.Bundle, error) {
+func (a *app) choose(m *memoryAt, none string, wanted catalog.Wanted, prove prover) (*bundle.Bundle, error) {
 	c, err := a.catalog(m)
 	if err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func (a *app) choose(m *memoryAt, none string, wanted bundle.Wanted, prove prove
 		return nil, fail(exitNotFound, fmt.Errorf("there is %s in %s", none, m.root()),
 			"keepsake list shows what there is; a bundle can be named by its path")
 	}
-	if errors.Is(err, bundle.ErrUnreadable) {
+	if errors.Is(err, catalog.ErrUnreadable) {
 		return nil, fail(exitNotVerified, fmt.Errorf("choose bundle: %w", err),
 			"--skip-unreadable takes "+entry.Name+", the newest that is good; a bundle can be named as well")
 	}
@@ -160,7 +161,7 @@ func (a *app) choose(m *memoryAt, none string, wanted bundle.Wanted, prove prove
 	return bundle.Open(entry.Path, bundle.Limits{})
 }
 
-func severalMemories(c *bundle.Catalog) bool {
+func severalMemories(c *catalog.Catalog) bool {
 	seen := map[string]bool{}
 	for _, e := range c.Bundles {
 		if e.Meta != nil && e.Meta.Keepsake != nil {

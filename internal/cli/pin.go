@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 )
 
 func (a *app) pinCommand() *cobra.Command {
@@ -40,28 +41,28 @@ func (a *app) unpinCommand() *cobra.Command {
 
 // pinned is the --json of pin and unpin.
 type pinned struct {
-	Bundle  string      `json:"bundle"`
-	Path    string      `json:"path"`
-	Pinned  *bundle.Pin `json:"pinned"`
-	Changed bool        `json:"changed"`
+	Bundle  string       `json:"bundle"`
+	Path    string       `json:"path"`
+	Pinned  *catalog.Pin `json:"pinned"`
+	Changed bool         `json:"changed"`
 }
 
 func (a *app) pin(name, why string) error {
 	now := a.Now().UTC()
-	return a.changePin(name, func(p *bundle.Pin) *bundle.Pin {
+	return a.changePin(name, func(p *catalog.Pin) *catalog.Pin {
 		if p == nil {
-			return &bundle.Pin{At: now, Why: why}
+			return &catalog.Pin{At: now, Why: why}
 		}
-		return &bundle.Pin{At: p.At, Why: cmp.Or(why, p.Why)}
+		return &catalog.Pin{At: p.At, Why: cmp.Or(why, p.Why)}
 	}, "%s is pinned\n", "Nothing to do: %s is pinned already.\n")
 }
 
 func (a *app) unpin(name string) error {
-	return a.changePin(name, func(*bundle.Pin) *bundle.Pin { return nil },
+	return a.changePin(name, func(*catalog.Pin) *catalog.Pin { return nil },
 		"%s is no longer pinned\n", "Nothing to do: %s is not pinned.\n")
 }
 
-func (a *app) changePin(name string, change func(*bundle.Pin) *bundle.Pin, done, same string) error {
+func (a *app) changePin(name string, change func(*catalog.Pin) *catalog.Pin, done, same string) error {
 	m, err := a.memory(true)
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func (a *app) changePin(name string, change func(*bundle.Pin) *bundle.Pin, done,
 			"only what lies there is ever removed; --backup-root names another")
 	}
 	out := pinned{Bundle: b.Name(), Path: b.Path()}
-	err = bundle.UpdateNotes(m.root(), b.Name(), func(n *bundle.Notes) {
+	err = catalog.UpdateNotes(m.root(), b.Name(), func(n *catalog.Notes) {
 		out.Pinned = change(n.Pinned)
 		out.Changed = (n.Pinned == nil) != (out.Pinned == nil) || n.Pinned != nil && *n.Pinned != *out.Pinned
 		n.Pinned = out.Pinned

@@ -4,16 +4,19 @@ import (
 	"os"
 	"strings"
 
-	"keepsake/internal/bundle"
+	"keepsake/internal/lock"
 )
 
 // bootFile holds, on Linux, an id that changes with every start of the machine.
 const bootFile = "/proc/sys/kernel/random/boot_id"
 
-// owner names this process, so that a later run can tell whether it lives.
-// Where the machine has no boot id, a process id alone has to do.
-func owner() bundle.Owner {
-	o := bundle.Owner{PID: os.Getpid()}
+// me is this process, as others read it, so that a later run can tell whether it
+// lives. Where the machine has no boot id, a process id alone has to do.
+func (a *app) me() lock.Owner {
+	o := lock.Owner{PID: os.Getpid(), Start: lock.StartOf(os.Getpid()), Command: "keepsake", Since: a.Now().UTC()}
+	if len(a.Args) > 0 && !strings.HasPrefix(a.Args[0], "-") {
+		o.Command += " " + a.Args[0]
+	}
 	if host, err := os.Hostname(); err == nil {
 		o.Host = host
 	}
@@ -22,3 +25,6 @@ func owner() bundle.Owner {
 	}
 	return o
 }
+
+// alive reports whether the process of an owner on this machine still runs.
+func alive(o lock.Owner) (alive, known bool) { return lock.AliveBy(exists)(o) }

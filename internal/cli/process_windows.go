@@ -2,8 +2,8 @@ package cli
 
 import "os"
 
-// alive reports whether a process of this machine runs: Windows finds only those.
-func alive(pid int) bool {
+// exists reports whether a process of this machine runs: Windows finds only those.
+func exists(pid int) bool {
 	p, err := os.FindProcess(pid)
 	if err != nil {
 		return false

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/guard"
 	"keepsake/internal/retention"
 )
@@ -28,8 +29,8 @@ func (m *memoryAt) mayRemove(ctx context.Context, target guard.Target, reason st
 
 // sweep removes what dead runs left in the backup root, and returns the names.
 func (a *app) sweep(ctx context.Context, m *memoryAt) []string {
-	removed, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: m.root(), Me: owner(), Alive: alive})
-	trash, trashErr := bundle.RemoveTrash(ctx, bundle.TrashOptions{
+	removed, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: m.root(), Me: a.me(), Alive: alive})
+	trash, trashErr := catalog.RemoveTrash(ctx, catalog.TrashOptions{
 		Root: m.root(),
 		Permit: func(ctx context.Context, t guard.Target) (guard.Permit, error) {
 			return m.mayRemove(ctx, t, "trash of a run that has ended")
@@ -85,11 +86,11 @@ func (r *removing) carryOut(ctx context.Context) error {
 
 func (r *removing) discard(ctx context.Context, d retention.Decision) error {
 	name := d.Candidate.Name
-	permit, err := r.m.mayRemove(ctx, bundle.Target(ctx, filepath.Join(r.m.root(), name)), words(d.Grounds))
+	permit, err := r.m.mayRemove(ctx, guard.BundleTarget(ctx, filepath.Join(r.m.root(), name)), words(d.Grounds))
 	if err != nil {
 		return err
 	}
-	return bundle.Discard(ctx, r.m.root(), name, permit, nil)
+	return catalog.Discard(ctx, r.m.root(), name, permit, nil)
 }
 
 func (r *removing) failed() (n int) {

@@ -9,6 +9,7 @@ import (
 
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/restore"
 	"keepsake/internal/retention"
 )
@@ -35,7 +36,7 @@ func (m *memoryAt) policy(memoryID string) (retention.Policy, error) {
 var errNoMemory = errors.New("this memory has no id, so that nothing says which bundles are its own")
 
 // decide says what becomes of each bundle of the backup root. It removes nothing.
-func (m *memoryAt) decide(c *bundle.Catalog) (retention.Decisions, error) {
+func (m *memoryAt) decide(c *catalog.Catalog) (retention.Decisions, error) {
 	id, err := m.memoryID()
 	if err != nil {
 		return retention.Decisions{}, err
@@ -71,7 +72,7 @@ func (m *memoryAt) needed() (map[string]string, error) {
 
 // candidates are all entries of the backup root, what isn't ours among them: that
 // it is kept gets said.
-func candidates(c *bundle.Catalog, needed map[string]string) []retention.Candidate {
+func candidates(c *catalog.Catalog, needed map[string]string) []retention.Candidate {
 	out := make([]retention.Candidate, 0, len(c.Bundles)+len(c.Others))
 	for i := range c.Bundles {
 		one := candidate(&c.Bundles[i])
@@ -89,7 +90,7 @@ func candidates(c *bundle.Catalog, needed map[string]string) []retention.Candida
 }
 
 // candidate is what a bundle shows of itself without a look at its rows.
-func candidate(e *bundle.Entry) retention.Candidate {
+func candidate(e *catalog.Entry) retention.Candidate {
 	c := retention.Candidate{Name: e.Name, Unreadable: e.Unreadable()}
 	switch {
 	case c.Unreadable != "":
@@ -114,7 +115,7 @@ func candidate(e *bundle.Entry) retention.Candidate {
 	return c
 }
 
-func verifiedWord(n *bundle.Notes) string {
+func verifiedWord(n *catalog.Notes) string {
 	switch {
 	case n.Failed() != nil:
 		return retention.VerifiedBad

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -41,7 +42,7 @@ func (m *memoryAt) roomForBackup(f backupFlags) error {
 // lastSize is what the newest bundle takes up of what a backup is asked for, 0
 // when there is none that is like it.
 func (m *memoryAt) lastSize(f backupFlags) int64 {
-	c, err := bundle.List(m.root())
+	c, err := catalog.List(m.root())
 	if err != nil {
 		return 0 // the backup makes it
 	}
@@ -117,7 +118,7 @@ func treeBytes(dir string) (bytes int64) {
 
 // sizeLike adds up the payloads of a bundle that were asked for, and are
 // compressed as was asked for.
-func sizeLike(e *bundle.Entry, f backupFlags) (n int64) {
+func sizeLike(e *catalog.Entry, f backupFlags) (n int64) {
 	for _, file := range e.Meta.Keepsake.Files {
 		zstd := strings.HasSuffix(file.Path, string(bundle.Zstd))
 		if f.compress != "" && zstd != (f.compress == "zstd") || !selected(file.Path, f.only) {

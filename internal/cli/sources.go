@@ -7,6 +7,7 @@ import (
 
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -152,7 +153,7 @@ func (m *memoryAt) temporary() (dir string, err error) {
 		return m.temp.dir, nil
 	}
 	if m.temp.inRoot {
-		scratch, err := bundle.MakeScratch(m.bundleOptions())
+		scratch, err := catalog.MakeScratch(m.bundleOptions())
 		if err != nil {
 			return "", err
 		}
@@ -175,5 +176,5 @@ type temporary struct {
 
 // bundleOptions are those of a bundle in the backup root.
 func (m *memoryAt) bundleOptions() bundle.Options {
-	return bundle.Options{Root: m.root(), FS: m.app.FS, Now: m.app.Now(), Tool: tool(), Owner: owner()}
+	return bundle.Options{Root: m.root(), FS: m.app.FS, Now: m.app.Now(), Tool: tool(), Owner: m.app.me()}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/lock"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -61,12 +62,12 @@ type verifyFlags struct {
 }
 
 func (f verifyFlags) check(names []string) (bundle.Level, error) {
-	levels := map[string]bundle.Level{"quick": bundle.Quick, "full": bundle.Full, "restore": bundle.Drill}
+	levels := map[string]bundle.Level{"quick": bundle.Quick, "full": bundle.Full, "restore": catalog.Drill}
 	l, ok := levels[f.level]
 	switch {
 	case !ok:
 		return l, usage(fmt.Errorf("--level %q is none of quick, full, restore", f.level))
-	case f.to != "" && l != bundle.Drill:
+	case f.to != "" && l != catalog.Drill:
 		return l, usage(errors.New("--to goes with --level restore only"))
 	case f.all == (len(names) > 0):
 		return l, usage(errors.New("name bundles, or say --all"))
@@ -125,7 +126,7 @@ func endVerify(all []verified) error {
 }
 
 func (a *app) verifyAt(ctx context.Context, m *memoryAt, b *bundle.Bundle, level bundle.Level, to string) (verified, error) {
-	if level == bundle.Drill {
+	if level == catalog.Drill {
 		return a.drillOne(ctx, m, b, to)
 	}
 	return a.verifyOne(ctx, m, b, level)
@@ -149,7 +150,7 @@ func (a *app) verifyOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, leve
 		v.Rows += s.Rows
 		v.Bytes += s.Bytes
 	}
-	m.note(b, bundle.Verification{
+	m.note(b, catalog.Verification{
 		At: began.UTC(), Level: level, OK: v.OK, Tool: tool(),
 		Seconds: a.Now().Sub(began).Seconds(), Rows: v.Rows, Refusals: refusals(report.Findings),
 	})
@@ -164,11 +165,11 @@ func (a *app) verifyOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, leve
 
 // note writes down what became of a verification, beside a bundle of the backup
 // root. A result that can't be written down is still one.
-func (m *memoryAt) note(b *bundle.Bundle, v bundle.Verification) {
+func (m *memoryAt) note(b *bundle.Bundle, v catalog.Verification) {
 	if !m.shelves(b) {
 		return
 	}
-	if err := bundle.UpdateNotes(m.root(), b.Name(), func(n *bundle.Notes) { n.Add(v) }); err != nil {
+	if err := catalog.UpdateNotes(m.root(), b.Name(), func(n *catalog.Notes) { n.Add(v) }); err != nil {
 		m.app.warn("the result is not on record: %v", err)
 	}
 }

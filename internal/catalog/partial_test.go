@@ -1,23 +1,25 @@
-package bundle_test
+package catalog_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
+	"keepsake/internal/lock"
 )
 
 // Only what a dead process left is removed.
 func TestRemoveDeadPartials(t *testing.T) {
-	me := bundle.Owner{PID: 100, Host: "host", BootID: "boot"}
-	running := func(pid int) bool { return pid == 200 }
+	me := lock.Owner{PID: 100, Host: "host", BootID: "boot"}
+	running := func(o lock.Owner) (alive, known bool) { return o.PID == 200, true }
+	unknown := func(lock.Owner) (alive, known bool) { return true, false }
 	for _, c := range []struct {
 		name  string
 		owner string // "" writes none
-		alive func(int) bool
+		alive func(lock.Owner) (alive, known bool)
 		dead  bool
 	}{
 		{"NoOwner", "", running, true},
@@ -28,6 +30,7 @@ func TestRemoveDeadPartials(t *testing.T) {
 		{"OurOwnIDReused", `{"pid":100,"host":"host","bootId":"boot"}`, running, true},
 		{"Running", `{"pid":200,"host":"host","bootId":"boot"}`, running, false},
 		{"AnotherMachine", `{"pid":300,"host":"elsewhere","bootId":"before"}`, running, false},
+		{"IDMayBeReused", `{"pid":300,"host":"host","bootId":"boot"}`, unknown, false},
 		{"CannotTell", `{"pid":300,"host":"host","bootId":"boot"}`, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -42,7 +45,7 @@ func TestRemoveDeadPartials(t *testing.T) {
 				}
 			}
 			before := state(t, root)
-			got, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: root, Me: me, Alive: c.alive})
+			got, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: root, Me: me, Alive: c.alive})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,26 +56,6 @@ func TestRemoveDeadPartials(t *testing.T) {
 				t.Errorf("root holds %v", names(t, root))
 			}
 		})
-	}
-}
-
-// A writer that is at work keeps its partial, whatever its owner file looks like
-// from outside.
-func TestWorkingPartialStays(t *testing.T) {
-	opts := options(t, t.TempDir())
-	w, err := bundle.Create(context.Background(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Abort()
-	for _, me := range []bundle.Owner{opts.Owner, {PID: 1, Host: "host", BootID: "later"}} {
-		got, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: opts.Root, Me: me, Alive: func(int) bool { return false }})
-		if err != nil || len(got) != 0 {
-			t.Errorf("removed %v, %v", got, err)
-		}
-	}
-	if _, err := w.Publish(context.Background(), metaOf(t, w, sampleParts()[0])); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -91,11 +74,11 @@ func TestForeignPartialsStay(t *testing.T) {
 		t.Skip(err)
 	}
 	before := state(t, root)
-	got, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: root})
+	got, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: root})
 	if err != nil || len(got) != 0 || state(t, root) != before {
 		t.Errorf("removed %v, %v; root holds %v", got, err, names(t, root))
 	}
-	if got, err := bundle.RemoveDeadPartials(bundle.PartialOptions{Root: filepath.Join(root, "absent")}); err != nil || got != nil {
+	if got, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: filepath.Join(root, "absent")}); err != nil || got != nil {
 		t.Errorf("without a root: %v, %v", got, err)
 	}
 }

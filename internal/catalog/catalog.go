@@ -1,4 +1,8 @@
-package bundle
+// Package catalog is the backup root: which bundles lie there, which is the
+// latest, what is noted of each, and what goes. It knows a bundle by its meta, and
+// looks into no payload. DESIGN.md beside it says what lies there, and in which
+// order a bundle goes.
+package catalog
 
 import (
 	"cmp"
@@ -13,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"keepsake/internal/bundle"
 )
 
 // Catalog is what lies in a backup root.
@@ -30,8 +36,8 @@ type Catalog struct {
 type Entry struct {
 	Name   string
 	Path   string
-	Time   time.Time // of the name
-	Meta   *Meta     // nil when there is none or Err says why
+	Time   time.Time    // of the name
+	Meta   *bundle.Meta // nil when there is none or Err says why
 	Sealed bool
 	Err    error // what is wrong with the meta, nil when it is only absent
 	// Notes are what is known beside it; NotesErr says why they can't be read.
@@ -48,7 +54,7 @@ type PassedOver struct {
 	Why   string
 }
 
-// List reads the metas of the bundles in a backup root. ErrNotFound when there
+// List reads the metas of the bundles in a backup root. bundle.ErrNotFound when there
 // is no such directory. A bundle whose meta can't be read is listed with its
 // error.
 func List(root string) (*Catalog, error) {
@@ -58,7 +64,7 @@ func List(root string) (*Catalog, error) {
 	}
 	entries, err := os.ReadDir(abs)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: no directory %s", ErrNotFound, root)
+		err = fmt.Errorf("%w: no directory %s", bundle.ErrNotFound, root)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list bundles: %w", err)
@@ -78,13 +84,13 @@ func List(root string) (*Catalog, error) {
 
 func (c *Catalog) add(e fs.DirEntry) {
 	name := e.Name()
-	t, err := ParseName(name)
+	t, err := bundle.ParseName(name)
 	switch {
 	case err == nil && e.IsDir():
 		c.Bundles = append(c.Bundles, Entry{Name: name, Path: filepath.Join(c.Root, name), Time: t})
-	case strings.HasPrefix(name, PartialPrefix):
+	case strings.HasPrefix(name, bundle.PartialPrefix):
 		c.Partials = append(c.Partials, name)
-	case strings.HasPrefix(name, TrashPrefix):
+	case strings.HasPrefix(name, bundle.TrashPrefix):
 		c.Trash = append(c.Trash, name)
 	case !strings.HasPrefix(name, "."): // a lock, a log: ours or nobody's business
 		c.Others = append(c.Others, name)
@@ -99,28 +105,12 @@ func (c *Catalog) readAll(notes map[string]bool) {
 		workers.Go(func() {
 			for i := next.Add(1); i <= int64(len(c.Bundles)); i = next.Add(1) {
 				e := &c.Bundles[i-1]
-				e.readMeta()
+				e.Meta, e.Sealed, e.Err = bundle.ReadMeta(e.Path)
 				e.readNotes(c.Root, notes)
 			}
 		})
 	}
 	workers.Wait()
-}
-
-func (e *Entry) readMeta() {
-	b := &Bundle{path: e.Path, limits: Limits{}.orDefaults()}
-	root, err := os.OpenRoot(e.Path)
-	if err != nil {
-		e.Err = err
-		return
-	}
-	defer root.Close()
-	if err := b.readMeta(root); err != nil {
-		e.Err = err
-		return
-	}
-	e.Meta, e.Sealed = b.meta, b.Sealed()
-	e.Err = errors.Join(b.metaErr, b.sealErr)
 }
 
 // readNotes looks only for files that are there: most bundles have none.
@@ -159,10 +149,10 @@ func (e *Entry) Fault() string {
 	case why != "":
 		return why
 	case e.Meta == nil:
-		return "has no " + MetaFile
+		return "has no " + bundle.MetaFile
 	case !e.Sealed:
 		return "was not made by keepsake and has no hashes"
-	case e.Meta.Keepsake.Status != Complete:
+	case e.Meta.Keepsake.Status != bundle.Complete:
 		return "is " + string(e.Meta.Keepsake.Status)
 	}
 	if v := e.Notes.Failed(); v != nil {
@@ -217,7 +207,7 @@ func (w Wanted) admits(e *Entry) bool {
 		return true // a backup whose meta is gone looks like this, and has to be mentioned
 	}
 	k := e.Meta.Keepsake
-	return k.Reason == ReasonBackup && (w.Memory == "" || k.MemoryID == w.Memory)
+	return k.Reason == bundle.ReasonBackup && (w.Memory == "" || k.MemoryID == w.Memory)
 }
 
 // ErrUnreadable says that a newer bundle can't be read, so that nobody can say
@@ -225,14 +215,14 @@ func (w Wanted) admits(e *Entry) bool {
 var ErrUnreadable = errors.New("a newer bundle cannot be read")
 
 // Latest returns the newest good bundle that is wanted, and those newer than it
-// that were passed over. ErrNotFound when none is good; all candidates are then
+// that were passed over. bundle.ErrNotFound when none is good; all candidates are then
 // passed over. ErrUnreadable when one of those passed over can't be read; the
 // entry is then the one that SkipUnreadable would take. A safety bundle is never
 // the latest.
 func (c *Catalog) Latest(w Wanted) (Entry, []PassedOver, error) {
 	best, passed := c.newest(w)
 	if best == nil {
-		return Entry{}, passed, fmt.Errorf("%w that is good in %s", ErrNotFound, c.Root)
+		return Entry{}, passed, fmt.Errorf("%w that is good in %s", bundle.ErrNotFound, c.Root)
 	}
 	for _, p := range passed {
 		if !w.SkipUnreadable && p.Entry.Unreadable() != "" {

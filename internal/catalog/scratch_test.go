@@ -1,4 +1,4 @@
-package bundle_test
+package catalog_test
 
 import (
 	"errors"
@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
+	"keepsake/internal/lock"
 )
 
 func TestScratch(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "backups")
-	me := bundle.Owner{PID: os.Getpid(), Host: "here", BootID: "boot-1"}
+	me := lock.Owner{PID: os.Getpid(), Host: "here", BootID: "boot-1"}
 	opts := bundle.Options{Root: root, Now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), Owner: me}
-	s, err := bundle.MakeScratch(opts)
+	s, err := catalog.MakeScratch(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,8 +25,8 @@ func TestScratch(t *testing.T) {
 	}
 	swept := func(alive bool) []string {
 		t.Helper()
-		removed, err := bundle.RemoveDeadPartials(bundle.PartialOptions{
-			Root: root, Me: bundle.Owner{PID: 1, Host: "here", BootID: "boot-1"}, Alive: func(int) bool { return alive },
+		removed, err := catalog.RemoveDeadPartials(catalog.PartialOptions{
+			Root: root, Me: lock.Owner{PID: 1, Host: "here", BootID: "boot-1"}, Alive: func(lock.Owner) (bool, bool) { return alive, true },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -58,33 +60,4 @@ func TestScratch(t *testing.T) {
 			t.Errorf("swept %q, want what the dead run left", got)
 		}
 	})
-}
-
-// TestNamed: a bundle can be given a name that is no timestamp, and is read by its
-// path like any other.
-func TestNamed(t *testing.T) {
-	opts := options(t, t.TempDir())
-	opts.Name = "rescued"
-	path, err := write(opts, sampleParts(), nil)
-	if err != nil || filepath.Base(path) != "rescued" {
-		t.Fatalf("got %s, %v, want a bundle named rescued", path, err)
-	}
-	b, err := bundle.Open(path, bundle.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := b.Verify(t.Context(), bundle.Full, bundle.VerifyOptions{})
-	if err != nil || report.Refused() {
-		t.Errorf("got %v, %v, want nothing to refuse", report.Findings, err)
-	}
-	for _, name := range []string{"a/b", "..", ".hidden", "backup-1", `a\b`} {
-		t.Run(name, func(t *testing.T) {
-			opts := options(t, t.TempDir())
-			opts.Name = name
-			if w, err := bundle.Create(t.Context(), opts); err == nil {
-				_ = w.Abort()
-				t.Errorf("a bundle may be named %q", name)
-			}
-		})
-	}
 }

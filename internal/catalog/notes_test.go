@@ -1,4 +1,4 @@
-package bundle_test
+package catalog_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 )
 
 const (
@@ -19,9 +20,9 @@ const (
 )
 
 // update changes the notes of the bundle of day 1.
-func update(t *testing.T, root string, change func(*bundle.Notes)) {
+func update(t *testing.T, root string, change func(*catalog.Notes)) {
 	t.Helper()
-	if err := bundle.UpdateNotes(root, day1Name, change); err != nil {
+	if err := catalog.UpdateNotes(root, day1Name, change); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -30,13 +31,13 @@ func TestNotes(t *testing.T) {
 	s := &shelf{t, t.TempDir()}
 	published := s.put(day1, 1, nil)
 	sealed := state(t, published.path)
-	if got, err := bundle.LoadNotes(s.root, day1Name); err != nil || got.Pinned != nil || got.Last() != nil {
+	if got, err := catalog.LoadNotes(s.root, day1Name); err != nil || got.Pinned != nil || got.Last() != nil {
 		t.Errorf("without notes: got %+v, %v", got, err)
 	}
 	recall := 0.99
-	update(t, s.root, func(n *bundle.Notes) { n.Pinned = &bundle.Pin{At: at(t, day2), Why: "before the migration"} })
-	update(t, s.root, func(n *bundle.Notes) {
-		n.Add(bundle.Verification{At: at(t, day3), Level: bundle.Drill, Tool: "keepsake test", Seconds: 1.5, Refusals: 2, Recall: &recall})
+	update(t, s.root, func(n *catalog.Notes) { n.Pinned = &catalog.Pin{At: at(t, day2), Why: "before the migration"} })
+	update(t, s.root, func(n *catalog.Notes) {
+		n.Add(catalog.Verification{At: at(t, day3), Level: catalog.Drill, Tool: "keepsake test", Seconds: 1.5, Refusals: 2, Recall: &recall})
 	})
 	text := string(published.read("../" + day1Notes))
 	for _, want := range []string{
@@ -51,8 +52,8 @@ func TestNotes(t *testing.T) {
 	if e.Notes.Pinned == nil || e.Notes.Pinned.Why != "before the migration" || e.Notes.Last() == nil || *e.Notes.Last().Recall != recall {
 		t.Errorf("the catalog has %+v", e.Notes)
 	}
-	update(t, s.root, func(n *bundle.Notes) { n.Pinned = nil })
-	if got, err := bundle.LoadNotes(s.root, day1Name); err != nil || got.Pinned != nil || len(got.Verifications) != 1 {
+	update(t, s.root, func(n *catalog.Notes) { n.Pinned = nil })
+	if got, err := catalog.LoadNotes(s.root, day1Name); err != nil || got.Pinned != nil || len(got.Verifications) != 1 {
 		t.Errorf("unpinned: got %+v, %v", got, err)
 	}
 	if got := state(t, published.path); got != sealed {
@@ -61,9 +62,9 @@ func TestNotes(t *testing.T) {
 }
 
 func TestNotesKeepTheLast(t *testing.T) {
-	var n bundle.Notes
+	var n catalog.Notes
 	for i := range 25 {
-		n.Add(bundle.Verification{Refusals: i})
+		n.Add(catalog.Verification{Refusals: i})
 	}
 	if len(n.Verifications) != 20 || n.Verifications[0].Refusals != 5 || n.Last().Refusals != 24 {
 		t.Errorf("got %d, from %+v to %+v, want the last 20", len(n.Verifications), n.Verifications[0], n.Last())
@@ -92,11 +93,11 @@ func TestFailed(t *testing.T) {
 		{"UnknownOutdoesNothing", "Qx", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			levels := map[string]bundle.Level{"q": bundle.Quick, "f": bundle.Full, "r": bundle.Drill, "x": "deeper"}
-			var n bundle.Notes
+			levels := map[string]bundle.Level{"q": bundle.Quick, "f": bundle.Full, "r": catalog.Drill, "x": "deeper"}
+			var n catalog.Notes
 			for i, letter := range strings.Split(c.history, "") {
 				lower := strings.ToLower(letter)
-				n.Add(bundle.Verification{Level: levels[lower], OK: letter == lower, Refusals: i})
+				n.Add(catalog.Verification{Level: levels[lower], OK: letter == lower, Refusals: i})
 			}
 			got := -1
 			if v := n.Failed(); v != nil {
@@ -131,11 +132,11 @@ func TestNotesUnreadable(t *testing.T) {
 				t.Skip(err)
 			}
 			before := state(t, s.root)
-			if _, err := bundle.LoadNotes(s.root, day1Name); !errors.Is(err, bundle.ErrNotes) {
+			if _, err := catalog.LoadNotes(s.root, day1Name); !errors.Is(err, catalog.ErrNotes) {
 				t.Errorf("load: got %v, want ErrNotes", err)
 			}
-			err := bundle.UpdateNotes(s.root, day1Name, func(*bundle.Notes) { t.Error("update: changed what it could not read") })
-			if !errors.Is(err, bundle.ErrNotes) {
+			err := catalog.UpdateNotes(s.root, day1Name, func(*catalog.Notes) { t.Error("update: changed what it could not read") })
+			if !errors.Is(err, catalog.ErrNotes) {
 				t.Errorf("update: got %v, want ErrNotes", err)
 			}
 			if err := os.Remove(filepath.Join(s.root, ".notes.lock")); err != nil {
@@ -145,7 +146,7 @@ func TestNotesUnreadable(t *testing.T) {
 				t.Error("the backup root has changed")
 			}
 			e := s.list().Bundles[0]
-			if !errors.Is(e.NotesErr, bundle.ErrNotes) || e.Unreadable() == "" || e.Fault() != e.Unreadable() {
+			if !errors.Is(e.NotesErr, catalog.ErrNotes) || e.Unreadable() == "" || e.Fault() != e.Unreadable() {
 				t.Errorf("the catalog has %v, fault %q", e.NotesErr, e.Fault())
 			}
 		})
@@ -155,10 +156,10 @@ func TestNotesUnreadable(t *testing.T) {
 func TestNotesOfNoBundle(t *testing.T) {
 	root := t.TempDir()
 	for _, name := range []string{"", "backup-1", "backup-2019", "../" + day1Name, bundle.TrashPrefix + day1 + "-ABCDEFGH"} {
-		if _, err := bundle.LoadNotes(root, name); !errors.Is(err, bundle.ErrNotes) {
+		if _, err := catalog.LoadNotes(root, name); !errors.Is(err, catalog.ErrNotes) {
 			t.Errorf("load %q: got %v, want ErrNotes", name, err)
 		}
-		if err := bundle.UpdateNotes(root, name, func(*bundle.Notes) {}); err == nil {
+		if err := catalog.UpdateNotes(root, name, func(*catalog.Notes) {}); err == nil {
 			t.Errorf("update %q: got no error", name)
 		}
 	}
@@ -170,7 +171,7 @@ func TestNotesOfNoBundle(t *testing.T) {
 // A bundle that was removed meanwhile is not pinned: that it was would be believed.
 func TestNotesOfABundleThatIsGone(t *testing.T) {
 	root := t.TempDir()
-	err := bundle.UpdateNotes(root, day1Name, func(*bundle.Notes) { t.Error("changed the notes of nothing") })
+	err := catalog.UpdateNotes(root, day1Name, func(*catalog.Notes) { t.Error("changed the notes of nothing") })
 	if !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
@@ -189,14 +190,14 @@ func TestNotesAtOnce(t *testing.T) {
 	const writers = 8
 	for i := range writers {
 		all.Go(func() {
-			err := bundle.UpdateNotes(root, day1Name, func(n *bundle.Notes) { n.Add(bundle.Verification{Refusals: i}) })
+			err := catalog.UpdateNotes(root, day1Name, func(n *catalog.Notes) { n.Add(catalog.Verification{Refusals: i}) })
 			if err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	n, err := bundle.LoadNotes(root, day1Name)
+	n, err := catalog.LoadNotes(root, day1Name)
 	if err != nil || len(n.Verifications) != writers {
 		t.Errorf("got %d notes, %v, want %d", len(n.Verifications), err, writers)
 	}
@@ -215,7 +216,7 @@ func TestNotesOfLater(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, day1Notes), later, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := bundle.LoadNotes(root, day1Name); err != nil || n.Pinned == nil {
+	if n, err := catalog.LoadNotes(root, day1Name); err != nil || n.Pinned == nil {
 		t.Errorf("got %+v, %v, want a pin", n, err)
 	}
 }

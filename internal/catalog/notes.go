@@ -1,4 +1,4 @@
-package bundle
+package catalog
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"keepsake/internal/atomicfile"
+	"keepsake/internal/bundle"
 )
 
 const (
@@ -47,13 +48,13 @@ type Pin struct {
 
 // Verification is what became of one.
 type Verification struct {
-	At       time.Time `json:"at"`
-	Level    Level     `json:"level"`
-	OK       bool      `json:"ok"`
-	Tool     string    `json:"tool"`
-	Seconds  float64   `json:"seconds"`
-	Rows     int64     `json:"rows,omitempty"`
-	Refusals int       `json:"refusals"` // findings for which a bundle must not be used
+	At       time.Time    `json:"at"`
+	Level    bundle.Level `json:"level"`
+	OK       bool         `json:"ok"`
+	Tool     string       `json:"tool"`
+	Seconds  float64      `json:"seconds"`
+	Rows     int64        `json:"rows,omitempty"`
+	Refusals int          `json:"refusals"` // findings for which a bundle must not be used
 	// Recall is the share, from 0 to 1, of exact nearest neighbours that a drill
 	// found again; nil when none was asked for.
 	Recall *float64 `json:"recall,omitempty"`
@@ -83,44 +84,44 @@ func (n *Notes) Failed() *Verification {
 	for i := len(n.Verifications) - 1; i >= 0; i-- {
 		v := &n.Verifications[i]
 		switch {
-		case !v.OK && v.Level.rank() > passed:
+		case !v.OK && rank(v.Level) > passed:
 			return v
-		case v.OK && v.Level.known():
-			passed = max(passed, v.Level.rank())
+		case v.OK && rank(v.Level) < unknownRank:
+			passed = max(passed, rank(v.Level))
 		}
 	}
 	return nil
 }
 
 // rank orders the levels. One that this version doesn't know stands above all.
-func (l Level) rank() int {
+func rank(l bundle.Level) int {
 	switch l {
-	case Quick:
+	case bundle.Quick:
 		return 0
-	case Full:
+	case bundle.Full:
 		return 1
 	case Drill:
 		return 2
 	}
-	return 3
+	return unknownRank
 }
 
-func (l Level) known() bool { return l.rank() < 3 }
+const unknownRank = 3
 
 // Drill is the level of a verification that restored the bundle. It is noted
-// here, and Verify doesn't do it.
-const Drill Level = "restore"
+// here, and bundle.Verify doesn't do it.
+const Drill bundle.Level = "restore"
 
 // notesPath returns where the notes of the bundle of that name lie.
 func notesPath(root, name string) (string, error) {
-	if _, err := ParseName(name); err != nil {
+	if _, err := bundle.ParseName(name); err != nil {
 		return "", err
 	}
 	return filepath.Join(root, notesName(name)), nil
 }
 
 func notesName(name string) string {
-	return notesPrefix + strings.TrimPrefix(name, Prefix) + notesSuffix
+	return notesPrefix + strings.TrimPrefix(name, bundle.Prefix) + notesSuffix
 }
 
 // LoadNotes returns the notes of a bundle of a backup root, which need not be
@@ -145,9 +146,9 @@ func readNotes(path string) (n Notes, err error) {
 	case err != nil:
 		return n, err
 	case !info.Mode().IsRegular():
-		return n, fmt.Errorf("%s: %w", filepath.Base(path), errNotRegular)
+		return n, fmt.Errorf("%s: is no regular file", filepath.Base(path))
 	case info.Size() > notesLimit:
-		return n, fmt.Errorf("%s: %w: %d bytes", filepath.Base(path), errTooLarge, info.Size())
+		return n, fmt.Errorf("%s: file is too large: %d bytes", filepath.Base(path), info.Size())
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -164,7 +165,7 @@ func readNotes(path string) (n Notes, err error) {
 
 // UpdateNotes changes the notes of a bundle of a backup root, whole or not at
 // all. Two that do so at once come one after the other. Notes that can't be read
-// are not overwritten: ErrNotes, for they may hold a pin. ErrNotFound when the
+// are not overwritten: ErrNotes, for they may hold a pin. bundle.ErrNotFound when the
 // bundle is gone: what is noted of it would be believed to hold.
 func UpdateNotes(root, name string, change func(*Notes)) error {
 	path, err := notesPath(root, name)
@@ -178,7 +179,7 @@ func UpdateNotes(root, name string, change func(*Notes)) error {
 		}
 		// Discard renames under the same lock: here it is there, or it isn't.
 		if _, err := os.Lstat(filepath.Join(root, name)); err != nil {
-			return fmt.Errorf("%w: %w", ErrNotFound, err)
+			return fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
 		}
 		change(&n)
 		data, err := json.MarshalIndent(n, "", "  ")

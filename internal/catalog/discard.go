@@ -1,8 +1,8 @@
-package bundle
+package catalog
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,28 +11,26 @@ import (
 	"strings"
 
 	"keepsake/internal/atomicfile"
+	"keepsake/internal/bundle"
 	"keepsake/internal/guard"
 )
 
 // ErrPinned says that a bundle is pinned, and stays.
 var ErrPinned = errors.New("bundle is pinned")
 
-// Target is a folder of a backup root for the guard to look at. The path is
-// absolute.
-func Target(ctx context.Context, path string) guard.Target { return guard.BundleTarget(ctx, path) }
-
 // Discard removes a bundle of a backup root, with a permit for guard.Prune of the
-// Target at its path. It is renamed first, so that no half-deleted bundle ever
+// guard.BundleTarget at its path. It is renamed first, so that no half-deleted bundle ever
 // bears a bundle's name. What a crash or an error leaves after that is trash, for
 // RemoveTrash; before it the bundle is as it was. ErrPinned for one that was
 // pinned meanwhile, ErrNotes when that can't be known. The notes go too. The
 // caller holds the backup root's lock. A nil fsys is the real one.
 func Discard(ctx context.Context, root, name string, permit guard.Permit, fsys atomicfile.FS) error {
-	trash, err := toTrash(ctx, root, name, permit, orSystem(fsys))
+	fsys = cmp.Or[atomicfile.FS](fsys, atomicfile.System{})
+	trash, err := toTrash(ctx, root, name, permit, fsys)
 	if err != nil {
 		return fmt.Errorf("discard %s: %w", name, err)
 	}
-	if err := deleteTrash(ctx, trash, orSystem(fsys)); err != nil {
+	if err := deleteTrash(ctx, trash, fsys); err != nil {
 		return fmt.Errorf("discard %s: it is gone, and what is left of it is in %s: %w", name, filepath.Base(trash), err)
 	}
 	return nil
@@ -44,16 +42,16 @@ func toTrash(ctx context.Context, root, name string, permit guard.Permit, fsys a
 	if err != nil {
 		return "", err
 	}
-	if _, err := ParseName(name); err != nil {
+	if _, err := bundle.ParseName(name); err != nil {
 		return "", err
 	}
 	path := filepath.Join(root, name)
-	trash := filepath.Join(root, TrashPrefix+strings.TrimPrefix(name, Prefix)+"-"+rand.Text()[:randomLen])
+	trash := filepath.Join(root, bundle.TempName(bundle.TrashPrefix, strings.TrimPrefix(name, bundle.Prefix)))
 	return trash, withNotesLocked(root, func() error {
 		if err := mayGo(ctx, root, name); err != nil {
 			return err
 		}
-		if err := permit.Covers(guard.Prune, Target(ctx, path).Locator()); err != nil {
+		if err := permit.Covers(guard.Prune, guard.BundleTarget(ctx, path).Locator()); err != nil {
 			return err
 		}
 		return fsys.RenameNoReplace(path, trash)
@@ -114,11 +112,11 @@ func removeNotes(root, name string, fsys atomicfile.FS) error {
 // trashed returns the name of the bundle that a trash folder was, "" for a name
 // that Discard doesn't make.
 func trashed(trash string) string {
-	rest, ok := stampAndRandom(trash, TrashPrefix)
+	timestamp, ok := bundle.ParseTempName(bundle.TrashPrefix, trash)
 	if !ok {
 		return ""
 	}
-	return Prefix + rest
+	return bundle.Prefix + timestamp
 }
 
 // TrashOptions say where to look for what was being deleted.
@@ -160,7 +158,7 @@ func RemoveTrash(ctx context.Context, opts TrashOptions) ([]string, error) {
 }
 
 func removeTrash(ctx context.Context, path string, opts TrashOptions) error {
-	target := Target(ctx, path)
+	target := guard.BundleTarget(ctx, path)
 	permit, err := opts.Permit(ctx, target)
 	if err != nil {
 		return err
@@ -168,5 +166,5 @@ func removeTrash(ctx context.Context, path string, opts TrashOptions) error {
 	if err := permit.Covers(guard.Prune, target.Locator()); err != nil {
 		return err
 	}
-	return deleteTrash(ctx, path, orSystem(opts.FS))
+	return deleteTrash(ctx, path, cmp.Or[atomicfile.FS](opts.FS, atomicfile.System{}))
 }

@@ -1,4 +1,4 @@
-package bundle_test
+package catalog_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 )
 
@@ -61,12 +62,12 @@ func TestLastHad(t *testing.T) {
 			for i, one := range tt.bundles {
 				s.putBackup([]string{day1, day2, day3, day4}[i], int64(i+1), one)
 			}
-			catalog := &bundle.Catalog{}
+			list := &catalog.Catalog{}
 			if len(tt.bundles) > 0 {
-				catalog = s.list()
+				list = s.list()
 			}
 			var got []string
-			for _, had := range catalog.LastHad(memoryID, "state") {
+			for _, had := range list.LastHad(memoryID, "state") {
 				got = append(got, string(had.Section.Name)+" "+had.Entry.Name[len("backup-2026-11-0"):][:1])
 			}
 			if !slices.Equal(got, tt.want) {
@@ -81,11 +82,7 @@ func (s *shelf) putBackup(ts string, sequence int64, one backupOf) {
 	s.t.Helper()
 	opts := options(s.t, s.root)
 	opts.Now = at(s.t, ts)
-	var parts []part
-	for _, name := range one.has {
-		parts = append(parts, opaque(name, 3, "x"))
-	}
-	_, err := write(opts, append(parts, sampleParts()[0]), func(m *bundle.Meta) {
+	_, err := write(opts, one.has, func(m *bundle.Meta) {
 		k := m.Keepsake
 		k.Sequence, k.Covers = sequence, one.covers
 		for _, name := range one.failed {

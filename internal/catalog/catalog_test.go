@@ -1,4 +1,4 @@
-package bundle_test
+package catalog_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 )
 
 // shelf is a backup root with bundles on it.
@@ -24,7 +25,7 @@ func (s *shelf) put(ts string, sequence int64, adapt func(*bundle.Keepsake)) *br
 	s.t.Helper()
 	opts := options(s.t, s.root)
 	opts.Now = at(s.t, ts)
-	path, err := write(opts, sampleParts()[:1], func(m *bundle.Meta) {
+	path, err := write(opts, nil, func(m *bundle.Meta) {
 		m.Keepsake.Sequence = sequence
 		if adapt != nil {
 			adapt(m.Keepsake)
@@ -36,9 +37,9 @@ func (s *shelf) put(ts string, sequence int64, adapt func(*bundle.Keepsake)) *br
 	return &broken{s.t, path}
 }
 
-func (s *shelf) list() *bundle.Catalog {
+func (s *shelf) list() *catalog.Catalog {
 	s.t.Helper()
-	c, err := bundle.List(s.root)
+	c, err := catalog.List(s.root)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ const (
 	day4 = "2026-11-04T00-00-00.000Z"
 )
 
-func entryNames(entries []bundle.Entry) []string {
+func entryNames(entries []catalog.Entry) []string {
 	var all []string
 	for _, e := range entries {
 		all = append(all, strings.TrimPrefix(e.Name, bundle.Prefix))
@@ -66,7 +67,7 @@ func TestList(t *testing.T) {
 	s.put(day2, 1, nil)
 	s.put(day3, 2, nil)
 	s.put(day1, 3, nil)
-	if err := os.CopyFS(filepath.Join(s.root, bundle.Prefix+day4), os.DirFS(neoPath)); err != nil {
+	if err := os.CopyFS(filepath.Join(s.root, bundle.Prefix+day4), os.DirFS("../bundle/testdata/neo-13.1.0/backup-2026-11-22T23-14-40.692Z")); err != nil {
 		t.Fatal(err)
 	}
 	w, err := bundle.Create(context.Background(), options(t, s.root))
@@ -74,6 +75,10 @@ func TestList(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Abort()
+	partial, err := filepath.Glob(filepath.Join(s.root, bundle.PartialPrefix+"*"))
+	if err != nil || len(partial) != 1 {
+		t.Fatalf("partials are %v, %v", partial, err)
+	}
 	for _, name := range []string{"backup-1", "backup-2019", "backup-before-migration-3", bundle.TrashPrefix + "x", ".lock-dir"} {
 		if err := os.Mkdir(filepath.Join(s.root, name), 0o700); err != nil {
 			t.Fatal(err)
@@ -90,7 +95,7 @@ func TestList(t *testing.T) {
 	if got, want := entryNames(c.Bundles), []string{day1, day3, day2, day4}; !slices.Equal(got, want) {
 		t.Errorf("bundles are %v, want %v", got, want)
 	}
-	if got, want := c.Partials, []string{filepath.Base(w.Dir())}; !slices.Equal(got, want) {
+	if got, want := c.Partials, []string{filepath.Base(partial[0])}; !slices.Equal(got, want) {
 		t.Errorf("partials are %v, want %v", got, want)
 	}
 	if got, want := c.Trash, []string{bundle.TrashPrefix + "x"}; !slices.Equal(got, want) {
@@ -109,14 +114,14 @@ func TestList(t *testing.T) {
 
 func TestListOfNothing(t *testing.T) {
 	root := t.TempDir()
-	if _, err := bundle.List(filepath.Join(root, "absent")); !errors.Is(err, bundle.ErrNotFound) {
+	if _, err := catalog.List(filepath.Join(root, "absent")); !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("error is %v, want ErrNotFound", err)
 	}
-	c, err := bundle.List(root)
+	c, err := catalog.List(root)
 	if err != nil || len(c.Bundles) != 0 {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	if _, _, err := c.Latest(bundle.Wanted{}); !errors.Is(err, bundle.ErrNotFound) {
+	if _, _, err := c.Latest(catalog.Wanted{}); !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("error is %v, want ErrNotFound", err)
 	}
 }
@@ -155,7 +160,7 @@ func TestLatestPassesOver(t *testing.T) {
 			if c.do != nil {
 				c.do(newer)
 			}
-			got, passed, err := s.list().Latest(bundle.Wanted{Memory: memoryID, SkipUnreadable: true})
+			got, passed, err := s.list().Latest(catalog.Wanted{Memory: memoryID, SkipUnreadable: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,19 +196,19 @@ func TestLatestStops(t *testing.T) {
 			s := &shelf{t, t.TempDir()}
 			s.put(day1, 1, nil)
 			do(s.put(day2, 2, nil))
-			got, passed, err := s.list().Latest(bundle.Wanted{Memory: memoryID})
-			if !errors.Is(err, bundle.ErrUnreadable) || !strings.Contains(err.Error(), bundle.Prefix+day2) {
+			got, passed, err := s.list().Latest(catalog.Wanted{Memory: memoryID})
+			if !errors.Is(err, catalog.ErrUnreadable) || !strings.Contains(err.Error(), bundle.Prefix+day2) {
 				t.Errorf("error is %v, want ErrUnreadable with the name", err)
 			}
 			if got.Name != day1Name || len(passed) != 1 {
 				t.Errorf("got %s, passed over %+v, want the one that skipping takes", got.Name, passed)
 			}
-			got, _, err = s.list().Latest(bundle.Wanted{Memory: memoryID, SkipUnreadable: true})
+			got, _, err = s.list().Latest(catalog.Wanted{Memory: memoryID, SkipUnreadable: true})
 			if err != nil || got.Name != day1Name {
 				t.Errorf("skipping: got %s, %v", got.Name, err)
 			}
 			s.put(day3, 3, nil)
-			got, passed, err = s.list().Latest(bundle.Wanted{Memory: memoryID})
+			got, passed, err = s.list().Latest(catalog.Wanted{Memory: memoryID})
 			if err != nil || got.Name != bundle.Prefix+day3 || len(passed) != 0 {
 				t.Errorf("with a newer one: got %s, %+v, %v", got.Name, passed, err)
 			}
@@ -219,12 +224,12 @@ func TestLatestBySequence(t *testing.T) {
 	s.put(day2, 7, func(k *bundle.Keepsake) { k.MemoryID = "another" })
 	c := s.list()
 	for id, want := range map[string]string{memoryID: day1, "another": day2, "": day2} {
-		got, _, err := c.Latest(bundle.Wanted{Memory: id})
+		got, _, err := c.Latest(catalog.Wanted{Memory: id})
 		if err != nil || got.Name != bundle.Prefix+want {
 			t.Errorf("memory %q: latest is %s, %v, want %s", id, got.Name, err, want)
 		}
 	}
-	if got, passed, err := c.Latest(bundle.Wanted{Memory: "unknown"}); !errors.Is(err, bundle.ErrNotFound) {
+	if got, passed, err := c.Latest(catalog.Wanted{Memory: "unknown"}); !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("got %s, %v, %v", got.Name, passed, err)
 	}
 }
@@ -245,12 +250,12 @@ func TestAt(t *testing.T) {
 		{at(t, day1), day1, 0},
 		{at(t, day4), day3, 0},
 	} {
-		got, passed, err := c.Latest(bundle.Wanted{Memory: memoryID, NotAfter: a.when})
+		got, passed, err := c.Latest(catalog.Wanted{Memory: memoryID, NotAfter: a.when})
 		if err != nil || got.Name != bundle.Prefix+a.want || len(passed) != a.passed {
 			t.Errorf("at %v: got %s, %d passed over, %v, want %s, %d", a.when, got.Name, len(passed), err, a.want, a.passed)
 		}
 	}
-	if _, _, err := c.Latest(bundle.Wanted{Memory: memoryID, NotAfter: at(t, day1).Add(-1)}); !errors.Is(err, bundle.ErrNotFound) {
+	if _, _, err := c.Latest(catalog.Wanted{Memory: memoryID, NotAfter: at(t, day1).Add(-1)}); !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("error is %v, want ErrNotFound", err)
 	}
 }

@@ -1,4 +1,4 @@
-package bundle_test
+package catalog_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"keepsake/internal/atomicfile/faulty"
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/guard"
 )
 
@@ -29,7 +30,7 @@ func leave(root string) func(context.Context, guard.Target) (guard.Permit, error
 
 func permitFor(t *testing.T, path string) guard.Permit {
 	t.Helper()
-	permit, err := leave(filepath.Dir(path))(t.Context(), bundle.Target(t.Context(), path))
+	permit, err := leave(filepath.Dir(path))(t.Context(), guard.BundleTarget(t.Context(), path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func withNotes(t *testing.T) (s *shelf, goes, stays string) {
 	s = &shelf{t, t.TempDir()}
 	goes, stays = s.put(day1, 1, nil).path, s.put(day2, 2, nil).path
 	for _, path := range []string{goes, stays} {
-		err := bundle.UpdateNotes(s.root, filepath.Base(path), func(n *bundle.Notes) { n.Add(bundle.Verification{Level: bundle.Full, OK: true}) })
+		err := catalog.UpdateNotes(s.root, filepath.Base(path), func(n *catalog.Notes) { n.Add(catalog.Verification{Level: bundle.Full, OK: true}) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +54,7 @@ func withNotes(t *testing.T) (s *shelf, goes, stays string) {
 func TestDiscard(t *testing.T) {
 	s, goes, stays := withNotes(t)
 	kept := state(t, stays)
-	if err := bundle.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), nil); err != nil {
+	if err := catalog.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{".notes-" + day2 + ".json", ".notes.lock", bundle.Prefix + day2}
@@ -84,15 +85,15 @@ func TestDiscardRefused(t *testing.T) {
 		}, guard.ErrTargetMoved},
 		{"Pinned", "", func(t *testing.T, s *shelf, goes, _ string) guard.Permit {
 			permit := permitFor(t, goes)
-			update(t, s.root, func(n *bundle.Notes) { n.Pinned = &bundle.Pin{} })
+			update(t, s.root, func(n *catalog.Notes) { n.Pinned = &catalog.Pin{} })
 			return permit
-		}, bundle.ErrPinned},
+		}, catalog.ErrPinned},
 		{"NotesUnreadable", "", func(t *testing.T, s *shelf, goes, _ string) guard.Permit {
 			if err := os.WriteFile(filepath.Join(s.root, day1Notes), []byte("{"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			return permitFor(t, goes)
-		}, bundle.ErrNotes},
+		}, catalog.ErrNotes},
 		{"Gone", bundle.Prefix + day3, func(t *testing.T, _ *shelf, goes, _ string) guard.Permit { return permitFor(t, goes) }, guard.ErrNotPermitted},
 		{"NoBundlesName", "backup-2019", func(t *testing.T, s *shelf, goes, _ string) guard.Permit {
 			if err := os.CopyFS(filepath.Join(s.root, "backup-2019"), os.DirFS(goes)); err != nil {
@@ -110,7 +111,7 @@ func TestDiscardRefused(t *testing.T) {
 			if name == "" {
 				name = day1Name
 			}
-			err := bundle.Discard(t.Context(), s.root, name, permit, nil)
+			err := catalog.Discard(t.Context(), s.root, name, permit, nil)
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
@@ -124,7 +125,7 @@ func TestDiscardRefused(t *testing.T) {
 		permit, before := permitFor(t, goes), state(t, s.root)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := bundle.Discard(ctx, s.root, day1Name, permit, nil); !errors.Is(err, context.Canceled) {
+		if err := catalog.Discard(ctx, s.root, day1Name, permit, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want canceled", err)
 		}
 		if got := state(t, s.root); got != before {
@@ -147,7 +148,7 @@ func TestOrderOfDiscarding(t *testing.T) {
 		log = append(log, string(step.Op)+" "+random.ReplaceAllString(filepath.ToSlash(rel), ""))
 		return faulty.Fault{}
 	})
-	if err := bundle.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), fsys); err != nil {
+	if err := catalog.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), fsys); err != nil {
 		t.Fatal(err)
 	}
 	trash := bundle.TrashPrefix + day1
@@ -166,7 +167,7 @@ func TestOrderOfDiscarding(t *testing.T) {
 func TestDiscardFailsAtEveryStep(t *testing.T) {
 	counting := faulty.New(nil)
 	s, goes, _ := withNotes(t)
-	if err := bundle.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), counting); err != nil {
+	if err := catalog.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), counting); err != nil {
 		t.Fatal(err)
 	}
 	after := state(t, s.root)
@@ -175,7 +176,7 @@ func TestDiscardFailsAtEveryStep(t *testing.T) {
 			t.Run(fmt.Sprintf("%s at %d", what, k), func(t *testing.T) {
 				s, goes, _ := withNotes(t)
 				before := state(t, s.root)
-				err := bundle.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), faulty.New(plan))
+				err := catalog.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), faulty.New(plan))
 				if err == nil {
 					t.Fatal("got no error")
 				}
@@ -188,7 +189,7 @@ func TestDiscardFailsAtEveryStep(t *testing.T) {
 				if c := s.list(); len(c.Bundles) != 1 || len(c.Trash) > 1 {
 					t.Errorf("bundles %v, trash %v, want one and one at the most", entryNames(c.Bundles), c.Trash)
 				}
-				if _, err := bundle.RemoveTrash(t.Context(), bundle.TrashOptions{Root: s.root, Permit: leave(s.root)}); err != nil {
+				if _, err := catalog.RemoveTrash(t.Context(), catalog.TrashOptions{Root: s.root, Permit: leave(s.root)}); err != nil {
 					t.Error(err)
 				}
 				if got := state(t, s.root); got != after {
@@ -221,7 +222,7 @@ func TestRemoveTrash(t *testing.T) {
 		}
 	}
 	asked, refusal := []string{}, errors.New("no leave")
-	got, err := bundle.RemoveTrash(t.Context(), bundle.TrashOptions{Root: root, Permit: func(ctx context.Context, target guard.Target) (guard.Permit, error) {
+	got, err := catalog.RemoveTrash(t.Context(), catalog.TrashOptions{Root: root, Permit: func(ctx context.Context, target guard.Target) (guard.Permit, error) {
 		asked = append(asked, filepath.Base(target.Locator().Path))
 		switch len(asked) {
 		case 1:
@@ -246,7 +247,7 @@ func TestRemoveTrash(t *testing.T) {
 		t.Errorf("root holds %v, want %v", got, want)
 	}
 	t.Run("NoRoot", func(t *testing.T) {
-		if got, err := bundle.RemoveTrash(t.Context(), bundle.TrashOptions{Root: filepath.Join(root, "none")}); got != nil || err != nil {
+		if got, err := catalog.RemoveTrash(t.Context(), catalog.TrashOptions{Root: filepath.Join(root, "none")}); got != nil || err != nil {
 			t.Errorf("got %v, %v", got, err)
 		}
 	})
@@ -258,11 +259,11 @@ func TestRemoveTrashLeavesNotesOfABundleThatIsThere(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(s.root, bundle.TrashPrefix+day1+"-ABCDEFGH"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	got, err := bundle.RemoveTrash(t.Context(), bundle.TrashOptions{Root: s.root, Permit: leave(s.root)})
+	got, err := catalog.RemoveTrash(t.Context(), catalog.TrashOptions{Root: s.root, Permit: leave(s.root)})
 	if err != nil || len(got) != 1 {
 		t.Errorf("removed %v, %v", got, err)
 	}
-	if n, err := bundle.LoadNotes(s.root, day1Name); err != nil || n.Last() == nil {
+	if n, err := catalog.LoadNotes(s.root, day1Name); err != nil || n.Last() == nil {
 		t.Errorf("got %+v, %v, want the notes", n, err)
 	}
 }

@@ -1,0 +1,86 @@
+package catalog
+
+import (
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+)
+
+// LastGood returns the newest backup of a memory whose section of that name is
+// good, and that section; nil when there is none. One that did not verify, or
+// whose files have not their sizes, is taken only where there is no other: its
+// meta is sealed, and still says how much there was.
+func (c *Catalog) LastGood(memoryID string, section memory.Section) (*Entry, *bundle.SectionMeta) {
+	var damaged *Entry
+	var described *bundle.SectionMeta
+	for i := range c.Bundles {
+		e := &c.Bundles[i]
+		s := e.goodSection(memoryID, section)
+		switch {
+		case s == nil:
+		case e.Notes.Failed() == nil && e.SizeFault() == "":
+			return e, s
+		case damaged == nil:
+			damaged, described = e, s
+		}
+	}
+	return damaged, described
+}
+
+// goodSection returns a section of a backup of the memory, nil unless it is good.
+func (e *Entry) goodSection(memoryID string, section memory.Section) *bundle.SectionMeta {
+	if !e.isBackupOf(memoryID) {
+		return nil
+	}
+	if s := e.Meta.Keepsake.Section(section); s != nil && s.Good() {
+		return s
+	}
+	return nil
+}
+
+// isBackupOf reports whether the bundle is sealed, and a backup of the memory.
+func (e *Entry) isBackupOf(memoryID string) bool {
+	return e.Sealed && e.Err == nil && e.Meta.Keepsake.Reason == bundle.ReasonBackup && e.Meta.Keepsake.MemoryID == memoryID
+}
+
+// Had is a section, and the backup that held it.
+type Had struct {
+	Entry   *Entry
+	Section *bundle.SectionMeta
+}
+
+// LastHad returns the sections that a memory had of a subsystem by the newest
+// backup that covers it, and those that later ones have which don't cover it. One
+// that was not good there, lost or suspect, is taken from the newest backup before
+// in which it was; unless one between covers the subsystem and has it not, for then
+// its end has been accepted. Only metas are read: what happened to the files since
+// changes nothing of what there was.
+func (c *Catalog) LastHad(memoryID string, sub memory.Subsystem) []Had {
+	var all []Had
+	found := make(map[memory.Section]bool)
+	var wanted map[memory.Section]bool // those not good yet; nil before one covers
+	for i := range c.Bundles {
+		e := &c.Bundles[i]
+		if !e.isBackupOf(memoryID) {
+			continue
+		}
+		bad := make(map[memory.Section]bool)
+		for j := range e.Meta.Keepsake.Sections {
+			s := &e.Meta.Keepsake.Sections[j]
+			switch {
+			case s.Name.Subsystem() != sub || found[s.Name] || wanted != nil && !wanted[s.Name]:
+			case s.Good():
+				found[s.Name] = true
+				all = append(all, Had{e, s})
+			default:
+				bad[s.Name] = true
+			}
+		}
+		if !e.Meta.Keepsake.Covered(sub) {
+			continue
+		}
+		if wanted = bad; len(wanted) == 0 {
+			break
+		}
+	}
+	return all
+}
