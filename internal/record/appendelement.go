@@ -7,8 +7,8 @@ import (
 
 // AppendElement appends the row for what a database row holds, without a
 // newline. Columns are nil for NULL; a node has no source, target and type. data
-// may be any text: an object goes in as it is but for its line breaks, anything
-// else as "raw". A row that Element would refuse is an error, and so are bytes
+// may be any text: an object goes in as it is but for line breaks in it, anything
+// else, space around an object too, as "raw". A row that Element would refuse is an error, and so are bytes
 // that are no UTF-8.
 func (s *Scanner) AppendElement(dst []byte, edge bool, id, userID, source, target, typ []byte, data []byte) ([]byte, error) {
 	want := columns{of: [...][]byte{id, userID, source, target, typ}}
@@ -21,8 +21,8 @@ func (s *Scanner) AppendElement(dst []byte, edge bool, id, userID, source, targe
 	var implied columns
 	dst = appendKind(dst, edge)
 	r := reader{b: data}
-	if i := r.space(0); r.at(i) == '{' && r.wholeInRow() == nil {
-		s.columns = implied.imply(s.columns[:0], &r, i)
+	if bare(data) && r.wholeInRow() == nil {
+		s.columns = implied.imply(s.columns[:0], &r, 0)
 		dst = appendOneLine(append(dst, `"data":`...), data)
 	} else {
 		dst = AppendString(append(dst, `"raw":`...), data)
@@ -47,6 +47,12 @@ func (r *reader) wholeInRow() error {
 		return err
 	}
 	return r.end(i)
+}
+
+// bare reports whether the text has no space around its object, which in a row
+// would be taken for the row's own.
+func bare(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("{")) && bytes.HasSuffix(data, []byte("}"))
 }
 
 // appendOneLine appends valid JSON without line breaks; they can only stand

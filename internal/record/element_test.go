@@ -206,6 +206,9 @@ func TestAppendElement(t *testing.T) {
 			`{"type":"node","data":{"id":"n","properties":{"userId":"u"}}}`,
 		},
 		{"AsStored", elementRow{id: b("n"), data: "{ \"id\":\r\n\"n\",\n\t\"x\":1.50 }"}, "{\"type\":\"node\",\"data\":{ \"id\":\"n\",\t\"x\":1.50 }}"},
+		{"SpaceBehindIsRaw", elementRow{id: b("n"), data: `{} `}, `{"type":"node","raw":"{} ","columns":{"id":"n"}}`},
+		{"SpaceBeforeIsRaw", elementRow{id: b("n"), data: "\t{}"}, `{"type":"node","raw":"\t{}","columns":{"id":"n"}}`},
+		{"LineBreakBehindIsRaw", elementRow{id: b("n"), data: "{}\n"}, `{"type":"node","raw":"{}\n","columns":{"id":"n"}}`},
 		{
 			"OtherUser",
 			elementRow{id: b("n"), userID: b("w"), data: `{"id":"n","user_id":"u"}`},
@@ -267,6 +270,9 @@ func TestAppendElement(t *testing.T) {
 				t.Fatalf("Element(%s): %v", got, err)
 			}
 			wantColumns(t, e, c.row)
+			if stored, want := rawOrData(t, e, got), textBack(c.row.data); string(stored) != want {
+				t.Errorf("got data %q, want %q", stored, want)
+			}
 		})
 	}
 }

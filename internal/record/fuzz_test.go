@@ -215,7 +215,7 @@ func FuzzElement(f *testing.F) {
 			t.Fatalf("%s\nwritten as %s: %v", line, again, err)
 		}
 		wantColumns(t, e2, row)
-		if e.Data.Empty() == e2.Data.Empty() && !bytes.Equal(oneLine(data), rawOrData(t, e2, again)) {
+		if textBack(string(data)) != string(rawOrData(t, e2, again)) {
 			t.Fatalf("%s\nwritten as %s: other data", line, again)
 		}
 		if _, err := record.AppendCanonical(nil, line); err != nil {
@@ -227,8 +227,13 @@ func FuzzElement(f *testing.F) {
 	})
 }
 
-func oneLine(data []byte) []byte {
-	return []byte(strings.NewReplacer("\n", "", "\r", "").Replace(string(data)))
+// textBack is what a row gives back of data: the very text, but that an object
+// loses the line breaks in it.
+func textBack(data string) string {
+	if strings.HasPrefix(data, "{") && strings.HasSuffix(data, "}") && json.Valid([]byte(data)) && depth([]byte(data)) < record.MaxDepth {
+		return strings.NewReplacer("\n", "", "\r", "").Replace(data)
+	}
+	return data
 }
 
 func rawOrData(t *testing.T, e *record.Element, line []byte) []byte {
@@ -240,7 +245,7 @@ func rawOrData(t *testing.T, e *record.Element, line []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return oneLine(text)
+	return text
 }
 
 // FuzzAppendElement: every database row is either refused or comes back as it was.
@@ -269,7 +274,7 @@ func FuzzAppendElement(f *testing.F) {
 			t.Fatalf("Element(%s): %v", line, err)
 		}
 		wantColumns(t, e, row)
-		if got := rawOrData(t, e, line); string(got) != string(oneLine([]byte(data))) {
+		if got := rawOrData(t, e, line); string(got) != textBack(data) {
 			t.Fatalf("got data %q, want %q", got, data)
 		}
 	})

@@ -68,6 +68,20 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCompareSpaceAround: white space around an object means nothing, whether the
+// record has it or an older version lost it.
+func TestCompareSpaceAround(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "memory.sqlite")
+	agent := live(t, path)
+	run(t, agent, `INSERT INTO Nodes VALUES ('lost', NULL, '{"id":"lost"} '), ('kept', NULL, ' {"id":"kept"}')`)
+	closed(t, agent)
+	found, events := compare(t, path, lines(
+		`{"type":"node","data":{"id":"lost"}}`, `{"type":"node","raw":" {\"id\":\"kept\"}","columns":{"id":"kept"}}`))
+	if found.Same != 2 || len(events) != 0 {
+		t.Errorf("got %+v, %q, want both the same", found, events)
+	}
+}
+
 // TestCompareAll: sets of rows that are the same, others, or not there at all.
 func TestCompareAll(t *testing.T) {
 	a, b := storetest.Graph("a", 300), storetest.Graph("b", 270)
