@@ -26,11 +26,8 @@ type File struct {
 	committed  bool
 }
 
-// Create starts to write the file at path, whose directory exists. Until Commit
+// CreateOn starts to write the file at path, whose directory exists. Until Commit
 // the old file, or none, stands there. perm is before umask.
-func Create(path string, perm fs.FileMode) (*File, error) { return CreateOn(System{}, path, perm) }
-
-// CreateOn is Create on another file system.
 func CreateOn(fsys FS, path string, perm fs.FileMode) (*File, error) {
 	dir, base := filepath.Split(path)
 	temp := filepath.Join(dir, "."+base+"."+rand.Text()[:8]+".tmp")

@@ -51,7 +51,7 @@ func names(t *testing.T, dir string) string {
 
 func TestCommitReplaces(t *testing.T) {
 	dir, path := folder(t)
-	f, err := atomicfile.Create(path, 0o640)
+	f, err := atomicfile.CreateOn(atomicfile.System{}, path, 0o640)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestPermissions(t *testing.T) {
 
 func TestAbortLeavesTheOldFile(t *testing.T) {
 	dir, path := folder(t)
-	f, err := atomicfile.Create(path, 0o600)
+	f, err := atomicfile.CreateOn(atomicfile.System{}, path, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
