@@ -91,7 +91,7 @@ func TestDrillToChroma(t *testing.T) {
 	live, scratch := a.state(), a.scratch()
 	r := a.must(0, "verify", "latest", "--level", "restore", "--to", scratch.store())
 	says(t, r.stdout, " s: ok\n", "recall@10", "kb/knowledge-base            60  reading back", "graph/graph                  50  digests")
-	says(t, readFile(t, a.data("backups", ".guard-audit.jsonl")), `"operation":"prune"`, "made for a drill", "disposable")
+	says(t, readFile(t, a.data("backups", ".guard-audit.log")), `"operation":"prune"`, "made for a drill", "disposable")
 	if got := scratch.collections(t); len(got) > 0 {
 		t.Errorf("the scratch database holds %v", got)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keepsake/internal/guard"
 	"keepsake/internal/lock"
 	"keepsake/internal/restore"
 )
@@ -38,6 +39,12 @@ func (m *memoryAt) lockRoot(ctx context.Context, mode lock.Mode) error {
 	err := m.lock(ctx, filepath.Join(m.root(), rootLock), mode)
 	if mode == lock.Shared && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
 		return nil
+	}
+	if err == nil && mode == lock.Exclusive { // who shares the root only appends to the new log
+		old, now := filepath.Join(m.root(), oldAuditLog), filepath.Join(m.root(), auditLog)
+		if err := guard.RenameAudit(old, now); err != nil {
+			m.app.warn("%v", err) // no line is lost, and a backup is not to fail over it
+		}
 	}
 	return err
 }

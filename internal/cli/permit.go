@@ -11,8 +11,13 @@ import (
 	"keepsake/internal/guard"
 )
 
-// auditLog is the file in the backup root that every decision is appended to.
-const auditLog = ".guard-audit.jsonl"
+// auditLog is the file in the backup root that every decision is appended to. It
+// was called oldAuditLog once: but Neo's own restore takes every *.jsonl directly in
+// the root for a file of summaries.
+const (
+	auditLog    = ".guard-audit.log"
+	oldAuditLog = ".guard-audit.jsonl"
+)
 
 // tokenDir is the folder, in the data folder, of what tokens were issued for.
 const tokenDir = "tokens"

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-const auditFile = ".guard-audit.jsonl"
+const auditFile = ".guard-audit.log"
 
 // stays runs a command that has to end with code and to leave everything that
 // lives and every bundle as it was, to the byte. What the guard was asked and what

@@ -66,7 +66,7 @@ func (a *agent) holds(want ...[]string) {
 // permits lists, from the audit log, the folders that prune was given leave for.
 func (a *agent) permits() []string {
 	a.t.Helper()
-	f, err := os.Open(a.data("backups", ".guard-audit.jsonl"))
+	f, err := os.Open(a.data("backups", ".guard-audit.log"))
 	if os.IsNotExist(err) {
 		return nil
 	}
@@ -254,7 +254,7 @@ func TestRetentionRefused(t *testing.T) {
 func TestNoPruneWithoutAPermit(t *testing.T) {
 	a := graphAgent(t)
 	all := a.fills(12)
-	a.mkdir(a.data("backups", ".guard-audit.jsonl"))
+	a.mkdir(a.data("backups", ".guard-audit.log"))
 	trash := ".backup-trash-2026-11-01T00-00-00.000Z-ABCDEFGH"
 	a.mkdir(a.data("backups", trash, "kb"))
 	r := a.must(1, "prune")

@@ -73,7 +73,7 @@ func tree(t *testing.T, dir string) map[string]string {
 // only grows, or what a verify noted beside a bundle.
 func isLock(path string) bool {
 	base := filepath.Base(path)
-	return base == "lock" || base == ".lock" || strings.HasPrefix(base, ".notes") || base == ".guard-audit.jsonl" || strings.Contains(path, "lock.owners/")
+	return base == "lock" || base == ".lock" || strings.HasPrefix(base, ".notes") || base == ".guard-audit.log" || strings.Contains(path, "lock.owners/")
 }
 
 func same(t *testing.T, what string, got, want map[string]string) {
@@ -107,7 +107,7 @@ func (a *agent) refuses(code int, args ...string) result {
 func (a *agent) noResidue() {
 	a.t.Helper()
 	for _, name := range a.rootEntries() {
-		if !strings.HasPrefix(name, "backup-") && !strings.HasPrefix(name, ".notes") && name != ".guard-audit.jsonl" {
+		if !strings.HasPrefix(name, "backup-") && !strings.HasPrefix(name, ".notes") && name != ".guard-audit.log" {
 			a.t.Errorf("the backup root holds %s, want bundles alone", name)
 		}
 	}
@@ -122,7 +122,7 @@ func (a *agent) rootEntries() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".lock") && e.Name() != ".guard-audit.jsonl" {
+		if !strings.HasPrefix(e.Name(), ".lock") && e.Name() != ".guard-audit.log" {
 			names = append(names, e.Name())
 		}
 	}

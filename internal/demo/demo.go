@@ -55,7 +55,7 @@ func At(dir string, now func() time.Time) Folder { return Folder{dir, now} }
 func (f Folder) Config() string { return filepath.Join(f.dir, ConfigFile) }
 
 // Audit is the path of the log of what was allowed to be destroyed here.
-func (f Folder) Audit() string { return filepath.Join(f.dir, ".keepsake-audit.jsonl") }
+func (f Folder) Audit() string { return filepath.Join(f.dir, ".keepsake-audit.log") }
 
 // Target is the folder as the guard sees it.
 func (f Folder) Target(ctx context.Context) guard.Target {

@@ -1,13 +1,17 @@
 package guard
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
+	"keepsake/internal/atomicfile"
 	"keepsake/internal/memory"
 )
 
@@ -94,6 +98,60 @@ func endLine(f *os.File) error {
 	}
 	_, err = f.Write([]byte{'\n'})
 	return err
+}
+
+// RenameAudit gives the log at old the name path. Where a log has that name, the
+// old one's lines come to stand before its own. No line is lost wherever this
+// ends, and none is there twice once it was run to its end. The caller keeps
+// others from both. A log that isn't there is no error.
+func RenameAudit(old, path string) error { return renameAudit(atomicfile.System{}, old, path) }
+
+func renameAudit(fsys atomicfile.FS, old, path string) error {
+	was, err := os.ReadFile(old)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = fsys.RenameNoReplace(old, path)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = putBefore(fsys, was, path)
+		if err == nil {
+			err = fsys.RemoveAll(old)
+		}
+	}
+	if err == nil {
+		err = fsys.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("rename audit log %s to %s: %w", old, filepath.Base(path), err)
+	}
+	return nil
+}
+
+// putBefore puts the lines of was before those of the log at path, but for those
+// that it begins with already: they are of a run that ended before it had removed
+// the old log. Each line has its moment in it, so equal lines are one.
+func putBefore(fsys atomicfile.FS, was []byte, path string) error {
+	now, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if n := len(was); n > 0 && was[n-1] != '\n' {
+		was = append(was, '\n')
+	}
+	same := 0
+	for same < len(was) {
+		end := same + bytes.IndexByte(was[same:], '\n') + 1
+		if !bytes.HasPrefix(now[same:], was[same:end]) {
+			break
+		}
+		same = end
+	}
+	if same == len(was) {
+		return nil
+	}
+	return atomicfile.WriteFileOn(fsys, path, append(was, now[same:]...), 0o600)
 }
 
 // Write appends line and syncs it.
