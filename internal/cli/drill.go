@@ -25,7 +25,7 @@ type drilled struct {
 	Seconds float64 `json:"seconds"`
 	// To is the server that the vectors were restored to, "" for a file.
 	To       string          `json:"to,omitempty"`
-	Recall   *float64        `json:"recall,omitempty"`
+	Recall   *float64        `json:"recall"` // null without a server
 	Sections []drill.Section `json:"sections"`
 }
 
@@ -156,13 +156,16 @@ func (a *app) printDrill(v verified) error {
 	if a.flags.quiet || a.flags.asJSON || len(v.Drill.Sections) == 0 {
 		return nil
 	}
-	t := &table{header: []string{"section", "rows", "compared by", "recall@10"}, right: map[int]bool{1: true, 3: true}, indent: "  "}
+	t := &table{header: []string{"section", "rows", "compared by"}, right: map[int]bool{1: true, 3: true}, indent: "  "}
+	if v.Drill.Recall != nil {
+		t.header = append(t.header, "recall@10")
+	}
 	for _, s := range v.Drill.Sections {
 		by := "digests"
 		if s.Compared == 0 && s.Rows > 0 { // a server's vectors may differ in their last bits
 			by = "reading back"
 		}
-		t.add(string(s.Name), count(s.Rows), by, percent(s.Recall))
+		t.add([]string{string(s.Name), count(s.Rows), by, percent(s.Recall)}[:len(t.header)]...)
 	}
 	return t.write(a.Stdout)
 }

@@ -35,9 +35,9 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Check bundles: hashes, and every row",
 		Long: `Reads a bundle and reports everything that is wrong with it, each with file and
 line. quick compares hashes; full also scans every row; restore is a drill: it
-restores the bundle into a temporary folder, reads everything back, compares
-every record, and searches the vectors. With --to the vectors go into a scratch
-database of a Chroma, and are taken away again.`,
+restores the bundle into a temporary folder, reads everything back, and compares
+every record. With --to the vectors go into a scratch database of a Chroma, are
+searched there, and taken away again.`,
 		Example: `  keepsake verify latest
   keepsake verify --all --level quick
   keepsake verify latest --level restore

@@ -1,7 +1,7 @@
 // Package drill finds out whether a bundle can be restored, by restoring it: into
 // throw-away places, with the one engine that restores. Then everything is read
-// back and compared with the bundle, and the vectors are searched. It makes and
-// removes no place: who brings them does.
+// back and compared with the bundle, and the vectors that went to a server are
+// searched there. It makes and removes no place: who brings them does.
 package drill
 
 import (
@@ -51,8 +51,8 @@ type Report struct {
 	Seconds float64 `json:"seconds"`
 	Rows    int64   `json:"rows"`
 	// Recall is the share of the nearest rows that the searches of all sections
-	// found, nil when there was nothing to search.
-	Recall   *float64         `json:"recall,omitempty"`
+	// found, nil when there was nothing to search, or no server to search it.
+	Recall   *float64         `json:"recall"`
 	Sections []Section        `json:"sections"`
 	Findings []memory.Finding `json:"findings"`
 }

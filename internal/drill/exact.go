@@ -70,7 +70,10 @@ func (j *judgement) see(v *record.Vector) {
 	}
 }
 
-// measure returns the distance as Chroma defines it; see collections.Neighbour.
+// measure returns what Chroma calls distance: the square of the Euclidean one for l2,
+// 1 − the inner product for ip, 1 − the cosine for cosine; a vector of zeros has
+// cosine 0 with all others. Source: docs.trychroma.com, "Configure collections",
+// hnsw:space.
 func (j *judgement) measure(p *judged, length float64) float64 {
 	switch j.distance {
 	case "ip":

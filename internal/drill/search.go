@@ -18,7 +18,7 @@ func (s *sectionDrill) search(ctx context.Context) error {
 	if s.lacking > 0 {
 		s.find(memory.Warning, CodeNoVector, "%d rows have no vector in the bundle", s.lacking)
 	}
-	searcher, ok := s.place.Store.(store.Searcher)
+	searcher, ok := s.place.Store.(store.Searcher) // a server: what has no index of its own has nothing to show
 	vectors := s.sampler.probes()
 	if !ok || len(vectors) == 0 {
 		return nil
@@ -61,13 +61,10 @@ func (s *sectionDrill) conclude(j *judgement, asked int) {
 	hits, wanted, strangers := j.result()
 	s.drill.hits, s.drill.wanted = s.drill.hits+hits, s.drill.wanted+wanted
 	s.out.Probes, s.out.Recall = asked, share(hits, wanted)
-	recall := *s.out.Recall
 	switch {
 	case strangers > 0:
 		s.find(memory.Refusal, CodeStranger, "%d answers of the search are no rows of the bundle", strangers)
-	case s.place.Exact && hits < wanted:
-		s.find(memory.Refusal, CodeSearch, "the search found %d of %d nearest rows; it has to find all", hits, wanted)
-	case recall < enough:
-		s.find(memory.Warning, CodeRecall, "the server's search found %.1f %% of the nearest rows", 100*recall)
+	case *s.out.Recall < enough:
+		s.find(memory.Warning, CodeRecall, "the server's search found %.1f %% of the nearest rows", 100**s.out.Recall)
 	}
 }

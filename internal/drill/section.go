@@ -18,7 +18,6 @@ const (
 	CodeMissing   = "drill-missing"   // a record of the bundle isn't there as it was
 	CodeOther     = "drill-other"     // what is there is no record of the bundle
 	CodeNoVector  = "drill-no-vector" // the bundle itself lacks a row's vector
-	CodeSearch    = "drill-search"    // a search that has to be exact isn't
 	CodeRecall    = "drill-recall"    // a server's search finds too little
 	CodeStranger  = "drill-stranger"  // a search found what isn't in the bundle
 	CodeSearchEnd = "drill-search-failed"

@@ -33,7 +33,6 @@ type Store struct {
 var (
 	_ store.Store    = (*Store)(nil)
 	_ store.Replacer = (*Store)(nil)
-	_ store.Searcher = (*Store)(nil)
 )
 
 // New returns the store that config describes. It touches nothing.

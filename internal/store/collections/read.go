@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"iter"
-	"math"
 	"time"
 
 	"keepsake/internal/memory"
@@ -129,8 +128,4 @@ func finite(bits []byte) bool {
 		}
 	}
 	return true
-}
-
-func float(bits []byte, i int) float64 {
-	return float64(math.Float32frombits(binary.LittleEndian.Uint32(bits[4*i:])))
 }
