@@ -179,7 +179,7 @@ func TestTokenOfOneOperation(t *testing.T) {
 	graph, kb := twoTargets(t)
 	b := newBench(t).allow()
 	a := agreement("plan-1", graph, kb)
-	a.Operation = guard.GraphReplace
+	a.Operation = "mc.graph.replace"
 	token, _, err := b.Issue(rand.Reader, a)
 	if err != nil {
 		t.Fatal(err)

@@ -2,8 +2,6 @@ package guard
 
 import (
 	"io/fs"
-
-	"keepsake/internal/memory"
 )
 
 // Class is what the guard takes a target for.
@@ -36,7 +34,7 @@ func (r Rules) classify(t Target) verdict {
 	switch {
 	case t.err != nil:
 		return verdict{class: Unknown, why: t.err.Error()}
-	case t.locator.Kind == "":
+	case t.locator.Kind == "" || t.nature == "":
 		return verdict{class: Unknown, why: "no target"}
 	case t.isMemory():
 		return verdict{class: Disposable, why: "a database in memory"}
@@ -72,7 +70,7 @@ func (r Rules) classifyPath(t Target) verdict {
 		return verdict{class: Production, why: "the file has other names"}
 	}
 	v := t.byPath()
-	if v.class == Production && t.locator.Kind == memory.KindCollections {
+	if v.class == Production && t.nature == Embedded {
 		v = t.byMark(v.why)
 	}
 	if v.class == Disposable && p.isFolder() {

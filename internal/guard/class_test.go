@@ -262,7 +262,7 @@ func TestClassOfBadDescriptor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t).allow()
-			target := guard.NewTarget(context.Background(), c.locator, c.witness)
+			target := newTarget(c.locator, c.witness)
 			if got, why := b.Classify(target); got != guard.Unknown {
 				t.Errorf("class = %s (%s), want unknown", got, why)
 			}
@@ -299,7 +299,7 @@ func TestClassOfHalfSighting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := l
 			l.CollectionID = h.CollectionID
-			if got, why := newBench(t).Classify(guard.NewTarget(context.Background(), l, h)); got != guard.Unknown {
+			if got, why := newBench(t).Classify(newTarget(l, h)); got != guard.Unknown {
 				t.Errorf("class = %s (%s), want unknown", got, why)
 			}
 		})
@@ -333,7 +333,7 @@ func TestClassOfEmbedded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := memory.Locator{Kind: c.kind, Path: c.path, Collection: "c", CollectionID: "7"}
-			target := guard.NewTarget(context.Background(), l, &witness{id: "7", mark: c.mark})
+			target := newTarget(l, &witness{id: "7", mark: c.mark})
 			if got, why := newBench(t).Classify(target); got != c.want {
 				t.Errorf("class = %s (%s), want %s", got, why, c.want)
 			}

@@ -120,7 +120,7 @@ func (r Rules) admit(ctx context.Context, req Request) error {
 	if r.Now == nil || r.Audit == nil {
 		return ErrNoRules
 	}
-	if !req.Operation.scope().covers(req.Subsystem, req.Mode, req.Target.locator.Kind) {
+	if !req.Operation.scope().covers(req.Subsystem, req.Mode, req.Target.nature) {
 		return fmt.Errorf("%w: operation %q, subsystem %q, mode %q, store %q",
 			ErrBadRequest, req.Operation, req.Subsystem, req.Mode, req.Target.locator.Kind)
 	}

@@ -120,20 +120,20 @@ func TestBadRequest(t *testing.T) {
 	for name, req := range map[string]guard.Request{
 		"no operation":       {Subsystem: memory.GraphSystem, Mode: "replace", Target: file},
 		"other operation":    {Operation: "graph.drop", Subsystem: memory.GraphSystem, Mode: "replace", Target: file},
-		"no subsystem":       {Operation: guard.GraphReplace, Mode: "replace", Target: file},
-		"other subsystem":    {Operation: guard.GraphReplace, Subsystem: memory.KB, Mode: "replace", Target: file},
-		"kb as mc":           {Operation: guard.KBReplace, Subsystem: memory.MC, Mode: "replace", Target: server},
-		"no mode":            {Operation: guard.GraphReplace, Subsystem: memory.GraphSystem, Target: file},
-		"merge":              {Operation: guard.GraphReplace, Subsystem: memory.GraphSystem, Mode: "merge", Target: file},
-		"graph on a server":  {Operation: guard.GraphReplace, Subsystem: memory.GraphSystem, Mode: "replace", Target: server},
-		"kb on files":        {Operation: guard.KBReplace, Subsystem: memory.KB, Mode: "replace", Target: dir},
-		"concepts on graph":  {Operation: guard.ConceptsReplace, Subsystem: memory.Concepts, Mode: "replace", Target: file},
+		"no subsystem":       {Operation: "mc.graph.replace", Mode: "replace", Target: file},
+		"other subsystem":    {Operation: "mc.graph.replace", Subsystem: memory.KB, Mode: "replace", Target: file},
+		"kb as mc":           {Operation: "kb.chroma.replace", Subsystem: memory.MC, Mode: "replace", Target: server},
+		"no mode":            {Operation: "mc.graph.replace", Subsystem: memory.GraphSystem, Target: file},
+		"merge":              {Operation: "mc.graph.replace", Subsystem: memory.GraphSystem, Mode: "merge", Target: file},
+		"graph on a server":  {Operation: "mc.graph.replace", Subsystem: memory.GraphSystem, Mode: "replace", Target: server},
+		"kb on files":        {Operation: "kb.chroma.replace", Subsystem: memory.KB, Mode: "replace", Target: dir},
+		"concepts on graph":  {Operation: "concepts.replace", Subsystem: memory.Concepts, Mode: "replace", Target: file},
 		"demo of a graph":    {Operation: guard.DemoReset, Target: file},
 		"undo of nothing":    {Operation: guard.Undo, Target: file},
 		"no such name":       {Operation: guard.RestoreReplace, Subsystem: "../kb", Mode: "replace", Target: dir},
-		"named as concepts":  {Operation: guard.ConceptsReplace, Subsystem: "notes", Mode: "replace", Target: dir},
+		"named as concepts":  {Operation: "concepts.replace", Subsystem: "notes", Mode: "replace", Target: dir},
 		"chroma's own files": {Operation: guard.RestoreReplace, Subsystem: memory.KB, Mode: "replace", Target: at(memory.KindChromaDir, scratch(t))},
-		"no target":          {Operation: guard.GraphReplace, Subsystem: memory.GraphSystem, Mode: "replace"},
+		"no target":          {Operation: "mc.graph.replace", Subsystem: memory.GraphSystem, Mode: "replace"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := newBench(t).allow().ask(t, req)
@@ -188,6 +188,40 @@ func TestReplaceOperation(t *testing.T) {
 	}
 }
 
+// A store that says no nature, or one that isn't known, gets leave for nothing, both
+// factors or not; and a nature is no way round what is seen.
+func TestNatureIsNoProof(t *testing.T) {
+	file := write(t, "x", elsewhere(t), "g.sqlite")
+	server := memory.Locator{Kind: memory.KindChroma, Address: "http://127.0.0.1:8000", Collection: "c", CollectionID: "1"}
+	temp := write(t, "x", scratch(t), "g.sqlite")
+	ops := []guard.Operation{guard.RestoreReplace, guard.Undo, guard.Prune, guard.DemoReset, guard.ReplaceOperation(memory.Graph)}
+	for name, c := range map[string]struct {
+		nature  guard.Nature
+		locator memory.Locator
+		ground  error
+	}{
+		"none":                    {"", memory.Locator{Kind: memory.KindGraph, Path: temp}, guard.ErrBadRequest},
+		"none in memory":          {"", memory.Locator{Kind: memory.KindGraph, Path: ":memory:"}, guard.ErrBadRequest},
+		"another":                 {"cloud", memory.Locator{Kind: memory.KindGraph, Path: temp}, guard.ErrBadRequest},
+		"no kind":                 {guard.Graph, memory.Locator{Path: temp}, guard.ErrUnknownTarget},
+		"a server that is a file": {guard.Graph, server, guard.ErrUnknownTarget},
+		"a file that is a server": {guard.Served, memory.Locator{Kind: memory.KindGraph, Path: file, Collection: "c", CollectionID: "1"}, guard.ErrUnknownTarget},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := guard.NewTarget(t.Context(), c.nature, c.locator, &witness{id: "1", mark: mark(guard.MarkDisposable, "1", "", false)})
+			if class, _ := newBench(t).Classify(target); class != guard.Unknown {
+				t.Errorf("class = %s, want unknown", class)
+			}
+			for _, op := range ops {
+				_, err := newBench(t).allow().ask(t, guard.Request{Operation: op, Subsystem: memory.GraphSystem, Mode: "replace", Target: target, Reason: "a test"})
+				if !errors.Is(err, c.ground) && !errors.Is(err, guard.ErrBadRequest) {
+					t.Errorf("%s: got %v, want %v", op, err, c.ground)
+				}
+			}
+		})
+	}
+}
+
 // What stands at the path when the decision is made must be what was surveyed.
 func TestTargetMovedBeforeDecision(t *testing.T) {
 	temp := scratch(t)
@@ -226,7 +260,7 @@ func TestTargetMovedBeforeDecision(t *testing.T) {
 	t.Run("unreadable now", func(t *testing.T) {
 		w := &witness{id: "1", mark: mark(guard.MarkDisposable, "1", "", false)}
 		l := memory.Locator{Kind: memory.KindChroma, Address: "http://h:1", Collection: "c", CollectionID: "1"}
-		req := requestFor(guard.NewTarget(context.Background(), l, w))
+		req := requestFor(newTarget(l, w))
 		w.err = errors.New("connection refused")
 		_, err := newBench(t).ask(t, req)
 		wantRefused(t, err, guard.Unknown, guard.ErrUnknownTarget)
@@ -234,7 +268,7 @@ func TestTargetMovedBeforeDecision(t *testing.T) {
 	t.Run("unreadable then", func(t *testing.T) {
 		w := &witness{id: "1", mark: mark(guard.MarkDisposable, "1", "", false), err: errors.New("connection refused")}
 		l := memory.Locator{Kind: memory.KindChroma, Address: "http://h:1", Collection: "c", CollectionID: "1"}
-		req := requestFor(guard.NewTarget(context.Background(), l, w))
+		req := requestFor(newTarget(l, w))
 		w.err = nil
 		_, err := newBench(t).ask(t, req)
 		wantRefused(t, err, guard.Unknown, guard.ErrUnknownTarget)
@@ -242,7 +276,7 @@ func TestTargetMovedBeforeDecision(t *testing.T) {
 	t.Run("mark taken off", func(t *testing.T) {
 		w := &witness{id: "1", mark: mark(guard.MarkDisposable, "1", "", false)}
 		l := memory.Locator{Kind: memory.KindChroma, Address: "http://h:1", Collection: "c", CollectionID: "1"}
-		req := requestFor(guard.NewTarget(context.Background(), l, w))
+		req := requestFor(newTarget(l, w))
 		w.mark = ""
 		_, err := newBench(t).ask(t, req)
 		wantRefused(t, err, guard.Production, guard.ErrNoToken)

@@ -160,7 +160,7 @@ func link(t testing.TB, goal string, path ...string) string {
 
 // at surveys a path.
 func at(kind, path string) guard.Target {
-	return guard.NewTarget(context.Background(), memory.Locator{Kind: kind, Path: path}, nil)
+	return newTarget(memory.Locator{Kind: kind, Path: path}, nil)
 }
 
 // chroma surveys the collection of a server.
@@ -169,7 +169,16 @@ func chroma(address, id, mark string) guard.Target {
 		Kind: memory.KindChroma, Address: address, Tenant: "default_tenant", Database: "default_database",
 		Collection: "neo-knowledge-base", CollectionID: id,
 	}
-	return guard.NewTarget(context.Background(), l, &witness{id: id, mark: mark})
+	return newTarget(l, &witness{id: id, mark: mark})
+}
+
+// newTarget is a target as the store of the locator's kind surveys it. No store
+// surveys for being replaced what is of another kind.
+func newTarget(l memory.Locator, w guard.Witness) guard.Target {
+	return guard.NewTarget(context.Background(), map[string]guard.Nature{
+		memory.KindChroma: guard.Served, memory.KindCollections: guard.Embedded, memory.KindGraph: guard.Graph,
+		memory.KindFiles: guard.Files, memory.KindSQLite: guard.Database,
+	}[l.Kind], l, w)
 }
 
 // requestFor asks for the first operation that fits the target's kind.
@@ -177,11 +186,11 @@ func requestFor(target guard.Target) guard.Request {
 	req := guard.Request{Mode: "replace", Target: target, Source: "backup-2026-11-22T22-41-33.610Z"}
 	switch target.Locator().Kind {
 	case memory.KindGraph:
-		req.Operation, req.Subsystem = guard.GraphReplace, memory.GraphSystem
+		req.Operation, req.Subsystem = "mc.graph.replace", memory.GraphSystem
 	case memory.KindFiles:
-		req.Operation, req.Subsystem = guard.ConceptsReplace, memory.Concepts
+		req.Operation, req.Subsystem = "concepts.replace", memory.Concepts
 	default:
-		req.Operation, req.Subsystem = guard.KBReplace, memory.KB
+		req.Operation, req.Subsystem = "kb.chroma.replace", memory.KB
 	}
 	return req
 }

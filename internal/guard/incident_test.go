@@ -1,7 +1,6 @@
 package guard_test
 
 import (
-	"context"
 	"path/filepath"
 	"testing"
 
@@ -18,7 +17,7 @@ func TestIncidentV_RemoteHostWithPathUnderTmp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := memory.Locator{Kind: memory.KindChroma, Address: address, Path: filepath.Join(temp, "chroma.sqlite3"), Collection: "neo-knowledge-base", CollectionID: "id-1"}
-			_, err := newBench(t).ask(t, requestFor(guard.NewTarget(context.Background(), l, &witness{id: "id-1"})))
+			_, err := newBench(t).ask(t, requestFor(newTarget(l, &witness{id: "id-1"})))
 			wantRefused(t, err, guard.Production, guard.ErrNoToken)
 			wantRefused(t, err, guard.Production, guard.ErrNoEnvironment)
 		})
@@ -26,7 +25,7 @@ func TestIncidentV_RemoteHostWithPathUnderTmp(t *testing.T) {
 	for _, kind := range []string{memory.KindGraph, memory.KindCollections, memory.KindFiles} {
 		t.Run("called a "+kind, func(t *testing.T) {
 			l := memory.Locator{Kind: kind, Address: "https://chroma.prod.example:8000", Path: filepath.Join(temp, "chroma.sqlite3")}
-			_, err := newBench(t).allow().ask(t, requestFor(guard.NewTarget(context.Background(), l, nil)))
+			_, err := newBench(t).allow().ask(t, requestFor(newTarget(l, nil)))
 			wantRefused(t, err, guard.Unknown, guard.ErrUnknownTarget)
 		})
 	}
@@ -82,7 +81,7 @@ func TestIncidentP_NamesAndTestModesAreNoProof(t *testing.T) {
 	for _, collection := range []string{"neo-knowledge-base", "neo-agent-memory", "test-neo-agent-memory", "unit-test", "tmp"} {
 		for _, address := range []string{"http://localhost:8000", "http://localhost:8001", "http://127.0.0.1:49152", "http://test:18000"} {
 			l := memory.Locator{Kind: memory.KindChroma, Address: address, Tenant: "test", Database: "test", Collection: collection, CollectionID: "id-1"}
-			targets[address+"#"+collection] = guard.NewTarget(context.Background(), l, &witness{id: "id-1"})
+			targets[address+"#"+collection] = newTarget(l, &witness{id: "id-1"})
 		}
 	}
 	environments := map[string]map[string]string{

@@ -68,7 +68,7 @@ func TestBegunPlanFindsItsTargetsAgain(t *testing.T) {
 		"another inode":       at(memory.KindGraph, path),
 		"new one at its name": chroma(address, "id-9", ""),
 		"nothing at its name": chroma(address, "", ""),
-		"renamed":             guard.NewTarget(t.Context(), renamed, &witness{id: "id-1"}),
+		"renamed":             newTarget(renamed, &witness{id: "id-1"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := requestFor(target)
@@ -89,7 +89,7 @@ func TestBegunPlanFindsItsTargetsAgain(t *testing.T) {
 		"another collection": func(r *guard.Request) {
 			l := renamed
 			l.CollectionID = "id-9"
-			r.Target = guard.NewTarget(t.Context(), l, &witness{id: "id-9"})
+			r.Target = newTarget(l, &witness{id: "id-9"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestBegunPlanKnowsAbsentCollectionsByName(t *testing.T) {
 	absent := func(name string) guard.Target {
 		l := chroma("http://h:1", "", "").Locator()
 		l.Collection = name
-		return guard.NewTarget(t.Context(), l, &witness{})
+		return newTarget(l, &witness{})
 	}
 	b := newBench(t).allow()
 	req := b.confirmed(t, requestFor(absent("one")))

@@ -13,84 +13,71 @@ type Operation string
 // The operations that destroy. RestoreReplace and Undo are also what a token is
 // issued for: a token for RestoreReplace serves every replace of its plan.
 const (
-	KBReplace           Operation = "kb.chroma.replace"
-	MemoriesReplace     Operation = "mc.chroma.memory.replace"
-	SummariesReplace    Operation = "mc.chroma.summaries.replace"
-	GraphReplace        Operation = "mc.graph.replace"
-	ConceptsReplace     Operation = "concepts.replace"
-	TrajectoriesReplace Operation = "trajectories.replace"
-	MailboxReplace      Operation = "mailbox.replace"
-	RestoreReplace      Operation = "restore.replace"
-	Undo                Operation = "undo"
-	Prune               Operation = "prune"
-	DemoReset           Operation = "demo.reset"
+	RestoreReplace Operation = "restore.replace"
+	Undo           Operation = "undo"
+	Prune          Operation = "prune"
+	DemoReset      Operation = "demo.reset"
 )
 
-// ReplaceOperation returns the operation that replaces a section:
-// RestoreReplace for one that has no operation of its own, as those of the
-// subsystems that an operator names.
-func ReplaceOperation(section memory.Section) Operation {
-	switch section {
-	case memory.KnowledgeBase:
-		return KBReplace
-	case memory.Memories:
-		return MemoriesReplace
-	case memory.Summaries:
-		return SummariesReplace
-	case memory.Graph:
-		return GraphReplace
+// name is what refusals and the audit log call a replace by what is replaced.
+type name struct {
+	operation Operation
+	of        memory.Section // or all of a subsystem
+	natures   []Nature       // that it may meet
+}
+
+// names are those of Neo's memory. Every other replace is called RestoreReplace.
+func names() []name {
+	vectors, files := []Nature{Served, Embedded}, []Nature{Files}
+	return []name{
+		{"kb.chroma.replace", memory.KnowledgeBase, vectors},
+		{"mc.chroma.memory.replace", memory.Memories, vectors},
+		{"mc.chroma.summaries.replace", memory.Summaries, vectors},
+		{"mc.graph.replace", memory.Graph, []Nature{Graph}},
+		{"concepts.replace", memory.Section(memory.Concepts), files},
+		{"trajectories.replace", memory.Section(memory.Trajectories), files},
+		{"mailbox.replace", memory.Section(memory.Mailbox), files},
 	}
-	switch section.Subsystem() {
-	case memory.Concepts:
-		return ConceptsReplace
-	case memory.Trajectories:
-		return TrajectoriesReplace
-	case memory.Mailbox:
-		return MailboxReplace
+}
+
+// ReplaceOperation returns the replace of a section, by its name.
+func ReplaceOperation(section memory.Section) Operation {
+	for _, n := range names() {
+		if section.Matches(string(n.of)) {
+			return n.operation
+		}
 	}
 	return RestoreReplace
 }
 
 // scope is what an operation may be asked for. The zero scope covers nothing.
 type scope struct {
-	mode       string             // "" for any
-	subsystems []memory.Subsystem // nil when it needs none
-	named      bool               // it needs one, whichever
-	kinds      []string           // of store
+	mode      string           // "" for any
+	subsystem memory.Subsystem // "" for any
+	named     bool             // it needs one, whichever
+	natures   []Nature
 }
 
 // modeReplace is the mode that every replace has to name.
 const modeReplace = "replace"
 
-// scope returns the zero scope for an operation that is not one of the constants.
+// scope returns the zero scope for an operation that is not one of ours.
 func (o Operation) scope() scope {
-	vectors := []string{memory.KindChroma, memory.KindCollections}
-	files := []string{memory.KindFiles}
-	all := []string{memory.KindChroma, memory.KindCollections, memory.KindGraph, memory.KindFiles, memory.KindSQLite}
-	replaces := func(s memory.Subsystem, kinds []string) scope {
-		return scope{mode: modeReplace, subsystems: []memory.Subsystem{s}, kinds: kinds}
-	}
+	all := []Nature{Served, Embedded, Graph, Files, Database}
 	switch o {
-	case KBReplace:
-		return replaces(memory.KB, vectors)
-	case MemoriesReplace, SummariesReplace:
-		return replaces(memory.MC, vectors)
-	case GraphReplace:
-		return replaces(memory.GraphSystem, []string{memory.KindGraph})
-	case ConceptsReplace:
-		return replaces(memory.Concepts, files)
-	case TrajectoriesReplace:
-		return replaces(memory.Trajectories, files)
-	case MailboxReplace:
-		return replaces(memory.Mailbox, files)
 	case RestoreReplace:
-		return scope{mode: modeReplace, named: true, kinds: all}
+		return scope{mode: modeReplace, named: true, natures: all}
 	case Undo:
-		return scope{named: true, kinds: all}
+		return scope{named: true, natures: all}
 	case Prune:
-		return scope{kinds: all}
+		return scope{natures: all}
 	case DemoReset:
-		return scope{kinds: files}
+		return scope{natures: []Nature{Files}}
+	}
+	for _, n := range names() {
+		if n.operation == o {
+			return scope{mode: modeReplace, subsystem: n.of.Subsystem(), named: true, natures: n.natures}
+		}
 	}
 	return scope{}
 }
@@ -100,13 +87,14 @@ func (o Operation) within(purpose Operation) bool {
 	return o == purpose || purpose == RestoreReplace && o.scope().mode == modeReplace
 }
 
-// covers reports whether a request's subsystem, mode and kind fit the scope.
-func (s scope) covers(sub memory.Subsystem, mode, kind string) bool {
+// covers reports whether a request's subsystem and mode, and the nature of its
+// target, fit the scope.
+func (s scope) covers(sub memory.Subsystem, mode string, nature Nature) bool {
 	if s.mode != "" && mode != s.mode {
 		return false
 	}
-	if s.named && !sub.Valid() || s.subsystems != nil && !slices.Contains(s.subsystems, sub) {
+	if s.named && !sub.Valid() || s.subsystem != "" && s.subsystem != sub {
 		return false
 	}
-	return slices.Contains(s.kinds, kind)
+	return slices.Contains(s.natures, nature)
 }

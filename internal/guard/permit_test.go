@@ -16,7 +16,7 @@ func TestZeroPermitCoversNothing(t *testing.T) {
 		t.Errorf("Covers nothing: %v, want ErrNotPermitted", err)
 	}
 	l := memory.Locator{Kind: memory.KindGraph, Path: ":memory:"}
-	if err := p.Covers(guard.GraphReplace, l); !errors.Is(err, guard.ErrNotPermitted) {
+	if err := p.Covers("mc.graph.replace", l); !errors.Is(err, guard.ErrNotPermitted) {
 		t.Errorf("Covers: %v, want ErrNotPermitted", err)
 	}
 }

@@ -159,7 +159,7 @@ func (w *world) server() drawn {
 	own := pick(w, []string{"id-1", "id-2", ""})
 	text := pick(w, []string{"", "true", mark(guard.MarkDisposable, own, "", false), mark(guard.MarkAside, own, "p", true)})
 	l := memory.Locator{Kind: memory.KindChroma, Address: address, Path: pick(w, []string{"", "/tmp/x"}), Collection: pick(w, []string{"neo-knowledge-base", "test", ""}), CollectionID: id}
-	target := guard.NewTarget(context.Background(), l, &witness{id: id, mark: text})
+	target := newTarget(l, &witness{id: id, mark: text})
 	bad := host == "" || strings.ContainsAny(host, "@%") && !strings.HasPrefix(host, "[fe80") || host == "[::1" || port == ":0" || port == ":65536" || port == ":http" ||
 		!strings.HasPrefix(strings.ToLower(address), "http") || strings.ContainsAny(address, "?#") || l.Collection == ""
 	return drawn{

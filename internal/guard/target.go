@@ -28,10 +28,25 @@ type Sighting struct {
 	Mark string
 }
 
+// Nature is what sort of thing a store says that it has surveyed: how the guard looks
+// at it, and which operations may meet it. It is never proof: what may go is judged by
+// what is seen. The zero Nature is refused, and so a kind of store that says none.
+type Nature string
+
+// The natures.
+const (
+	Served   Nature = "collection of a server" // by address; it has a mark
+	Embedded Nature = "collection in a file"   // or in memory; it has a mark
+	Graph    Nature = "graph"                  // in an SQLite file, or in memory
+	Files    Nature = "files"
+	Database Nature = "database" // kept whole
+)
+
 // Target is one thing that may be destroyed, as a survey saw it. It is no claim
 // but a place to look at: NewTarget looks for itself, the decision looks again,
 // and the permit looks a third time at the write. The zero Target is unknown.
 type Target struct {
+	nature  Nature
 	locator memory.Locator
 	witness Witness
 	server  string // scheme, host and port of a server, in one spelling
@@ -43,20 +58,24 @@ type Target struct {
 // DemoTarget looks at the folder of a demo, an absolute path. It and BundleTarget
 // are the targets that are no store's.
 func DemoTarget(ctx context.Context, folder string) Target {
-	return NewTarget(ctx, memory.Locator{Kind: memory.KindFiles, Path: folder}, nil)
+	return folderTarget(ctx, folder)
 }
 
 // BundleTarget looks at a folder of a backup root, an absolute path: a bundle, or
 // what was one. Only package bundle calls it.
 func BundleTarget(ctx context.Context, folder string) Target {
-	return NewTarget(ctx, memory.Locator{Kind: memory.KindFiles, Path: folder}, nil)
+	return folderTarget(ctx, folder)
+}
+
+func folderTarget(ctx context.Context, folder string) Target {
+	return NewTarget(ctx, Files, memory.Locator{Kind: memory.KindFiles, Path: folder}, nil)
 }
 
 // NewTarget looks at the locator. Only a store's Survey calls it. The path of a
 // locator is absolute, or ":memory:" for SQLite. A collection needs a witness.
 // What could not be looked at is a Target too: one of class Unknown, that says why.
-func NewTarget(ctx context.Context, l memory.Locator, w Witness) Target {
-	t := Target{locator: l, witness: w}
+func NewTarget(ctx context.Context, n Nature, l memory.Locator, w Witness) Target {
+	t := Target{nature: n, locator: l, witness: w}
 	t.err = t.look(ctx)
 	return t
 }
@@ -67,22 +86,25 @@ func (t Target) Locator() memory.Locator { return t.locator }
 const inMemory = ":memory:"
 
 func (t Target) isMemory() bool {
-	return t.locator.Path == inMemory && (t.locator.Kind == memory.KindGraph || t.locator.Kind == memory.KindCollections)
+	return t.locator.Path == inMemory && (t.nature == Graph || t.nature == Embedded)
 }
 
-func (t Target) isServer() bool { return t.locator.Kind == memory.KindChroma }
+func (t Target) isServer() bool { return t.nature == Served }
 
 func (t *Target) look(ctx context.Context) error {
 	var err error
-	switch t.locator.Kind {
-	case memory.KindChroma:
+	if t.locator.Kind == "" {
+		return errors.New("look at target: no kind of store")
+	}
+	switch t.nature {
+	case Served:
 		if t.server, err = serverName(t.locator.Address); err != nil {
 			return err
 		}
 		if t.locator.Collection == "" {
 			return errors.New("look at server: no collection is named")
 		}
-	case memory.KindGraph, memory.KindCollections, memory.KindFiles, memory.KindSQLite, memory.KindChromaDir:
+	case Graph, Embedded, Files, Database:
 		if t.locator.Address != "" {
 			return errors.New("look at path: the locator has an address too")
 		}
@@ -93,7 +115,7 @@ func (t *Target) look(ctx context.Context) error {
 			return err
 		}
 	default:
-		return fmt.Errorf("look at target: no such kind of store: %q", t.locator.Kind)
+		return fmt.Errorf("look at target: no such kind of store: %q", t.locator.Kind) // it says no nature
 	}
 	return t.ask(ctx)
 }
@@ -119,7 +141,7 @@ func (t *Target) ask(ctx context.Context) error {
 
 // again looks at the same place and fails when something else is there.
 func (t Target) again(ctx context.Context) (Target, error) {
-	now := NewTarget(ctx, t.locator, t.witness)
+	now := NewTarget(ctx, t.nature, t.locator, t.witness)
 	if err := errors.Join(t.err, now.err); err != nil {
 		return now, fmt.Errorf("%w: %w", ErrUnknownTarget, err)
 	}

@@ -69,7 +69,7 @@ func (d drawer) both(s memory.Section, records iter.Seq2[memory.Record, error]) 
 func (d drawer) Survey(ctx context.Context, s memory.Section) (store.Survey, error) {
 	live, err := d.live(s)
 	return store.Survey{
-		Locator: d.locator(s), Exists: live != nil, Rows: rowsOf(live), Target: guard.NewTarget(ctx, d.locator(s), nil),
+		Locator: d.locator(s), Exists: live != nil, Rows: rowsOf(live), Target: guard.NewTarget(ctx, guard.Database, d.locator(s), nil),
 	}, err
 }
 

@@ -91,7 +91,7 @@ func (s *Server) asides(ctx context.Context, section memory.Section, all census)
 		if told {
 			a.Late = int64(late.len())
 		}
-		a.Target = guard.NewTarget(ctx, a.Locator, s)
+		a.Target = guard.NewTarget(ctx, guard.Served, a.Locator, s)
 		asides = append(asides, a)
 	}
 	slices.SortFunc(asides, func(a, b Aside) int { return cmp.Compare(a.Locator.Collection, b.Locator.Collection) })

@@ -39,7 +39,7 @@ func lateWriters(t *testing.T, server *chromatest.Server) {
 	_, safety := exported(t, s)
 	p.write(t, id, all[40:43])
 	rows := storetest.Vectors("new", 50, true) // all ids of the old ones, but those that come last
-	done, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), leaveFor(t, s, guard.MemoriesReplace), sequence(safety))
+	done, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), leaveFor(t, s, guard.ReplaceOperation(memory.Memories)), sequence(safety))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestDrop(t *testing.T) {
 		wantRefused(t, survey(t, s).Locator, permit, guard.ErrNotPermitted)
 	})
 	t.Run("ErrAnotherOperation", func(t *testing.T) {
-		wantRefused(t, aside, leaveFor(t, s, guard.MemoriesReplace), guard.ErrNotPermitted)
+		wantRefused(t, aside, leaveFor(t, s, guard.ReplaceOperation(memory.Memories)), guard.ErrNotPermitted)
 	})
 	t.Run("ErrHoldsMore", func(t *testing.T) {
 		p.write(t, id, storetest.Vectors("old", 31, true)[30:])
@@ -208,7 +208,7 @@ func pruneOf(t *testing.T, s *chroma.Server, at memory.Locator) guard.Permit {
 	t.Helper()
 	rules := guard.Rules{Now: time.Now, Audit: discard{}}
 	permit, err := rules.AssertDestructiveTargetAllowed(t.Context(), guard.Request{
-		Operation: guard.Prune, Target: guard.NewTarget(t.Context(), at, s), Reason: "a week is over",
+		Operation: guard.Prune, Target: guard.NewTarget(t.Context(), guard.Served, at, s), Reason: "a week is over",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestDropKilled(t *testing.T) {
 		direct := open(t, p.config(p.URL()))
 		rules := guard.Rules{Now: time.Now, Audit: discard{}}
 		permit, err := rules.AssertDestructiveTargetAllowed(t.Context(), guard.Request{
-			Operation: guard.Prune, Target: guard.NewTarget(t.Context(), at, witness{direct}), Reason: "a week is over",
+			Operation: guard.Prune, Target: guard.NewTarget(t.Context(), guard.Served, at, witness{direct}), Reason: "a week is over",
 		})
 		if err != nil {
 			return err

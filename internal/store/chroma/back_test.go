@@ -136,7 +136,7 @@ func TestBackRefused(t *testing.T) {
 		})
 	}
 	t.Run("ErrNotPermitted", func(t *testing.T) {
-		if _, err := back(t, s, *done.Aside, leaveFor(t, s, guard.MemoriesReplace)); !errors.Is(err, guard.ErrNotPermitted) {
+		if _, err := back(t, s, *done.Aside, leaveFor(t, s, guard.ReplaceOperation(memory.Memories))); !errors.Is(err, guard.ErrNotPermitted) {
 			t.Errorf("got %v, want ErrNotPermitted", err)
 		}
 	})

@@ -19,7 +19,7 @@ import (
 	"keepsake/internal/store/storetest"
 )
 
-const operation = guard.MemoriesReplace
+var operation = guard.ReplaceOperation(memory.Memories)
 
 // leave is a permit for op on what stands there now.
 func leave(t testing.TB, s *chroma.Server, op guard.Operation) guard.Permit {

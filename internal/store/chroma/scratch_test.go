@@ -23,7 +23,7 @@ func mayDrop(t *testing.T, s *chroma.Server, at memory.Locator) guard.Permit {
 	t.Helper()
 	rules := guard.Rules{Now: time.Now, Audit: discard{}}
 	permit, err := rules.AssertDestructiveTargetAllowed(t.Context(), guard.Request{
-		Operation: guard.Prune, Target: guard.NewTarget(t.Context(), at, s), Reason: "made for a test",
+		Operation: guard.Prune, Target: guard.NewTarget(t.Context(), guard.Served, at, s), Reason: "made for a test",
 	})
 	if err != nil {
 		t.Fatal(err)

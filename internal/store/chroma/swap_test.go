@@ -46,7 +46,7 @@ func swaps(t *testing.T, server *chromatest.Server, space string) {
 	old := p.dump(t, id)
 	s := open(t, p.config(p.URL()))
 	_, safety := exported(t, s)
-	done, err := trade(t, s, spec, rows, swapOptions(), leaveFor(t, s, guard.MemoriesReplace), sequence(safety))
+	done, err := trade(t, s, spec, rows, swapOptions(), leaveFor(t, s, guard.ReplaceOperation(memory.Memories)), sequence(safety))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestSwapPermit(t *testing.T) {
 	before := p.state(t)
 	for name, permit := range map[string]guard.Permit{
 		"Zero":             {},
-		"AnotherTarget":    leaveFor(t, open(t, elsewhere.config(elsewhere.URL())), guard.MemoriesReplace),
+		"AnotherTarget":    leaveFor(t, open(t, elsewhere.config(elsewhere.URL())), guard.ReplaceOperation(memory.Memories)),
 		"AnotherOperation": leaveFor(t, s, guard.Undo),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestSwapMoved(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, rows := filled(t, 20)
 			s := open(t, p.config(p.URL()))
-			permit := leaveFor(t, s, guard.MemoriesReplace)
+			permit := leaveFor(t, s, guard.ReplaceOperation(memory.Memories))
 			staged, err := s.Stage(t.Context(), memory.SectionSpec{Name: section}, sequence(rows[:5]), swapOptions())
 			if err != nil {
 				t.Fatal(err)
@@ -237,7 +237,7 @@ func TestSwapMovedAtTheLastMoment(t *testing.T) {
 		return chromatest.Fault{}
 	})
 	s := open(t, p.config(proxy.URL()))
-	permit := permitVia(t, p, guard.MemoriesReplace, s.Address())
+	permit := permitVia(t, p, guard.ReplaceOperation(memory.Memories), s.Address())
 	if _, err := trade(t, s, memory.SectionSpec{}, rows[:5], swapOptions(), permit, nil); !errors.Is(err, store.ErrMoved) {
 		t.Errorf("got %v, want ErrMoved", err)
 	}

@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, old := filled(t, 9)
 			s := open(t, p.config(p.URL()))
-			permit := leaveFor(t, s, guard.MemoriesReplace)
+			permit := leaveFor(t, s, guard.ReplaceOperation(memory.Memories))
 			staged := stageSwap(t, s, rows)
 			tt.do(t, p, p.all(t)[shadow].ID)
 			err := staged.Check(t.Context())
@@ -110,7 +110,7 @@ func TestStageRejects(t *testing.T) {
 func TestStageOtherRecords(t *testing.T) {
 	p, _ := filled(t, 9)
 	s := open(t, p.config(p.URL()))
-	permit := leaveFor(t, s, guard.MemoriesReplace)
+	permit := leaveFor(t, s, guard.ReplaceOperation(memory.Memories))
 	stageSwap(t, s, storetest.Vectors("first", 30, true))
 	rows := storetest.Vectors("new", 20, true)
 	if _, err := finish(t, stageSwap(t, s, rows), permit, nil); err != nil {
@@ -201,7 +201,7 @@ func TestArraysLeftBehind(t *testing.T) {
 	if !left {
 		t.Error("the server left no arrays behind: this test proves nothing")
 	}
-	if _, err := finish(t, staged, leaveFor(t, s, guard.MemoriesReplace), nil); err != nil {
+	if _, err := finish(t, staged, leaveFor(t, s, guard.ReplaceOperation(memory.Memories)), nil); err != nil {
 		t.Fatal(err)
 	}
 	p.wantLive(t, rows)

@@ -20,7 +20,7 @@ const plan = "plan-7"
 
 func swapOptions() store.StageOptions {
 	return store.StageOptions{
-		Plan: plan, Operation: guard.MemoriesReplace, Now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC),
+		Plan: plan, Operation: guard.ReplaceOperation(memory.Memories), Now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC),
 	}
 }
 

@@ -103,7 +103,7 @@ func TestSwapKilled(t *testing.T) {
 	old, rows := storetest.Vectors("old", 18, true), storetest.Vectors("new", 25, true)
 	replace := func(t *testing.T, s *chroma.Server, p place) error {
 		t.Helper()
-		permit := permitVia(t, p, guard.MemoriesReplace, s.Address())
+		permit := permitVia(t, p, guard.ReplaceOperation(memory.Memories), s.Address())
 		_, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permit, nil)
 		return err
 	}
@@ -159,7 +159,7 @@ func permitVia(t *testing.T, p place, op guard.Operation, address string) guard.
 	direct := open(t, p.config(p.URL()))
 	seen := survey(t, direct)
 	seen.Locator.Address = address
-	seen.Target = guard.NewTarget(t.Context(), seen.Locator, witness{direct})
+	seen.Target = guard.NewTarget(t.Context(), guard.Served, seen.Locator, witness{direct})
 	return storetest.Permit(t, op, section, seen)
 }
 

@@ -30,7 +30,7 @@ func (s *Server) Survey(ctx context.Context, section memory.Section) (store.Surv
 		return store.Survey{}, s.failed("survey", section, err, store.ErrUnreadable)
 	}
 	survey.Unfinished = all.unfinished(name)
-	survey.Target = guard.NewTarget(ctx, survey.Locator, s)
+	survey.Target = guard.NewTarget(ctx, guard.Served, survey.Locator, s)
 	return survey, nil
 }
 

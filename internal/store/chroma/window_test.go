@@ -59,7 +59,7 @@ func TestWindow(t *testing.T) {
 				}
 			})
 			s := open(t, p.config(proxy.URL()))
-			done, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.MemoriesReplace, s.Address()), nil)
+			done, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.ReplaceOperation(memory.Memories), s.Address()), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +95,7 @@ func TestWindowRowsLost(t *testing.T) {
 		return chromatest.Fault{}
 	})
 	s := open(t, p.config(proxy.URL()))
-	_, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.MemoriesReplace, s.Address()), nil)
+	_, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.ReplaceOperation(memory.Memories), s.Address()), nil)
 	if err == nil || !strings.Contains(err.Error(), "not listed afterwards") || survey(t, s).Unfinished != plan {
 		t.Errorf("got %v, want an error, and the swap to be unfinished", err)
 	}
@@ -164,10 +164,10 @@ func TestWindowKilled(t *testing.T) {
 		})
 		config := p.config(proxy.URL())
 		config.Tries = 1
-		_, _ = trade(t, open(t, config), memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.MemoriesReplace, proxy.URL()), nil)
+		_, _ = trade(t, open(t, config), memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.ReplaceOperation(memory.Memories), proxy.URL()), nil)
 		over := k.seen.Load() < n
 		s := open(t, p.config(p.URL()))
-		if _, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), leaveFor(t, s, guard.MemoriesReplace), nil); err != nil {
+		if _, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), leaveFor(t, s, guard.ReplaceOperation(memory.Memories)), nil); err != nil {
 			t.Fatalf("killed at request %d: %v", n, err)
 		}
 		live := rows
@@ -250,7 +250,7 @@ func (p place) broken(t *testing.T, rows []memory.Record, fails func(chromatest.
 	config := p.config(proxy.URL())
 	config.Tries = 1
 	s := open(t, config)
-	_, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.MemoriesReplace, s.Address()), nil)
+	_, err := trade(t, s, memory.SectionSpec{}, rows, swapOptions(), permitVia(t, p, guard.ReplaceOperation(memory.Memories), s.Address()), nil)
 	if err == nil || !dead.Load() {
 		t.Fatalf("got %v, want the replace to break off", err)
 	}

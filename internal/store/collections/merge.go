@@ -27,7 +27,7 @@ func (s *Store) Survey(ctx context.Context, section memory.Section) (survey stor
 	locator := s.locator(name, e.collection.ID)
 	survey = store.Survey{
 		Locator:   locator,
-		Target:    guard.NewTarget(ctx, locator, s),
+		Target:    guard.NewTarget(ctx, guard.Embedded, locator, s),
 		Exists:    ok,
 		Rows:      e.rows,
 		Dimension: e.dimension,

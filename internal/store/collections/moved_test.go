@@ -156,7 +156,7 @@ func TestRemoveFromAnother(t *testing.T) {
 		do(t, db, `UPDATE collections SET id = 'another'`)
 		closeDB(t, db)
 		sequence(rows...)(yield)
-	}, leave(t, s), store.RemoveOptions{Operation: guard.MemoriesReplace})
+	}, leave(t, s), store.RemoveOptions{Operation: guard.ReplaceOperation(memory.Memories)})
 	if !errors.Is(err, guard.ErrNotPermitted) || got.Removed != 0 {
 		t.Errorf("got %+v, %v, want nothing removed and ErrNotPermitted", got, err)
 	}
@@ -176,7 +176,7 @@ func TestRemoveEndsInTheMiddle(t *testing.T) {
 			}
 		}
 		yield(nil, broken)
-	}, leave(t, s), store.RemoveOptions{Operation: guard.MemoriesReplace})
+	}, leave(t, s), store.RemoveOptions{Operation: guard.ReplaceOperation(memory.Memories)})
 	if want := (store.Removal{Removed: 1000, Rows: 500}); !errors.Is(err, broken) || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}

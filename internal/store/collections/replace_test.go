@@ -23,7 +23,7 @@ const (
 )
 
 func options() store.StageOptions {
-	return store.StageOptions{Plan: plan, Operation: guard.MemoriesReplace}
+	return store.StageOptions{Plan: plan, Operation: guard.ReplaceOperation(memory.Memories)}
 }
 
 // leave gets a permit for what stands there.
@@ -33,7 +33,7 @@ func leave(t *testing.T, s *collections.Store) guard.Permit {
 	if err != nil {
 		t.Fatalf("survey: %v", err)
 	}
-	return storetest.Permit(t, guard.MemoriesReplace, section, survey)
+	return storetest.Permit(t, guard.ReplaceOperation(memory.Memories), section, survey)
 }
 
 // stage stages and checks.
@@ -197,7 +197,7 @@ func TestReplaceBesideOthers(t *testing.T) {
 	commit(t, stage(t, s, spec(storetest.Dimension), options(), rows[:40]...), leave(t, s), rows...)
 	wantRows(t, s, rows[:40])
 	_, err := s.Remove(t.Context(), spec(storetest.Dimension), sequence(rows[30:]...), leave(t, s),
-		store.RemoveOptions{Operation: guard.MemoriesReplace})
+		store.RemoveOptions{Operation: guard.ReplaceOperation(memory.Memories)})
 	if err != nil {
 		t.Fatal(err)
 	}

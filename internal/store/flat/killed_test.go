@@ -47,7 +47,7 @@ func killedReplace(t *testing.T, path string, fsys atomicfile.FS) error {
 	files := logOn(path, fsys)
 	permit := leave(t, files, log)
 	staged, err := files.Stage(t.Context(), memory.SectionSpec{Name: log}, records("new"),
-		store.StageOptions{Plan: "plan-1", Operation: guard.MailboxReplace})
+		store.StageOptions{Plan: "plan-1", Operation: guard.ReplaceOperation(memory.MailboxSentToCull)})
 	if err != nil {
 		return err
 	}

@@ -309,7 +309,7 @@ func TestStageRefuses(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mail.jsonl")
 	write(t, path, "a\n")
-	options := store.StageOptions{Plan: "plan-1", Operation: guard.MailboxReplace}
+	options := store.StageOptions{Plan: "plan-1", Operation: guard.ReplaceOperation(memory.MailboxSentToCull)}
 	for _, line := range []string{"b\nc", "\xff"} {
 		staged, err := logOn(path, nil).Stage(t.Context(), memory.SectionSpec{Name: log}, records("a", line), options)
 		if err == nil || staged != nil {

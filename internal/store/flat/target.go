@@ -55,7 +55,7 @@ func (f *Files) Survey(ctx context.Context, section memory.Section) (store.Surve
 	if err != nil {
 		return store.Survey{}, err
 	}
-	survey := store.Survey{Locator: locator(path), Exists: info != nil, Target: guard.NewTarget(ctx, locator(path), nil)}
+	survey := store.Survey{Locator: locator(path), Exists: info != nil, Target: guard.NewTarget(ctx, guard.Files, locator(path), nil)}
 	if info == nil {
 		return survey, nil
 	}

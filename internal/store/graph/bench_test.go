@@ -229,7 +229,7 @@ func replaceOnce(b *testing.B, path string, safety, rows iter.Seq2[memory.Record
 	if err := s.Check(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := s.Commit(b.Context(), storetest.Permit(b, guard.GraphReplace, memory.Graph, survey), safety); err != nil {
+	if _, err := s.Commit(b.Context(), storetest.Permit(b, guard.ReplaceOperation(memory.Graph), memory.Graph, survey), safety); err != nil {
 		b.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

@@ -82,7 +82,7 @@ func (g *Graph) Survey(ctx context.Context, section memory.Section) (store.Surve
 		return store.Survey{}, err
 	}
 	survey := store.Survey{Locator: look.locator(), Exists: look.tables.exist(), Rows: look.rows}
-	survey.Target = guard.NewTarget(ctx, survey.Locator, nil)
+	survey.Target = guard.NewTarget(ctx, guard.Graph, survey.Locator, nil)
 	return survey, look.close()
 }
 

@@ -19,12 +19,12 @@ import (
 )
 
 // stageOptions are those of every stage here.
-var stageOptions = store.StageOptions{Plan: "plan-1", Operation: guard.GraphReplace}
+var stageOptions = store.StageOptions{Plan: "plan-1", Operation: guard.ReplaceOperation(memory.Graph)}
 
 // permit is leave to replace the graph at path, as it is now.
 func permit(t *testing.T, path string) guard.Permit {
 	t.Helper()
-	return permitFor(t, path, guard.GraphReplace)
+	return permitFor(t, path, guard.ReplaceOperation(memory.Graph))
 }
 
 func permitFor(t *testing.T, path string, op guard.Operation) guard.Permit {
@@ -208,7 +208,7 @@ func TestReplaceNotPermitted(t *testing.T) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 			_, err := g.Remove(t.Context(), memory.SectionSpec{Name: memory.Graph}, records(storetest.Graph("a", 30)),
-				leave, store.RemoveOptions{Operation: guard.GraphReplace})
+				leave, store.RemoveOptions{Operation: guard.ReplaceOperation(memory.Graph)})
 			if !errors.Is(err, tt.want) {
 				t.Errorf("remove: got %v, want %v", err, tt.want)
 			}

@@ -26,6 +26,13 @@ type spot struct {
 
 func (s spot) locator() memory.Locator { return s.source.locator(s.path) }
 
+func (s spot) nature() guard.Nature {
+	if s.source.SQLite {
+		return guard.Database
+	}
+	return guard.Files
+}
+
 // where finds the file of a section. A name that leads out of its base, by
 // itself or by a link, is refused.
 func (f *Files) where(section memory.Section) (spot, error) {
@@ -93,7 +100,7 @@ func (f *Files) Survey(ctx context.Context, section memory.Section) (store.Surve
 	if err != nil {
 		return store.Survey{}, err
 	}
-	survey := store.Survey{Locator: at.locator(), Exists: at.info != nil, Target: guard.NewTarget(ctx, at.locator(), nil)}
+	survey := store.Survey{Locator: at.locator(), Exists: at.info != nil, Target: guard.NewTarget(ctx, at.nature(), at.locator(), nil)}
 	if survey.Unfinished, err = at.unfinished(); err != nil {
 		return store.Survey{}, unreachable(at.path, err)
 	}
