@@ -18,8 +18,13 @@ import (
 // ErrPinned says that a bundle is pinned, and stays.
 var ErrPinned = errors.New("bundle is pinned")
 
+// Target is a bundle of the backup root, as guard.Request takes it.
+func Target(ctx context.Context, root, name string) guard.Target {
+	return guard.BundleTarget(ctx, filepath.Join(root, name))
+}
+
 // Discard removes a bundle of a backup root, with a permit for guard.Prune of the
-// guard.BundleTarget at its path. It is renamed first, so that no half-deleted bundle ever
+// Target. It is renamed first, so that no half-deleted bundle ever
 // bears a bundle's name. What a crash or an error leaves after that is trash, for
 // RemoveTrash; before it the bundle is as it was. ErrPinned for one that was
 // pinned meanwhile, ErrNotes when that can't be known. The notes go too. The

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -86,7 +85,7 @@ func (r *removing) carryOut(ctx context.Context) error {
 
 func (r *removing) discard(ctx context.Context, d retention.Decision) error {
 	name := d.Candidate.Name
-	permit, err := r.m.mayRemove(ctx, guard.BundleTarget(ctx, filepath.Join(r.m.root(), name)), words(d.Grounds))
+	permit, err := r.m.mayRemove(ctx, catalog.Target(ctx, r.m.root(), name), words(d.Grounds))
 	if err != nil {
 		return err
 	}

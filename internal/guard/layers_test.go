@@ -17,7 +17,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	allowed := map[string]string{
 		"NewTarget":    "store/", // a survey
 		"DemoTarget":   "demo/",
-		"BundleTarget": "bundle/",
+		"BundleTarget": "catalog/",
 		"Rules":        "cli/", // guard.Rules{…}
 		"OpenAudit":    "cli/",
 	}

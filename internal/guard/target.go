@@ -62,7 +62,7 @@ func DemoTarget(ctx context.Context, folder string) Target {
 }
 
 // BundleTarget looks at a folder of a backup root, an absolute path: a bundle, or
-// what was one. Only package bundle calls it.
+// what was one. Only package catalog calls it.
 func BundleTarget(ctx context.Context, folder string) Target {
 	return folderTarget(ctx, folder)
 }
