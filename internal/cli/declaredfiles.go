@@ -7,6 +7,7 @@ import (
 	"keepsake/internal/backup"
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
+	"keepsake/internal/pattern"
 	"keepsake/internal/restore"
 	"keepsake/internal/store"
 	"keepsake/internal/store/flat"
@@ -39,14 +40,9 @@ func wholeOf(d config.Declared) (opaque.Source, bool) {
 		SQLite: s.Kind == memory.KindSQLite, SkipJSONL: s.Kind == memory.KindFiles,
 	}
 	if s.Pattern == "" {
-		source.Base, source.Path = filepath.Dir(s.Path), literal(filepath.Base(s.Path))
+		source.Base, source.Path = filepath.Dir(s.Path), pattern.Literal(filepath.Base(s.Path))
 	}
 	return source, !source.SkipJSONL || !strings.HasSuffix(source.Path, jsonl)
-}
-
-// literal is a pattern that matches the name alone.
-func literal(name string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "{", `\{`).Replace(name)
 }
 
 // opaque is a store of files that are kept whole; it is read from copies, whose
@@ -71,7 +67,7 @@ func (m *memoryAt) linesOf(d config.Declared) (*flat.Files, bool) {
 	case s.Kind != memory.KindFiles:
 		return nil, false
 	case s.Pattern != "":
-		source.Pattern = store.Pattern{Glob: s.Pattern, Exclude: d.Exclude}
+		source.Pattern = pattern.Pattern{Glob: s.Pattern, Exclude: d.Exclude}
 	case filepath.Ext(s.Path) != jsonl:
 		return nil, false
 	default:

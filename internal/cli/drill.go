@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/catalog"
 	"keepsake/internal/drill"
 	"keepsake/internal/memory"
+	"keepsake/internal/pattern"
 	"keepsake/internal/restore"
 	"keepsake/internal/store/collections"
 	"keepsake/internal/store/flat"
@@ -121,7 +122,7 @@ func (m *memoryAt) drillFile(spec memory.SectionSpec, dir string) drill.Store {
 		return flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now})
 	case memory.Opaque:
 		return opaque.New(opaque.Config{
-			Sources: []opaque.Source{{Subsystem: sub, Base: dir, Path: literal(spec.Name.Name())}}, TempDir: filepath.Dir(dir), Now: m.app.Now,
+			Sources: []opaque.Source{{Subsystem: sub, Base: dir, Path: pattern.Literal(spec.Name.Name())}}, TempDir: filepath.Dir(dir), Now: m.app.Now,
 		})
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 	"keepsake/internal/catalog"
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
-	"keepsake/internal/store"
+	"keepsake/internal/pattern"
 )
 
 // roomFor refuses what would not fit on the disk of dir, by its estimate. A disk
@@ -93,7 +93,7 @@ func largestCopy(d config.Declared, wanted func(memory.Section) bool) (bytes int
 	if at.Kind != memory.KindSQLite || at.Pattern == "" {
 		return 0
 	}
-	names, _ := store.Pattern{Glob: at.Pattern, Exclude: d.Exclude}.List(at.Path) // it is an estimate
+	names, _ := pattern.Pattern{Glob: at.Pattern, Exclude: d.Exclude}.List(at.Path) // it is an estimate
 	for _, name := range names {
 		if info, err := os.Stat(filepath.Join(at.Path, name)); err == nil && wanted(memory.Section(string(d.Name)+"/"+name)) {
 			bytes = max(bytes, info.Size())

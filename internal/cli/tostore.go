@@ -9,6 +9,7 @@ import (
 	"keepsake/internal/bundle"
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
+	"keepsake/internal/pattern"
 	"keepsake/internal/store"
 	"keepsake/internal/store/flat"
 	"keepsake/internal/store/opaque"
@@ -62,14 +63,16 @@ func (m *memoryAt) filesAt(spec memory.SectionSpec, dir string) (store.Target, e
 		dir = filepath.Join(m.app.Dir, dir)
 	}
 	if spec.Kind == memory.Opaque {
-		return m.opaqueNow(opaque.Source{Subsystem: sub, Base: dir, Path: literal(spec.Name.Name())})
+		return m.opaqueNow(opaque.Source{Subsystem: sub, Base: dir, Path: pattern.Literal(spec.Name.Name())})
 	}
 	source := flat.Source{Subsystem: sub, Path: dir, Pattern: jsonlOf(spec.Name), Keyed: sub == memory.Concepts}
 	return flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now}), nil
 }
 
 // jsonlOf is the file of one section below a folder.
-func jsonlOf(s memory.Section) store.Pattern { return store.Pattern{Glob: literal(s.Name()) + jsonl} }
+func jsonlOf(s memory.Section) pattern.Pattern {
+	return pattern.Pattern{Glob: pattern.Literal(s.Name()) + jsonl}
+}
 
 // databaseAt is a file that --to names for a database.
 func (m *memoryAt) databaseAt(section memory.Section, file string) (store.Target, error) {
@@ -77,7 +80,7 @@ func (m *memoryAt) databaseAt(section memory.Section, file string) (store.Target
 		file = filepath.Join(m.app.Dir, file)
 	}
 	return m.opaqueNow(opaque.Source{
-		Subsystem: section.Subsystem(), Base: filepath.Dir(file), Path: literal(filepath.Base(file)), SQLite: true,
+		Subsystem: section.Subsystem(), Base: filepath.Dir(file), Path: pattern.Literal(filepath.Base(file)), SQLite: true,
 		Names: map[memory.Section]string{section: file},
 	})
 }

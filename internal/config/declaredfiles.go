@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/pattern"
 )
 
 // stateDir is keepsake's own folder in the data dir.
@@ -37,7 +38,7 @@ func (l *loader) fileSource(d *Declared, e sourceEntry, parsed Store) (err error
 		if d.Store.V.Pattern == "" {
 			return l.refuse(p, errors.New("the store is one file, of which nothing can be left out"))
 		}
-		if err := checkPattern(text); err != nil {
+		if err := pattern.Check(text); err != nil {
 			return l.refuse(p, err)
 		}
 		d.Exclude = append(d.Exclude, text)
@@ -57,7 +58,7 @@ func (l *loader) leaveOutOurs(d *Declared) {
 	s := d.Store.V
 	for _, own := range []Value[string]{l.cfg.BackupRoot, state} {
 		rel, err := filepath.Rel(s.Path, own.V)
-		if err != nil || s.Pattern == "" || !filepath.IsLocal(rel) || !mayReach(s.Pattern, filepath.ToSlash(rel)) {
+		if err != nil || s.Pattern == "" || !filepath.IsLocal(rel) || !(pattern.Pattern{Glob: s.Pattern}).MayReach(filepath.ToSlash(rel)) {
 			continue
 		}
 		if rel == "." {
@@ -66,7 +67,7 @@ func (l *loader) leaveOutOurs(d *Declared) {
 				"set backup-root to a folder of its own")
 			continue
 		}
-		d.Exclude = append(d.Exclude, literal(filepath.ToSlash(rel))+"/**")
+		d.Exclude = append(d.Exclude, pattern.Literal(filepath.ToSlash(rel))+"/**")
 		if d.excludeFrom.Kind == FromDefault {
 			d.excludeFrom = own.Source
 		} else {
@@ -122,7 +123,7 @@ func (l *loader) keyed(given scalar, kind string) (bool, Source, error) {
 // the folder of the configuration may have a name that looks like one.
 func (l *loader) fileStoreBelow(given scalar, parsed Store) (Value[Store], error) {
 	source := l.file.source(given)
-	dir, pattern, err := splitPattern(parsed.Path)
+	dir, glob, err := pattern.Split(parsed.Path)
 	if err != nil {
 		return Value[Store]{}, &Error{Source: source, Err: err}
 	}
@@ -130,8 +131,8 @@ func (l *loader) fileStoreBelow(given scalar, parsed Store) (Value[Store], error
 	if err != nil {
 		return Value[Store]{}, err
 	}
-	store := Value[Store]{Store{Kind: parsed.Kind, Path: at.V, Pattern: pattern}, source}
-	if pattern != "" {
+	store := Value[Store]{Store{Kind: parsed.Kind, Path: at.V, Pattern: glob}, source}
+	if glob != "" {
 		return store, nil
 	}
 	folder := namesFolder(parsed.Path)
@@ -196,13 +197,13 @@ func (d *Declared) examples(other *Declared) []string {
 	}
 	fills := []string{"", "x"}
 	if o := other.Store.V; o.Pattern != "" {
-		fills = append(fills, example(o.Pattern[strings.LastIndex(o.Pattern, "/")+1:], ""))
+		fills = append(fills, pattern.Example(o.Pattern[strings.LastIndex(o.Pattern, "/")+1:], ""))
 	}
 	var paths []string
 	for _, fill := range fills {
-		paths = append(paths, filepath.Join(s.Path, filepath.FromSlash(example(s.Pattern, fill))))
+		paths = append(paths, filepath.Join(s.Path, filepath.FromSlash(pattern.Example(s.Pattern, fill))))
 		if rel, err := filepath.Rel(s.Path, other.Store.V.Path); err == nil && strings.HasPrefix(s.Pattern, "**/") {
-			paths = append(paths, filepath.Join(s.Path, rel, filepath.FromSlash(example(s.Pattern, fill))))
+			paths = append(paths, filepath.Join(s.Path, rel, filepath.FromSlash(pattern.Example(s.Pattern, fill))))
 		}
 	}
 	return paths
@@ -218,6 +219,5 @@ func (d *Declared) takesFile(path string) bool {
 	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return false
 	}
-	matches := func(pattern string) bool { return matchPath(pattern, filepath.ToSlash(rel)) }
-	return matches(s.Pattern) && !slices.ContainsFunc(d.Exclude, matches)
+	return pattern.Pattern{Glob: s.Pattern, Exclude: d.Exclude}.Takes(filepath.ToSlash(rel))
 }

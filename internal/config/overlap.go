@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"slices"
+
+	"keepsake/internal/pattern"
 )
 
 // doubtOverlaps warns about what would be backed up twice, as far as can be told
@@ -103,7 +105,7 @@ func examples(a, b []string) []string {
 	var names []string
 	for _, p := range a {
 		for _, q := range b {
-			names = append(names, example(p, ""), example(q, ""), example(p, example(q, "")), example(q, example(p, "")), example(p, "x"), example(q, "x"))
+			names = append(names, pattern.Example(p, ""), pattern.Example(q, ""), pattern.Example(p, pattern.Example(q, "")), pattern.Example(q, pattern.Example(p, "")), pattern.Example(p, "x"), pattern.Example(q, "x"))
 		}
 	}
 	return names

@@ -33,7 +33,7 @@ const (
 	internal = "keepsake/internal/"
 	reach    = "only store/* talks to databases and servers"
 	flags    = "flags are read in cli"
-	bottom   = "record, memory and atomicfile stand at the bottom"
+	bottom   = "record, memory, pattern and atomicfile stand at the bottom"
 	adapter  = "engines never fall back to one another"
 	stdOnly  = "record and memory need only the standard library"
 )
@@ -47,7 +47,7 @@ func offences() []offence {
 		importing("internal/restore/x.go", internal+"config", "layer-restore", "no configuration"),
 		importing("internal/drill/x.go", internal+"store/collections", "layer-drill", "it knows no adapter"),
 		importing("internal/retention/x.go", internal+"bundle", "layer-retention", "retention decides from plain values"),
-		importing("internal/config/x.go", internal+"store", "layer-config", "config is plain data"),
+		importing("internal/config/x.go", internal+"bundle", "layer-config", "config is plain data"),
 		importing("internal/memoryid/x.go", internal+"bundle", "layer-memoryid", "memoryid keeps one small file"),
 		importing("internal/sample/x.go", internal+"store", "layer-sample", "sample makes up records out of nothing"),
 		importing("internal/lock/x.go", internal+"bundle", "layer-lock", "lock keeps processes apart"),
@@ -140,6 +140,7 @@ var layers = map[string]string{
 	"internal/memoryid":    "layer-memoryid",
 	"internal/newcomer":    "unplaced",
 	"internal/lock":        "layer-lock",
+	"internal/pattern":     "layer-bottom",
 	"internal/provenance":  "layer-provenance",
 	"internal/record":      "layer-bottom",
 	"internal/restore":     "layer-restore",

@@ -11,6 +11,7 @@ import (
 
 	"keepsake/internal/atomicfile"
 	"keepsake/internal/memory"
+	"keepsake/internal/pattern"
 	"keepsake/internal/store"
 )
 
@@ -27,7 +28,7 @@ type Source struct {
 	// Pattern says which files of a folder are meant, those below it included: a
 	// section is the path of its file without ".jsonl". Its Glob is "*.jsonl" when it
 	// is empty; of what else it matches nothing is taken.
-	Pattern store.Pattern
+	Pattern pattern.Pattern
 	// Keyed says that a line is known by its "id", else by "source", "target" and
 	// "type": a merge keeps the live line of that key. Without it the file is a
 	// log, in which equal lines may stand more than once.
@@ -96,7 +97,7 @@ func (s Source) file(section memory.Section) (string, error) {
 }
 
 // pattern is what the files of a folder are meant by.
-func (s Source) pattern() store.Pattern {
+func (s Source) pattern() pattern.Pattern {
 	p := s.Pattern
 	if p.Glob == "" {
 		p.Glob = "*" + extension

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/pattern"
 	"keepsake/internal/store"
 	"keepsake/internal/store/flat"
 	"keepsake/internal/store/storetest"
@@ -119,7 +120,7 @@ func TestPattern(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	source := flat.Source{Subsystem: "journal", Path: dir, Pattern: store.Pattern{Glob: "**", Exclude: []string{"old"}}}
+	source := flat.Source{Subsystem: "journal", Path: dir, Pattern: pattern.Pattern{Glob: "**", Exclude: []string{"old"}}}
 	files := flat.New(flat.Config{Sources: []flat.Source{source}})
 	session, err := files.Open(t.Context(), nil)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"keepsake/internal/memory"
-	"keepsake/internal/store"
+	"keepsake/internal/pattern"
 	"keepsake/internal/store/sqlitefile"
 )
 
@@ -74,9 +74,9 @@ func (s Source) holds(section memory.Section) (bool, error) {
 }
 
 // pattern is what the files below the base are meant by.
-func (s Source) pattern() store.Pattern {
+func (s Source) pattern() pattern.Pattern {
 	_, glob := s.split()
-	p := store.Pattern{Glob: glob}
+	p := pattern.Pattern{Glob: glob}
 	for _, exclude := range s.Exclude {
 		p.Exclude = append(p.Exclude, filepath.ToSlash(exclude))
 	}
@@ -97,25 +97,7 @@ func (s Source) matches(name string) (bool, error) {
 // need not be read.
 func (s Source) mayHold(folder string) (bool, error) {
 	p := s.pattern()
-	if err := p.Validate(); err != nil || p.Excludes(folder) {
-		return false, err
-	}
-	if strings.Contains(p.Glob, "{") { // alternatives may have slashes in them
-		return true, nil
-	}
-	parts, names := strings.Split(p.Glob, "/"), strings.Split(folder, "/")
-	for i, name := range names {
-		if i < len(parts) && parts[i] == "**" {
-			return true, nil
-		}
-		if i >= len(parts)-1 {
-			return false, nil
-		}
-		if match, err := doublestar.Match(parts[i], name); err != nil || !match {
-			return false, err
-		}
-	}
-	return true, nil
+	return p.MayReach(folder), p.Validate()
 }
 
 // claimed reports whether a path is a database of the set, or one of the files

@@ -1,4 +1,6 @@
-package store
+// Package pattern says what the patterns of paths mean that an operator writes: one
+// meaning for whoever reads files by them and for whoever only reasons about them.
+package pattern
 
 import (
 	"fmt"
@@ -55,6 +57,27 @@ func (p Pattern) Excludes(name string) bool {
 		}
 		return false
 	})
+}
+
+// MayReach reports whether something below a folder, relative and with slashes, may be
+// meant, so that other folders need not be read.
+func (p Pattern) MayReach(folder string) bool {
+	if p.Excludes(folder) {
+		return false
+	}
+	parts, names := strings.Split(p.Glob, "/"), strings.Split(folder, "/")
+	for i, name := range names {
+		if i == len(parts) || strings.ContainsAny(parts[i], "{}") { // which may hold slashes
+			return i < len(parts)
+		}
+		if parts[i] == "**" {
+			return true
+		}
+		if ok, err := doublestar.Match(parts[i], name); err != nil || !ok {
+			return false
+		}
+	}
+	return len(parts) > len(names)
 }
 
 // Validate refuses what is no pattern, and would match nothing.

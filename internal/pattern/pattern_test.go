@@ -1,4 +1,4 @@
-package store_test
+package pattern_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"keepsake/internal/store"
+	"keepsake/internal/pattern"
 )
 
 func TestPattern(t *testing.T) {
@@ -29,19 +29,19 @@ func TestPattern(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		pattern store.Pattern
+		pattern pattern.Pattern
 		want    []string
 	}{
-		{"Below", store.Pattern{Glob: "**/*.md"}, []string{"2026/11/d.md", "2026/c.md", "a.md", "drafts/g.md", "drafts/old/h.md", "link.md"}},
-		{"Direct", store.Pattern{Glob: "*.md"}, []string{"a.md", "link.md"}},
-		{"Alternatives", store.Pattern{Glob: "{a.md,b.txt}"}, []string{"a.md", "b.txt"}},
-		{"Everything", store.Pattern{Glob: "**"}, []string{"2026/11/d.md", "2026/c.md", "a.md", "b.txt", "drafts/g.md", "drafts/old/h.md", "link.md", "round"}},
-		{"WithoutAFolder", store.Pattern{Glob: "**/*.md", Exclude: []string{"drafts"}}, []string{"2026/11/d.md", "2026/c.md", "a.md", "link.md"}},
-		{"WithoutFiles", store.Pattern{Glob: "**/*.md", Exclude: []string{"*.md", "**/[dgh].md"}}, []string{"2026/c.md"}},
-		{"HiddenByName", store.Pattern{Glob: ".hidden.md"}, []string{".hidden.md"}},
-		{"HiddenBelow", store.Pattern{Glob: "**/.f.md"}, []string{"2026/.f.md"}},
-		{"HiddenFolder", store.Pattern{Glob: ".git/*"}, []string{".git/e.md"}},
-		{"Nothing", store.Pattern{Glob: "none/*"}, nil},
+		{"Below", pattern.Pattern{Glob: "**/*.md"}, []string{"2026/11/d.md", "2026/c.md", "a.md", "drafts/g.md", "drafts/old/h.md", "link.md"}},
+		{"Direct", pattern.Pattern{Glob: "*.md"}, []string{"a.md", "link.md"}},
+		{"Alternatives", pattern.Pattern{Glob: "{a.md,b.txt}"}, []string{"a.md", "b.txt"}},
+		{"Everything", pattern.Pattern{Glob: "**"}, []string{"2026/11/d.md", "2026/c.md", "a.md", "b.txt", "drafts/g.md", "drafts/old/h.md", "link.md", "round"}},
+		{"WithoutAFolder", pattern.Pattern{Glob: "**/*.md", Exclude: []string{"drafts"}}, []string{"2026/11/d.md", "2026/c.md", "a.md", "link.md"}},
+		{"WithoutFiles", pattern.Pattern{Glob: "**/*.md", Exclude: []string{"*.md", "**/[dgh].md"}}, []string{"2026/c.md"}},
+		{"HiddenByName", pattern.Pattern{Glob: ".hidden.md"}, []string{".hidden.md"}},
+		{"HiddenBelow", pattern.Pattern{Glob: "**/.f.md"}, []string{"2026/.f.md"}},
+		{"HiddenFolder", pattern.Pattern{Glob: ".git/*"}, []string{".git/e.md"}},
+		{"Nothing", pattern.Pattern{Glob: "none/*"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := tt.pattern.List(dir)
@@ -56,12 +56,12 @@ func TestPattern(t *testing.T) {
 		})
 	}
 	for _, name := range []string{"../a.md", "/a.md", ".", "", "x/../a.md", "a.md/", ".x/a.md", "x/.a.md", "x//a.md"} {
-		if (store.Pattern{Glob: "**"}).Takes(name) {
+		if (pattern.Pattern{Glob: "**"}).Takes(name) {
 			t.Errorf("%q is taken", name)
 		}
 	}
 	t.Run("NoFolder", func(t *testing.T) {
-		if got, err := (store.Pattern{Glob: "**/*.md"}).List(filepath.Join(dir, "none")); err == nil {
+		if got, err := (pattern.Pattern{Glob: "**/*.md"}).List(filepath.Join(dir, "none")); err == nil {
 			t.Errorf("got %q of a folder that isn't there, want an error", got)
 		}
 	})
