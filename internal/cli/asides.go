@@ -89,34 +89,25 @@ func (m *memoryAt) lateRows(ctx context.Context, r *backup.Receipt) {
 
 // readAsDirectory reports whether a server's directory is read instead of it.
 func (m *memoryAt) readAsDirectory(address string) bool {
-	return slices.ContainsFunc(m.knownVectors(), func(v config.Vectors) bool {
-		return v.Way.V == config.WayDirectory && v.Store.V.Address() == address
+	return slices.ContainsFunc(m.cfg.Declared, func(d config.Declared) bool {
+		return d.Way.V == config.WayDirectory && d.Store.V.Address() == address
 	})
 }
 
 func everySection(memory.Section) bool { return true }
 
 // chromas are the Chroma servers of the memory that hold a wanted section: two
-// when Neo's is federated. Of a source that was declared nobody asks which.
+// when Neo's is federated. Of a source whose sections have no names beforehand nobody
+// asks which.
 func (m *memoryAt) chromas(wanted func(memory.Section) bool) (servers []*chroma.Server) {
-	add := func(v config.Vectors, of collectionsOf) {
-		if v.Store.V.Kind != memory.KindChroma {
-			return
+	for _, d := range m.cfg.Declared {
+		holds := func(n config.Named) bool { return wanted(n.Section) }
+		if !m.kind(&d).Server || len(d.Named) > 0 && !slices.ContainsFunc(d.Named, holds) {
+			continue
 		}
-		if server, err := m.chroma(v, of); err == nil {
+		if server, err := chroma.Open(m.opening(&d)); err == nil {
 			servers = append(servers, server)
 		}
-	}
-	if m.cfg.Neo() {
-		if wanted(memory.KnowledgeBase) {
-			add(m.cfg.KB, collectionsOf{named: m.names(memory.KnowledgeBase)})
-		}
-		if wanted(memory.Memories) || wanted(memory.Summaries) {
-			add(m.cfg.MC, collectionsOf{named: m.names(memory.Memories, memory.Summaries)})
-		}
-	}
-	for _, d := range m.cfg.Declared {
-		add(d.Vectors, collectionsOf{others: d.Name, takes: d.Takes})
 	}
 	return servers
 }

@@ -156,7 +156,7 @@ func (a *app) printBackup(r *backup.Receipt, after *removing) error {
 func (a *app) printSurvey(r *backup.Receipt) error {
 	a.say("A backup now would hold:\n\n")
 	var sections []placed
-	calm := func(s backup.SectionReceipt) bool { return s.Locator.Kind == memory.KindFiles && s.Rows >= 0 }
+	calm := func(s backup.SectionReceipt) bool { return isFile(s.Locator) && s.Rows >= 0 }
 	for _, g := range gather(r.Sections, func(s backup.SectionReceipt) memory.Section { return s.Section }, calm) {
 		at := g.sections[0].Locator
 		if len(g.sections) > 1 {
@@ -179,7 +179,7 @@ func rowCount(n int64) string {
 func sectionTable(r *backup.Receipt) *table {
 	t := &table{header: []string{"section", "rows", "added", "removed", "size", "status"}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
 	calm := func(s backup.SectionReceipt) bool {
-		return s.Locator.Kind == memory.KindFiles && s.Status == bundle.Pass && s.Reason == ""
+		return isFile(s.Locator) && s.Status == bundle.Pass && s.Reason == ""
 	}
 	for _, g := range gather(r.Sections, func(s backup.SectionReceipt) memory.Section { return s.Section }, calm) {
 		first := g.sections[0]

@@ -12,12 +12,9 @@ import (
 	"keepsake/internal/catalog"
 	"keepsake/internal/drill"
 	"keepsake/internal/memory"
-	"keepsake/internal/pattern"
 	"keepsake/internal/restore"
 	"keepsake/internal/store/collections"
-	"keepsake/internal/store/flat"
 	"keepsake/internal/store/graph"
-	"keepsake/internal/store/opaque"
 )
 
 // drilled is what --json says of a drill.
@@ -41,7 +38,10 @@ func (a *app) drillOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, to st
 	if err := roomFor(dir, bundleBytes(b), "the drill", "TMPDIR names the folder for temporary files"); err != nil {
 		return v, err
 	}
-	places := m.drillPlaces(b, dir)
+	places, err := m.drillPlaces(b, dir)
+	if err != nil {
+		return v, err
+	}
 	if to != "" {
 		s, err := m.scratchAt(b, to)
 		if err != nil {
@@ -91,7 +91,7 @@ func verifiedBy(b *bundle.Bundle, r *drill.Report, to string) verified {
 }
 
 // drillPlaces are a file of collections, a graph and a folder of files in dir.
-func (m *memoryAt) drillPlaces(b *bundle.Bundle, dir string) []drill.Place {
+func (m *memoryAt) drillPlaces(b *bundle.Bundle, dir string) ([]drill.Place, error) {
 	names := map[memory.Section]string{}
 	for _, spec := range vectorSpecs(b) {
 		names[spec.Name] = string(spec.Name)
@@ -105,27 +105,16 @@ func (m *memoryAt) drillPlaces(b *bundle.Bundle, dir string) []drill.Place {
 		})},
 	}
 	for _, spec := range b.Sections() {
-		if at := m.drillFile(spec, filepath.Join(dir, string(spec.Name.Subsystem()))); at != nil {
-			places = append(places, drill.Place{Sections: []string{string(spec.Name)}, Exact: true, Store: at})
+		if spec.Kind != memory.Lines && spec.Kind != memory.Opaque {
+			continue
 		}
+		at, err := m.fileIn(filepath.Join(dir, string(spec.Name.Subsystem())), spec, func() (string, error) { return dir, nil })
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, drill.Place{Sections: []string{string(spec.Name)}, Exact: true, Store: at})
 	}
-	return places
-}
-
-// drillFile is a folder for sections that are files, nil for others. A database is a
-// file like any other there: it is compared byte for byte.
-func (m *memoryAt) drillFile(spec memory.SectionSpec, dir string) drill.Store {
-	sub := spec.Name.Subsystem()
-	switch spec.Kind {
-	case memory.Lines:
-		source := flat.Source{Subsystem: sub, Path: dir, Pattern: jsonlOf(spec.Name), Keyed: sub == memory.Concepts}
-		return flat.New(flat.Config{Sources: []flat.Source{source}, Now: m.app.Now})
-	case memory.Opaque:
-		return opaque.New(opaque.Config{
-			Sources: []opaque.Source{{Subsystem: sub, Base: dir, Path: pattern.Literal(spec.Name.Name())}}, TempDir: filepath.Dir(dir), Now: m.app.Now,
-		})
-	}
-	return nil
+	return places, nil
 }
 
 func vectorSpecs(b *bundle.Bundle) (out []memory.SectionSpec) {

@@ -205,7 +205,7 @@ func folderOf(path string, s memory.Section) string {
 	if slices.Contains(memory.Subsystems(), s.Subsystem()) {
 		return path
 	}
-	for _, name := range []string{s.Name(), s.Name() + jsonl} {
+	for _, name := range []string{s.Name(), s.Name() + ".jsonl"} {
 		if dir, ok := strings.CutSuffix(filepath.ToSlash(path), "/"+name); ok && strings.Contains(name, ".") {
 			return filepath.FromSlash(dir)
 		}

@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"slices"
 
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 )
 
 // manyFiles is how many files of a declared source have a line each.
 const manyFiles = 12
+
+// isFile reports whether something is one of the files of a source.
+func isFile(l memory.Locator) bool { return keeper.Kinds().Of(l.Kind).CanHold(memory.Lines) }
 
 // gathered are sections that are spoken of in one line: one, or all files of a source
 // that has many.

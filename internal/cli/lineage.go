@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keepsake/internal/backup"
+	"keepsake/internal/config"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
 )
@@ -23,8 +24,9 @@ func (m *memoryAt) restored(spec memory.SectionSpec, since time.Time) (backup.Re
 
 // servedAt is where the server has a section that is read from its directory.
 func (m *memoryAt) servedAt(spec memory.SectionSpec) memory.Locator {
-	for _, h := range m.holdings() {
-		if s := h.at.Store.V; s.Kind == memory.KindChroma && slices.Contains(h.sections, spec.Name) {
+	for _, d := range m.cfg.Declared {
+		is := func(n config.Named) bool { return n.Section == spec.Name }
+		if s := d.Store.V; m.kind(&d).Server && slices.ContainsFunc(d.Named, is) {
 			return memory.Locator{
 				Kind: s.Kind, Address: s.Address(), Tenant: spec.Locator.Tenant, Database: spec.Locator.Database,
 				Collection: spec.Locator.Collection,

@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/memoryid"
 	"keepsake/internal/provenance"
@@ -42,7 +43,7 @@ func (a *app) memory(optional bool) (*memoryAt, error) {
 			flags[name] = value
 		}
 	}
-	cfg, err := config.Load(config.Options{Flags: flags, Env: a.LookupEnv, Start: a.Dir, DataDirOptional: optional})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Flags: flags, Env: a.LookupEnv, Start: a.Dir, DataDirOptional: optional})
 	if err != nil {
 		return nil, configFailure(err)
 	}
@@ -200,7 +201,7 @@ func (m *memoryAt) restoreOptions(b *bundle.Bundle, f restoreFlags) (restore.Opt
 		return restore.Options{}, err
 	}
 	opts := restore.Options{
-		Bundle: b, Targets: targets, Only: f.only, Proof: store.Proof(f.proof),
+		Kinds: keeper.Kinds(), Bundle: b, Targets: targets, Only: f.only, Proof: store.Proof(f.proof),
 		Topology: m.cfg.Topology(), MemoryID: id,
 		ForceTopology: f.forceTopology, ForceMemory: f.forceMemory, AllowEmpty: f.allowEmpty,
 		Request:  f.request(b),

@@ -140,18 +140,16 @@ func (m *memoryAt) rescueOptions(f rescueFlags) (backup.Options, error) {
 // said to be of, or of the only one.
 func (m *memoryAt) rescueFrom(dir, temp string) chromadir.Config {
 	c := chromadir.Config{Path: dir, TempDir: temp, Now: m.app.Now, Others: rescued}
-	at := m.cfg.KB.Store.V
-	if m.cfg.Neo() {
-		c.Collections = m.names(vectorSections()...)
-	}
+	at := m.cfg.Source(memory.KB).Store.V
+	c.Collections = m.names()
 	var chromas []config.Declared
 	for _, d := range m.cfg.Declared {
-		if k := d.Store.V.Kind; k == memory.KindChroma || k == memory.KindChromaDir {
+		if !d.Preset && m.kind(&d).Databases {
 			chromas = append(chromas, d)
 		}
 	}
 	for _, d := range chromas {
-		if sameFolder(d.Directory.V, dir) || !m.cfg.Neo() && len(chromas) == 1 {
+		if sameFolder(d.Directory.V, dir) || len(c.Collections) == 0 && len(chromas) == 1 {
 			c.Others, at, c.Collections = d.Name, d.Store.V, nil
 		}
 	}
@@ -190,8 +188,8 @@ func (m *memoryAt) rescuedMemory(opts backup.Options, dir string) (backup.Option
 
 // owns reports whether a directory, its links resolved, is the memory's.
 func (m *memoryAt) owns(dir string) bool {
-	for _, v := range m.knownVectors() {
-		if sameFolder(v.Directory.V, dir) {
+	for _, d := range m.cfg.Declared {
+		if sameFolder(d.Directory.V, dir) {
 			return true
 		}
 	}

@@ -294,7 +294,7 @@ func (a *app) printRestore(r *restore.Receipt, f restoreFlags) error {
 	}
 	var added int64
 	calm := func(s restore.SectionReceipt) bool {
-		return s.Target.Kind == memory.KindFiles && s.State == restore.StateDone && s.Differs+s.Removed == 0
+		return isFile(s.Target) && s.State == restore.StateDone && s.Differs+s.Removed == 0
 	}
 	for _, g := range gather(r.Sections, func(s restore.SectionReceipt) memory.Section { return s.Section }, calm) {
 		of := func(n func(restore.SectionReceipt) int64) string { return count(g.sum(n)) }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
@@ -48,7 +50,7 @@ func (a *app) nothingToResume(ctx context.Context, m *memoryAt) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range vectorSections() {
+	for _, s := range slices.Sorted(maps.Keys(m.names())) {
 		if err := m.settled(ctx, targets, s); err != nil {
 			return err
 		}

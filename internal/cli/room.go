@@ -66,22 +66,18 @@ func (m *memoryAt) copies(only []string) (bytes int64) {
 	wanted := func(s memory.Section) bool {
 		return len(only) == 0 || slices.ContainsFunc(only, func(o string) bool { return s.Matches(o) || strings.HasPrefix(o, string(s)+"/") })
 	}
-	add := func(v config.Vectors, sections ...memory.Section) {
-		at := v.Directory.V
-		if v.Store.V.Kind == memory.KindSQLite && v.Store.V.Pattern == "" {
-			at = v.Store.V.Path
+	for _, d := range m.cfg.Declared {
+		at := d.Directory.V
+		if isDatabase := d.Store.V.Kind == memory.KindSQLite; isDatabase && d.Store.V.Pattern != "" {
+			bytes += largestCopy(d, wanted)
+		} else if isDatabase {
+			at = d.Store.V.Path
 		}
-		if at != "" && !seen[at] && slices.ContainsFunc(sections, wanted) {
+		named := func(n config.Named) bool { return wanted(n.Section) }
+		if at != "" && !seen[at] && (slices.ContainsFunc(d.Named, named) || len(d.Named) == 0 && wanted(memory.Section(d.Name))) {
 			seen[at] = true
 			bytes += treeBytes(at)
 		}
-	}
-	for _, h := range m.holdings() {
-		add(h.at, h.sections...)
-	}
-	for _, d := range m.cfg.Declared {
-		add(d.Vectors, memory.Section(d.Name))
-		bytes += largestCopy(d, wanted)
 	}
 	return bytes
 }
@@ -90,9 +86,6 @@ func (m *memoryAt) copies(only []string) (bytes int64) {
 // are copied one after the other.
 func largestCopy(d config.Declared, wanted func(memory.Section) bool) (bytes int64) {
 	at := d.Store.V
-	if at.Kind != memory.KindSQLite || at.Pattern == "" {
-		return 0
-	}
 	names, _ := pattern.Pattern{Glob: at.Pattern, Exclude: d.Exclude}.List(at.Path) // it is an estimate
 	for _, name := range names {
 		if info, err := os.Stat(filepath.Join(at.Path, name)); err == nil && wanted(memory.Section(string(d.Name)+"/"+name)) {

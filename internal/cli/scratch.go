@@ -12,6 +12,7 @@ import (
 	"keepsake/internal/config"
 	"keepsake/internal/drill"
 	"keepsake/internal/guard"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 	"keepsake/internal/store/chroma"
@@ -30,28 +31,26 @@ type scratch struct {
 // scratchAt names a collection for each section of vectors in the database that
 // --to says.
 func (m *memoryAt) scratchAt(b *bundle.Bundle, to string) (*scratch, error) {
-	s, err := config.ParseStore(to)
+	s, err := keeper.Kinds().Parse(to)
 	switch {
 	case err != nil:
 		return nil, usage(fmt.Errorf("--to: %w", err))
-	case s.Kind != memory.KindChroma || s.Collection != "":
+	case !keeper.Kinds().Of(s.Kind).Server || s.Collection != "":
 		return nil, usage(fmt.Errorf("--to %s: a drill goes into a database of a Chroma (chroma:http://host:port/tenant/database)", s))
-	case slices.ContainsFunc(m.knownVectors(), func(v config.Vectors) bool { return s.Same(v.Store.V) }):
+	case slices.ContainsFunc(m.cfg.Declared, func(d config.Declared) bool { return s.Same(d.Store.V) }):
 		return nil, usage(fmt.Errorf("--to %s is where the memory itself lives: a drill goes into a scratch database", s))
 	}
-	v := config.Vectors{Store: config.Value[config.Store]{V: s}}
-	for _, like := range m.knownVectors() {
-		if like.Store.V.Address() == s.Address() { // credentials go to no other server
-			v = like
-			v.Store.V = s
-		}
-	}
+	d := m.like(s, func(known store.Ref) bool { return known.Address() == s.Address() })
 	random := strings.ToLower(rand.Text()[:8])
 	out := &scratch{m: m, names: map[memory.Section]string{}, specs: vectorSpecs(b)}
 	for _, spec := range out.specs {
 		out.names[spec.Name] = "drill-" + random + "-" + strings.ReplaceAll(string(spec.Name), "/", "-")
 	}
-	out.server, err = m.chroma(v, collectionsOf{named: out.names})
+	o := m.opening(&d)
+	o.Collections = out.names
+	if out.server, err = chroma.Open(o); err != nil {
+		err = usage(err)
+	}
 	return out, err
 }
 

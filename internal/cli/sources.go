@@ -2,179 +2,170 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"os"
+	"slices"
+	"time"
 
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
-	"keepsake/internal/catalog"
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
-	"keepsake/internal/store/chromadir"
 	"keepsake/internal/store/either"
 )
 
+// source is a part of the memory as it is opened.
+type source struct {
+	config.Declared
+
+	title string
+}
+
+// parts are the sources of the memory, in the order in which they are opened. Two of
+// the preset that are one store are one part: where the topology is unified.
+func (m *memoryAt) parts() (parts []source) {
+	for _, d := range m.cfg.InOrder() {
+		vectors := m.kind(&d).CanHold(memory.Vectors)
+		last := len(parts) - 1
+		switch {
+		case d.Store.V.Kind == "": // without a data folder there is none
+		case !d.Preset:
+			parts = append(parts, source{d, "source " + string(d.Name)})
+		case !vectors:
+			parts = append(parts, source{d, string(d.Name)})
+		case m.cfg.Unified.V && last >= 0 && parts[last].Store.V.Same(d.Store.V):
+			parts[last].title = "store of " + string(d.Name) + " and " + string(parts[last].Name)
+			parts[last].Named = slices.Concat(parts[last].Named, d.Named)
+		default:
+			parts = append(parts, source{d, "store of " + string(d.Name)})
+		}
+	}
+	return parts
+}
+
+// kind is what is known of the kind of a source's store.
+func (m *memoryAt) kind(d *config.Declared) store.Kind { return keeper.Kinds().Of(d.Store.V.Kind) }
+
+// opening is what of its store a source means.
+func (m *memoryAt) opening(d *config.Declared) store.Opening {
+	headers := map[string]string{}
+	for name, value := range d.Headers.V {
+		headers[name] = value.Reveal()
+	}
+	o := store.Opening{
+		Ref: d.Store.V, Subsystem: d.Name, Takes: d.Takes, Exclude: d.Exclude, Folder: d.Folder, Keyed: d.Keyed,
+		Token: d.Token.V.Reveal(), Headers: headers, PageRows: d.PageRows.V, PageBytes: int64(d.PageBytes.V),
+		Temp: m.temporary, Now: m.app.Now, FS: m.app.FS,
+	}
+	if len(d.Named) > 0 {
+		o.Collections = namesOf(d)
+	}
+	return o
+}
+
+// namesOf maps the sections that are known beforehand to their collections.
+func namesOf(d *config.Declared) map[memory.Section]string {
+	names := map[memory.Section]string{}
+	for _, n := range d.Named {
+		names[n.Section] = n.Collection.V
+	}
+	return names
+}
+
 // sources lists the stores in the order in which they are opened.
-func (m *memoryAt) sources() ([]backup.Source, error) {
-	var out []backup.Source
-	if m.cfg.Neo() {
-		neo, err := m.neoSources()
+func (m *memoryAt) sources() (out []backup.Source, err error) {
+	for _, part := range m.parts() {
+		opened, err := m.reader(&part.Declared)
 		if err != nil {
-			return nil, err
+			return nil, usage(err)
 		}
-		out = neo
-	}
-	for _, d := range m.cfg.Declared {
-		sources, err := m.declared(d)
-		if err != nil {
-			return nil, err
+		for _, o := range opened {
+			out = append(out, backup.Source{
+				Name: part.title, Kind: o.Kind, Store: o.Store, Sections: o.Sections,
+				Subsystem: part.Name, Declared: !part.Preset,
+			})
 		}
-		out = append(out, sources...)
 	}
 	return out, nil
 }
 
-func (m *memoryAt) neoSources() ([]backup.Source, error) {
-	graph, err := m.graph(m.cfg.Graph.V)
+// reader makes what a source is read by, in the way that was chosen.
+func (m *memoryAt) reader(d *config.Declared) ([]store.Opened, error) {
+	o := m.opening(d)
+	if way := d.Way.V; way != config.WayDirectory && way != config.WayAuto || !m.kind(d).Server {
+		return m.kind(d).Sources(o)
+	}
+	persisted := o
+	persisted.Ref = store.Ref{Kind: memory.KindChromaDir, Path: d.Directory.V, Tenant: o.Tenant, Database: o.Database}
+	opened, err := keeper.Kinds().Of(memory.KindChromaDir).Sources(persisted)
+	if err != nil || d.Way.V == config.WayDirectory {
+		return opened, err
+	}
+	served, err := m.kind(d).Sources(o)
+	if err == nil {
+		opened[0].Store = either.New(served[0].Store, opened[0].Store)
+	}
+	return opened, err
+}
+
+// hintMisplaced is what the operator can do when misplaced reports true.
+const hintMisplaced = "the MC collections are on KB's server: set topology: unified in keepsake.yaml, or NEO_CHROMA_UNIFIED=true"
+
+// misplaced reports whether the collections of MC are on KB's server though the
+// topology says otherwise. It is only asked to explain an error.
+func (m *memoryAt) misplaced() bool {
+	const patience = 5 * time.Second
+	kb := *m.cfg.Source(memory.KB)
+	kb.Named = m.cfg.Source(memory.MC).Named
+	if !m.cfg.HasTopology() || m.cfg.Unified.V || !m.kind(&kb).Server {
+		return false
+	}
+	there, err := m.kind(&kb).Target(m.opening(&kb), memory.Vectors)
 	if err != nil {
-		return nil, err
+		return false
 	}
-	out := []backup.Source{{Name: "graph", Kind: memory.Elements, Store: graph, Sections: []memory.Section{memory.Graph}}}
-	for _, h := range m.holdings() {
-		s, err := m.reader(h.at, collectionsOf{named: m.names(h.sections...)})
-		if err != nil {
-			return nil, err
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	survey, err := there.Survey(ctx, memory.Memories)
+	return err == nil && survey.Exists
+}
+
+// like is a store that a command names. Credentials go to the server that they are
+// for, and to no other.
+func (m *memoryAt) like(at store.Ref, same func(store.Ref) bool) config.Declared {
+	d := config.Declared{}
+	for _, known := range m.cfg.Declared {
+		if same(known.Store.V) {
+			d.Way, d.Token, d.Headers, d.PageRows, d.PageBytes = known.Way, known.Token, known.Headers, known.PageRows, known.PageBytes
 		}
-		out = append(out, backup.Source{Name: h.name, Kind: memory.Vectors, Store: s, Sections: h.sections})
 	}
-	for _, f := range m.files() {
-		out = append(out, backup.Source{Name: string(f.subsystem), Store: f.store, Subsystem: f.subsystem})
-	}
-	return out, nil
+	d.Store.V = at
+	return d
 }
 
-// holding is a store of vectors and the sections of Neo's that it holds.
-type holding struct {
-	name     string
-	at       config.Vectors
-	sections []memory.Section
+// subsystems are those that the memory is made of.
+func (m *memoryAt) subsystems() (all []memory.Subsystem) {
+	for _, d := range m.cfg.Declared {
+		all = append(all, d.Name)
+	}
+	return all
 }
 
-// holdings are one where the topology is unified, and else two; none of another
-// preset than Neo's.
-func (m *memoryAt) holdings() []holding {
-	if !m.cfg.Neo() {
+// collectionName is what the collection of a section is to be called.
+func collectionName(spec memory.SectionSpec, as map[memory.Section]string) string {
+	if name, ok := as[spec.Name]; ok {
+		return name
+	}
+	if spec.Collection != nil && spec.Collection.Name != "" {
+		return spec.Collection.Name
+	}
+	return spec.Name.Name()
+}
+
+// sectionsOf are the sections of a bundle; none without one.
+func sectionsOf(b *bundle.Bundle) []memory.SectionSpec {
+	if b == nil {
 		return nil
 	}
-	if m.cfg.Unified.V && m.cfg.KB.Store.V.Same(m.cfg.MC.Store.V) {
-		return []holding{{"store of kb and mc", m.cfg.KB, []memory.Section{memory.Memories, memory.Summaries, memory.KnowledgeBase}}}
-	}
-	return []holding{
-		{"store of mc", m.cfg.MC, []memory.Section{memory.Memories, memory.Summaries}},
-		{"store of kb", m.cfg.KB, []memory.Section{memory.KnowledgeBase}},
-	}
-}
-
-func vectorSections() []memory.Section {
-	return []memory.Section{memory.KnowledgeBase, memory.Memories, memory.Summaries}
-}
-
-// names maps sections to the collections that hold them.
-func (m *memoryAt) names(sections ...memory.Section) map[memory.Section]string {
-	all := map[memory.Section]string{
-		memory.KnowledgeBase: m.cfg.KnowledgeBase.V, memory.Memories: m.cfg.Memories.V, memory.Summaries: m.cfg.Summaries.V,
-	}
-	out := map[memory.Section]string{}
-	for _, s := range sections {
-		out[s] = all[s]
-	}
-	return out
-}
-
-// collectionsOf are the collections of a store that are meant: those that are named,
-// and under others each that takes takes.
-type collectionsOf struct {
-	named  map[memory.Section]string
-	others memory.Subsystem
-	takes  func(collection string) bool
-}
-
-// reader makes the store that vectors are read from, in the way that was chosen.
-func (m *memoryAt) reader(v config.Vectors, of collectionsOf) (store.Store, error) {
-	s := v.Store.V
-	switch {
-	case s.Kind == memory.KindChromaDir:
-		return m.directory(s.Path, s, of), nil
-	case s.Kind != memory.KindChroma:
-		return m.vectors(v, of)
-	case v.Way.V == config.WayDirectory:
-		return m.directory(v.Directory.V, s, of), nil
-	}
-	server, err := m.vectors(v, of)
-	if err != nil || v.Way.V != config.WayAuto {
-		return server, err
-	}
-	return either.New(server, m.directory(v.Directory.V, s, of)), nil
-}
-
-// directory makes the store of a Chroma's persist directory. Its copies have a place
-// only once it is opened.
-func (m *memoryAt) directory(path string, s config.Store, of collectionsOf) store.Store {
-	return lazily(func() (store.Store, error) {
-		temp, err := m.temporary()
-		if err != nil {
-			return nil, err
-		}
-		return chromadir.New(chromadir.Config{
-			Path: path, Tenant: s.Tenant, Database: s.Database, TempDir: temp, Now: m.app.Now,
-			Collections: of.named, Others: of.others, Takes: of.takes,
-		}), nil
-	})
-}
-
-// lazily is a store that is made when it is opened.
-type lazily func() (store.Store, error)
-
-// Open implements store.Store.
-func (l lazily) Open(ctx context.Context, sections []memory.Section) (store.Session, error) {
-	s, err := l()
-	if err != nil {
-		return nil, err
-	}
-	return s.Open(ctx, sections)
-}
-
-// temporary is a folder for the copies that a run reads from, gone with its end. A
-// run that holds the backup root has it there, where there is room for a bundle;
-// what only looks has it where the system has its temporary files.
-func (m *memoryAt) temporary() (dir string, err error) {
-	if m.temp.dir != "" {
-		return m.temp.dir, nil
-	}
-	if m.temp.inRoot {
-		scratch, err := catalog.MakeScratch(m.bundleOptions())
-		if err != nil {
-			return "", err
-		}
-		m.temp.dir, m.temp.remove = scratch.Dir(), scratch.Remove
-		return m.temp.dir, nil
-	}
-	if dir, err = os.MkdirTemp("", "keepsake-"); err != nil {
-		return "", fmt.Errorf("make folder for copies: %w", err)
-	}
-	m.temp.dir, m.temp.remove = dir, func() error { return os.RemoveAll(dir) }
-	return dir, roomFor(dir, m.copies(nil), "the copies of what is read", "TMPDIR names another folder for temporary files")
-}
-
-// temporary files of a run.
-type temporary struct {
-	inRoot bool   // the run holds the backup root alone
-	dir    string // "" when there is none
-	remove func() error
-}
-
-// bundleOptions are those of a bundle in the backup root.
-func (m *memoryAt) bundleOptions() bundle.Options {
-	return bundle.Options{Root: m.root(), FS: m.app.FS, Now: m.app.Now(), Tool: tool(), Owner: m.app.me()}
+	return b.Sections()
 }

@@ -12,6 +12,7 @@ import (
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/guard"
+	"keepsake/internal/keeper"
 	"keepsake/internal/lock"
 	"keepsake/internal/restore"
 )
@@ -144,7 +145,7 @@ func (m *memoryAt) undoOptions(r *restore.Receipt, safety *bundle.Bundle, f undo
 	}
 	opts.Replace.Operation = guard.Undo
 	opts.Replace.Undoes = filepath.Base(r.Dir)
-	opts.Replace.Back, opts.Replace.Vacate = r.Back()
+	opts.Replace.Back, opts.Replace.Vacate = r.Back(keeper.Kinds())
 	opts.Request = request{Bundle: safety.Path(), Undoes: opts.Replace.Undoes}.encode()
 	return opts, done, nil
 }

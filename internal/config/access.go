@@ -18,7 +18,7 @@ import (
 )
 
 // access fills in how a store of vectors is talked to.
-func (l *loader) access(to *Vectors, e entry) (err error) {
+func (l *loader) access(to *Declared, e entry) (err error) {
 	if to.Token, err = l.token(e); err != nil {
 		return err
 	}

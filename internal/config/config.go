@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // The presets. PresetNeo is the layout of a Neo.mjs memory, the default;
@@ -34,6 +35,8 @@ const (
 // Options are where Load looks. The zero Options have no flags and an empty
 // environment, and can only be loaded with absolute paths.
 type Options struct {
+	// Kinds is the table of kinds of store. Required.
+	Kinds store.Kinds
 	// Flags holds the flags that were given, by their names without dashes.
 	Flags map[string]string
 	// Env looks a name up as os.LookupEnv does. A name set to nothing is not set.
@@ -54,20 +57,13 @@ type Config struct {
 	// DataDir and BackupRoot are "" when there is none and none was needed.
 	DataDir    Value[string]
 	BackupRoot Value[string]
-	// Declared are the sources that the file declares, and those of the preset,
-	// sorted by name.
+	// Declared are the sources of the memory: those of the preset, in its order, then
+	// those that the file declares, sorted by name.
 	Declared []Declared
 
-	// All from here to VectorDimension is of the preset neo, and empty with another.
-
-	// Unified says that KB and MC are on one Chroma; its source is the reason.
+	// Unified says that KB and MC are on one Chroma; its source is the reason. It and
+	// VectorDimension are of the preset neo, and empty with another.
 	Unified Value[bool]
-	KB, MC  Vectors
-	// The names of the collections, in whichever store holds them.
-	KnowledgeBase, Memories, Summaries Value[string]
-	// Graph is a graph:FILE. Concepts is a files:DIR, Trajectories and Mailbox
-	// are each a files: of one file. Without a data dir they may be empty.
-	Graph, Concepts, Trajectories, Mailbox Value[Store]
 
 	// VectorDimension is what the embedding provider is said to make: advisory.
 	VectorDimension Value[int]
@@ -81,20 +77,9 @@ type Config struct {
 
 	// Findings are warnings about what was read.
 	Findings []memory.Finding
-}
 
-// Vectors is a store of vectors and how to talk to it.
-type Vectors struct {
-	Store Value[Store]
-	// Way is how a Chroma is read, "" for what is none. Directory is where it
-	// persists, for WayDirectory and WayAuto, and "" for WayHTTP.
-	Way       Value[Way]
-	Directory Value[string]
-	Token     Value[Secret]
-	// Headers are sent with every request; their values may be secrets.
-	Headers Value[map[string]Secret]
-	// PageRows and PageBytes bound a page; 0 is the store's own default.
-	PageRows, PageBytes Value[int]
+	kinds    store.Kinds
+	excluded []Excluded
 }
 
 // NoDataDirError says that no data dir was found, or that the one that was named
@@ -124,12 +109,9 @@ func (e *NoDataDirError) Error() string {
 // Unwrap returns the cause.
 func (e *NoDataDirError) Unwrap() error { return e.Err }
 
-// Neo reports whether the memory is laid out as Neo.mjs does.
-func (c *Config) Neo() bool { return c.Preset.V == PresetNeo }
-
 // HasTopology reports whether there are a knowledge base and memories, on one
 // Chroma or two. Without them Topology is the zero one and says nothing.
-func (c *Config) HasTopology() bool { return c.Neo() }
+func (c *Config) HasTopology() bool { return c.Preset.V == PresetNeo }
 
 // Topology returns the topology with the coordinates of both Chromas. Host and
 // Port are empty for a store that is no server; Path is then where it is.
@@ -137,13 +119,36 @@ func (c *Config) Topology() memory.Topology {
 	if !c.HasTopology() {
 		return memory.Topology{}
 	}
-	return memory.Topology{Unified: c.Unified.V, KB: coords(c.KB.Store.V), MC: coords(c.MC.Store.V)}
+	return memory.Topology{Unified: c.Unified.V, KB: c.coords(memory.KB), MC: c.coords(memory.MC)}
 }
 
-func coords(s Store) memory.Coords {
-	s = s.withDatabase()
+func (c *Config) coords(name memory.Subsystem) memory.Coords {
+	s := c.Source(name).Store.V
+	if c.kinds.Of(s.Kind).Databases {
+		s = s.InDatabase()
+	}
 	return memory.Coords{Host: s.Host, Port: s.Port, Path: s.Path, Tenant: s.Tenant, Database: s.Database}
 }
+
+// Source returns the source of that name, an empty one when there is none.
+func (c *Config) Source(name memory.Subsystem) *Declared {
+	for i := range c.Declared {
+		if c.Declared[i].Name == name {
+			return &c.Declared[i]
+		}
+	}
+	return &Declared{Name: name}
+}
+
+// Excluded is something in the data dir that is never backed up.
+type Excluded struct {
+	Path   string
+	Reason string
+}
+
+// Excluded lists what the preset leaves out, whether or not it is there; none without
+// a data dir.
+func (c *Config) Excluded() []Excluded { return c.excluded }
 
 // Load puts the configuration together. It fails with *Error for a value that
 // can't be right, and with *NoDataDirError.
@@ -151,23 +156,15 @@ func Load(opts Options) (*Config, error) {
 	if opts.Env == nil {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
-	l := &loader{opts: opts, cfg: &Config{}}
+	l := &loader{opts: opts, cfg: &Config{kinds: opts.Kinds}}
 	steps := []func() error{
-		l.checkFlags, l.locate, l.preset, l.backupRoot, l.neo,
+		l.checkFlags, l.locate, l.readPreset, l.backupRoot, l.topology, l.presetSources, l.dimension,
 		l.declared, l.retention, l.doctor, l.permission,
 	}
 	if err := inOrder(steps); err != nil {
 		return nil, err
 	}
 	return l.cfg, nil
-}
-
-// neo fills in what only a memory of Neo.mjs has.
-func (l *loader) neo() error {
-	if !l.cfg.Neo() {
-		return nil
-	}
-	return inOrder([]func() error{l.collections, l.topology, l.vectors, l.layout, l.dimension})
 }
 
 func inOrder(steps []func() error) error {
@@ -183,6 +180,7 @@ func inOrder(steps []func() error) error {
 type loader struct {
 	opts   Options
 	file   file
+	preset *preset
 	cfg    *Config
 	passed []string // configurations that were seen and not read
 	tokens []string // paths of token files
@@ -225,6 +223,34 @@ func (l *loader) key(s scalar) (Value[string], bool) {
 
 // fromPreset is the source of what the preset brings.
 func (l *loader) fromPreset() Source { return Source{Kind: FromPreset, Name: l.cfg.Preset.V} }
+
+// backupRoot decides where the bundles are, and with it what is left out.
+func (l *loader) backupRoot() (err error) {
+	for _, e := range l.preset.Excluded {
+		if at := l.inDataDir(filepath.FromSlash(e.Path)); at.V != "" {
+			l.cfg.excluded = append(l.cfg.excluded, Excluded{at.V, e.Reason})
+		}
+	}
+	root, ok := l.flag(FlagBackupRoot)
+	if !ok {
+		root, ok = l.env(backupPath)
+	}
+	if !ok {
+		root, ok = l.key(l.file.BackupRoot)
+	}
+	if l.cfg.BackupRoot = l.inDataDir("backups"); ok {
+		l.cfg.BackupRoot, err = l.absolute(root)
+	}
+	return err
+}
+
+// inDataDir returns the preset's path below the data dir, none without one.
+func (l *loader) inDataDir(path string) Value[string] {
+	if l.cfg.DataDir.V == "" {
+		return Value[string]{}
+	}
+	return Value[string]{filepath.Join(l.cfg.DataDir.V, path), l.fromPreset()}
+}
 
 // absolute resolves a path against what its source is relative to.
 func (l *loader) absolute(path Value[string]) (Value[string], error) {

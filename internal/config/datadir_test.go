@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
+	"keepsake/internal/store"
 )
 
 func TestDataDirIsTheNearestUpward(t *testing.T) {
@@ -29,7 +31,7 @@ func TestDataDirIsTheNearestUpward(t *testing.T) {
 		{"StartIsNotThere", filepath.Join(inner, "gone", "too"), inner},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg, err := config.Load(config.Options{Start: c.start})
+			cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: c.start})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +59,7 @@ func TestNoDataDir(t *testing.T) {
 		{"FileNamesNothing", map[string]string{"config": yaml}, "open data dir ROOT/gone (file ROOT/my.yaml:1): "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := config.Load(config.Options{Start: empty, Flags: c.flags})
+			_, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: empty, Flags: c.flags})
 			typed := (*config.NoDataDirError)(nil)
 			if !errors.As(err, &typed) {
 				t.Fatalf("got %v (%T), want a *config.NoDataDirError", err, err)
@@ -71,18 +73,18 @@ func TestNoDataDir(t *testing.T) {
 
 func TestOptionalDataDir(t *testing.T) {
 	empty := t.TempDir()
-	cfg, err := config.Load(config.Options{Start: empty, DataDirOptional: true})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: empty, DataDirOptional: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.DataDir.V != "" || cfg.BackupRoot.V != "" || cfg.Graph.V != (config.Store{}) || cfg.Excluded() != nil {
-		t.Errorf("got data dir %q, backup root %q, graph %q: want none", cfg.DataDir.V, cfg.BackupRoot.V, cfg.Graph.V)
+	if cfg.DataDir.V != "" || cfg.BackupRoot.V != "" || cfg.Source("graph").Store.V != (store.Ref{}) || cfg.Excluded() != nil {
+		t.Errorf("got data dir %q, backup root %q, graph %q: want none", cfg.DataDir.V, cfg.BackupRoot.V, cfg.Source("graph").Store.V)
 	}
-	if got := len(cfg.Places()); got != 3 {
-		t.Errorf("got %d places, want the three collections alone", got)
+	if got := places(cfg, empty); len(got) != 3 {
+		t.Errorf("got %q, want the three collections alone", got)
 	}
 	named := map[string]string{"data-dir": "to-come"}
-	cfg, err = config.Load(config.Options{Start: empty, Flags: named, DataDirOptional: true})
+	cfg, err = config.Load(config.Options{Kinds: keeper.Kinds(), Start: empty, Flags: named, DataDirOptional: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +92,7 @@ func TestOptionalDataDir(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	writeFile(t, filepath.Join(empty, "to-come"), "a file is in the way")
-	_, err = config.Load(config.Options{Start: empty, Flags: named, DataDirOptional: true})
+	_, err = config.Load(config.Options{Kinds: keeper.Kinds(), Start: empty, Flags: named, DataDirOptional: true})
 	if typed := (*config.NoDataDirError)(nil); !errors.As(err, &typed) {
 		t.Errorf("got %v, want a *config.NoDataDirError for a file", err)
 	}
@@ -110,7 +112,7 @@ func TestDataDirThatCannotBeSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(locked, 0o700) })
-	_, err := config.Load(config.Options{Start: locked})
+	_, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: locked})
 	if !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v, want %v", err, fs.ErrPermission)
 	}
@@ -125,7 +127,7 @@ func TestDataDirThatIsALoop(t *testing.T) {
 	if err := os.Symlink(config.DataDirName, filepath.Join(inner, config.DataDirName)); err != nil {
 		t.Skip("no symbolic links here: ", err)
 	}
-	cfg, err := config.Load(config.Options{Start: inner})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: inner})
 	if typed := (*config.NoDataDirError)(nil); !errors.As(err, &typed) {
 		t.Errorf("got %+v, %v, want a *config.NoDataDirError", cfg, err)
 	}
@@ -148,7 +150,7 @@ func TestWhichFileIsRead(t *testing.T) {
 		{"NamedWithADataDir", map[string]string{"config": "../named.yaml", "data-dir": "elsewhere"}, "ROOT/named.yaml", "ROOT/agent/elsewhere", "ROOT/named"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg, err := config.Load(config.Options{Start: filepath.Join(root, "agent"), Flags: c.flags})
+			cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: filepath.Join(root, "agent"), Flags: c.flags})
 			if err != nil {
 				t.Fatal(err)
 			}

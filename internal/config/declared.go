@@ -3,29 +3,77 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
-// Declared is a source that the operator declares: a subsystem of the bundle that
-// no preset knows of, and where it lives.
+// Declared is one source of the memory: a subsystem of the bundle, and where it lives.
+// The preset declares some, the operator others.
 type Declared struct {
 	Name memory.Subsystem
-	// Vectors has the STORE: a Chroma server or directory, a SQLite database
-	// (memory.KindSQLite) or files. How it is talked to is set for a Chroma alone.
-	// Store.V.Pattern is set for a pattern, and for a folder, which is "*.jsonl".
-	Vectors
+	// Preset says that the preset brings it: it may be absent in silence.
+	Preset bool
+	// Store.V.Pattern is set for a pattern, and for a folder that an operator
+	// declares, which is "*.jsonl".
+	Store Value[store.Ref]
+	// Way is how a Chroma is read, "" for what is none. Directory is where it
+	// persists, for WayDirectory and WayAuto, and "" for WayHTTP.
+	Way       Value[Way]
+	Directory Value[string]
+	Token     Value[Secret]
+	// Headers are sent with every request; their values may be secrets.
+	Headers Value[map[string]Secret]
+	// PageRows and PageBytes bound a page; 0 is the store's own default.
+	PageRows, PageBytes Value[int]
+
+	// Named are the sections that are known beforehand. Without any, they are what is
+	// found in the store.
+	Named []Named
 	// Collections and Exclude are patterns: of names of collections, as path.Match
 	// reads them; for files and SQLite, Exclude are those of paths below
 	// Store.V.Path, in the syntax of Store.Pattern. No Collections are all of them.
 	Collections, Exclude []string
-	// Keyed says that JSONL is merged by the ids of its lines, not as logs.
-	Keyed bool
+	// Folder says that Path is a folder of JSONL, though there is no pattern. Keyed
+	// says that JSONL is merged by the ids of its lines, not as logs.
+	Folder, Keyed bool
 
 	collectionsFrom, excludeFrom, keyedFrom Source
+
+	order int
+}
+
+// Named is a section that is known beforehand, and the name of its collection: "" where
+// it is in none.
+type Named struct {
+	Section    memory.Section
+	key        string // below collections, in the file
+	Collection Value[string]
+}
+
+// Key is how the file names the source.
+func (d *Declared) Key() string {
+	if d.Preset {
+		return "stores." + string(d.Name)
+	}
+	return "sources." + string(d.Name)
+}
+
+// InOrder returns the sources in the order in which they are opened: what refers to
+// rows of another comes first.
+func (c *Config) InOrder() []Declared {
+	return slices.SortedStableFunc(slices.Values(c.Declared), func(a, b Declared) int { return a.rank() - b.rank() })
+}
+
+func (d *Declared) rank() int {
+	if d.order == 0 {
+		return math.MaxInt
+	}
+	return d.order
 }
 
 // Takes reports whether a collection is one of the source's, by its name. It knows
@@ -35,16 +83,19 @@ func (d Declared) Takes(collection string) bool {
 		ok, err := path.Match(pattern, collection)
 		return err == nil && ok
 	}
-	return (len(d.Collections) == 0 || slices.ContainsFunc(d.Collections, matches)) && !slices.ContainsFunc(d.Exclude, matches)
+	return slices.ContainsFunc(d.taken(), matches) && !slices.ContainsFunc(d.Exclude, matches)
 }
 
-// declared reads the sources of the file, and adds that of the preset chroma.
+// declared reads the sources of the file, and adds those of a preset that stand there.
 func (l *loader) declared() error {
 	entries := slices.Clone(l.file.Sources)
-	isPresets := func(e sourceEntry) bool { return e.name.text == PresetChroma }
-	if l.cfg.Preset.V == PresetChroma && !slices.ContainsFunc(entries, isPresets) {
-		entries = append(entries, sourceEntry{name: scalar{text: PresetChroma}})
+	for _, p := range l.preset.Sources {
+		isPresets := func(e sourceEntry) bool { return e.name.text == string(p.Name) }
+		if l.preset.Declares && !slices.ContainsFunc(entries, isPresets) {
+			entries = append(entries, sourceEntry{name: scalar{text: string(p.Name)}})
+		}
 	}
+	slices.SortStableFunc(entries, func(a, b sourceEntry) int { return strings.Compare(a.name.text, b.name.text) })
 	for _, e := range entries {
 		d, err := l.source(e)
 		if err != nil {
@@ -52,7 +103,6 @@ func (l *loader) declared() error {
 		}
 		l.cfg.Declared = append(l.cfg.Declared, d)
 	}
-	slices.SortFunc(l.cfg.Declared, func(a, b Declared) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	l.doubtOverlaps()
 	l.doubtTokens()
 	return nil
@@ -63,24 +113,26 @@ func (l *loader) source(e sourceEntry) (Declared, error) {
 	if err := l.checkName(e.name); err != nil {
 		return d, err
 	}
-	base := Value[Store]{}
-	if l.cfg.Preset.V == PresetChroma && e.name.text == PresetChroma {
-		base = Value[Store]{localChroma(8000), l.fromPreset()}
+	base := Value[store.Ref]{}
+	if i := slices.IndexFunc(l.preset.Sources, func(p presetSource) bool { return p.Name == d.Name }); i >= 0 {
+		base.V, _ = l.opts.Kinds.Parse(l.preset.Sources[i].Store) // our own
+		base.Source = l.fromPreset()
 	}
 	if !e.Entry.Store.given() && base.V.Kind == "" {
 		return d, l.refuse(e.name, fmt.Errorf("source %s has no store", d.Name))
 	}
-	if parsed, err := ParseStore(e.Entry.Store.text); err == nil && holdsFiles(parsed) {
+	if parsed, err := l.opts.Kinds.Parse(e.Entry.Store.text); err == nil && l.kind(parsed).Patterns {
 		err := l.fileSource(&d, e, parsed)
 		return d, err
 	}
-	store, err := l.fileStore(entry(e.Entry), base)
+	given, err := l.fileStore(entry(e.Entry), base)
 	if err != nil {
 		return d, err
 	}
-	if d.Store = store; store.V.Kind != memory.KindChroma && store.V.Kind != memory.KindChromaDir {
-		return d, refuseKind(store)
+	if kind := l.kind(given.V); kind.Undeclared != "" {
+		return d, &Error{Source: given.Source, Err: errors.New(kind.Undeclared), Hint: kind.Instead}
 	}
+	d.Store = given
 	err = l.chromaSource(&d, e)
 	return d, err
 }
@@ -95,21 +147,8 @@ func (l *loader) checkName(name scalar) error {
 		return nil
 	}
 	err := l.refuse(name, fmt.Errorf("source %q: the name is one of Neo's own subsystems", name.text))
-	if err.Hint = "those are under stores"; !l.cfg.Neo() {
+	if err.Hint = "those are under stores"; l.preset.Declares {
 		err.Hint = "choose another name"
-	}
-	return err
-}
-
-func refuseKind(store Value[Store]) error {
-	err := &Error{Source: store.Source}
-	switch store.V.Kind {
-	case memory.KindGraph:
-		err.Err = errors.New("a graph store is the knowledge graph of Neo, and no declared source")
-		err.Hint = "set stores.graph; any other SQLite database is kept whole: sqlite:FILE"
-	default:
-		err.Err = fmt.Errorf("a %s store is keepsake's own, for what is under stores, and no declared source", store.V.Kind)
-		err.Hint = "a file of it is kept whole: sqlite:FILE"
 	}
 	return err
 }
@@ -122,7 +161,7 @@ func (l *loader) chromaSource(d *Declared, e sourceEntry) (err error) {
 	if d.Way, d.Directory, err = l.way(entry(e.Entry), d.Store, Value[string]{}); err != nil {
 		return err
 	}
-	if err := l.access(&d.Vectors, entry(e.Entry)); err != nil {
+	if err := l.access(d, entry(e.Entry)); err != nil {
 		return err
 	}
 	return l.takeCollections(d, e)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 )
 
@@ -42,7 +43,7 @@ func TestDeclaredSources(t *testing.T) {
 	makeDir(t, filepath.Join(root, config.DataDirName))
 	writeFile(t, filepath.Join(root, "token"), "s3cret\n")
 	writeFile(t, filepath.Join(root, config.FileName), declared)
-	cfg, err := config.Load(config.Options{Start: root})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestDeclaredPaths(t *testing.T) {
 	} {
 		t.Run(c.store, func(t *testing.T) {
 			root, cfg := setting{file: "sources:\n  x: '" + c.store + "'\n"}.mustLoad(t)
-			got := cfg.Declared[0].Store.V
+			got := declaredBy(cfg)[0].Store.V
 			if shorten(got.Path, root) != c.path || got.Pattern != c.pattern {
 				t.Errorf("got %q and %q, want %q and %q", shorten(got.Path, root), got.Pattern, c.path, c.pattern)
 			}
@@ -129,11 +130,11 @@ func TestDeclaredPaths(t *testing.T) {
 		root := filepath.Join(t.TempDir(), "a[b]{c}")
 		makeDir(t, filepath.Join(root, config.DataDirName))
 		writeFile(t, filepath.Join(root, config.FileName), "sources:\n  x: files:notes/*.md\n")
-		cfg, err := config.Load(config.Options{Start: root})
+		cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := cfg.Declared[0].Store.V; got.Path != filepath.Join(root, "notes") || got.Pattern != "*.md" {
+		if got := declaredBy(cfg)[0].Store.V; got.Path != filepath.Join(root, "notes") || got.Pattern != "*.md" {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -142,7 +143,7 @@ func TestDeclaredPaths(t *testing.T) {
 			t.Skip("a backslash stands between folders there")
 		}
 		root, cfg := setting{file: "sources:\n  x: 'files:a\\[1\\]/*.md'\n"}.mustLoad(t)
-		if got := cfg.Declared[0].Store.V; shorten(got.Path, root) != "ROOT/a[1]" || got.Pattern != "*.md" {
+		if got := declaredBy(cfg)[0].Store.V; shorten(got.Path, root) != "ROOT/a[1]" || got.Pattern != "*.md" {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -179,7 +180,7 @@ func TestDeclaredRefused(t *testing.T) {
 		{"UnknownKey", "\n  a:\n    store: files:x\n    glob: y", `:4:5: unknown key "glob"`},
 		{"NoStore", "\n  a:\n    keyed: true", `:2:3: source a has no store`},
 		{"NoValue", "\n  a:", `:2:6: the key has no value`},
-		{"NoKind", "\n  a: notes/*.md", `:2:6: parse store: no kind; want ` + config.StoreForms},
+		{"NoKind", "\n  a: notes/*.md", `:2:6: parse store: no kind; want ` + keeper.Kinds().Forms()},
 		{"Graph", "\n  a: graph:x", `:2:6: a graph store is the knowledge graph of Neo, and no declared source`},
 		{"Collections", "\n  a: {store: collections:x}", `:2:14: a collections store is keepsake's own, for what is under stores, and no declared source`},
 		{"TenantTwice", "\n  a: {store: chroma:http://h:1/t/d, tenant: x}", `:2:45: the tenant is in the store already`},
@@ -286,7 +287,7 @@ func TestDeclaredPathThatIsSomethingElse(t *testing.T) {
 			makeDir(t, filepath.Join(root, "notes.d"))
 			writeFile(t, filepath.Join(root, "STATE"), "on")
 			writeFile(t, filepath.Join(root, config.FileName), "sources:\n  x: "+c.store+"\n")
-			_, err := config.Load(config.Options{Start: root})
+			_, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root})
 			wantError(t, err, root, "read file ROOT/keepsake.yaml:2:6: "+c.want)
 			wantHint(t, err, root, c.hint)
 			if err := os.RemoveAll(filepath.Join(root, "notes.d")); err != nil {

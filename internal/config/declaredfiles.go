@@ -11,6 +11,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/pattern"
+	"keepsake/internal/store"
 )
 
 // stateDir is keepsake's own folder in the data dir.
@@ -19,18 +20,15 @@ const stateDir = ".keepsake"
 // jsonl is what a folder of files means.
 const jsonl = "*.jsonl"
 
-// holdsFiles reports whether the store is of files that are found by their paths.
-func holdsFiles(s Store) bool { return s.Kind == memory.KindSQLite || s.Kind == memory.KindFiles }
-
 // fileSource reads which files are taken. What is only of a Chroma is refused.
-func (l *loader) fileSource(d *Declared, e sourceEntry, parsed Store) (err error) {
+func (l *loader) fileSource(d *Declared, e sourceEntry, parsed store.Ref) (err error) {
 	if key, given := e.ofChroma(); given.given() {
 		return l.refuse(given, fmt.Errorf("a %s store has no %s", parsed.Kind, key))
 	}
 	if d.Store, err = l.fileStoreBelow(e.Entry.Store, parsed); err != nil {
 		return err
 	}
-	if d.Keyed, d.keyedFrom, err = l.keyed(e.Keyed, parsed.Kind); err != nil {
+	if d.Keyed, d.keyedFrom, err = l.keyed(e.Keyed, l.kind(parsed)); err != nil {
 		return err
 	}
 	for _, p := range e.Exclude {
@@ -106,13 +104,13 @@ func (e *sourceEntry) ofChroma() (string, scalar) {
 	return "", scalar{}
 }
 
-func (l *loader) keyed(given scalar, kind string) (bool, Source, error) {
+func (l *loader) keyed(given scalar, kind store.Kind) (bool, Source, error) {
 	text, ok := l.key(given)
 	switch {
 	case !ok:
 		return false, Source{Kind: FromDefault}, nil
-	case kind != memory.KindFiles:
-		return false, Source{}, l.refuse(given, fmt.Errorf("a %s store is no JSONL: keyed is for files alone", kind))
+	case !kind.CanHold(memory.Lines):
+		return false, Source{}, l.refuse(given, fmt.Errorf("a %s store is no JSONL: keyed is for files alone", kind.Name))
 	case text.V != "true" && text.V != "false":
 		return false, Source{}, l.refuse(given, fmt.Errorf("%.40q is neither true nor false", text.V))
 	}
@@ -121,28 +119,26 @@ func (l *loader) keyed(given scalar, kind string) (bool, Source, error) {
 
 // fileStoreBelow makes the path of a store absolute, and tells its pattern apart:
 // the folder of the configuration may have a name that looks like one.
-func (l *loader) fileStoreBelow(given scalar, parsed Store) (Value[Store], error) {
+func (l *loader) fileStoreBelow(given scalar, parsed store.Ref) (Value[store.Ref], error) {
 	source := l.file.source(given)
 	dir, glob, err := pattern.Split(parsed.Path)
 	if err != nil {
-		return Value[Store]{}, &Error{Source: source, Err: err}
+		return Value[store.Ref]{}, &Error{Source: source, Err: err}
 	}
 	at, err := l.absolute(Value[string]{dir, source})
 	if err != nil {
-		return Value[Store]{}, err
+		return Value[store.Ref]{}, err
 	}
-	store := Value[Store]{Store{Kind: parsed.Kind, Path: at.V, Pattern: glob}, source}
+	below := Value[store.Ref]{store.Ref{Kind: parsed.Kind, Path: at.V, Pattern: glob}, source}
 	if glob != "" {
-		return store, nil
+		return below, nil
 	}
-	folder := namesFolder(parsed.Path)
-	if parsed.Kind == memory.KindFiles && folder {
-		store.V.Pattern = jsonl
+	lines := l.kind(parsed).CanHold(memory.Lines)
+	folder := lines && namesFolder(parsed.Path)
+	if folder {
+		below.V.Pattern = jsonl
 	}
-	if parsed.Kind == memory.KindSQLite {
-		folder = false
-	}
-	return store, checkThere(store, folder)
+	return below, checkThere(below, lines, folder)
 }
 
 // namesFolder reports whether path names a folder rather than a file: by its form
@@ -156,17 +152,17 @@ func namesFolder(path string) bool {
 
 // checkThere refuses a folder that is named like a file, and a file that is named
 // like a folder. What is absent or can't be looked at is the store's affair.
-func checkThere(store Value[Store], folder bool) error {
-	info, err := os.Stat(store.V.Path)
+func checkThere(at Value[store.Ref], lines, folder bool) error {
+	info, err := os.Stat(at.V.Path)
 	if err != nil || info.IsDir() == folder {
 		return nil
 	}
-	refused := &Error{Source: store.Source}
-	switch path := store.V.Path; {
+	refused := &Error{Source: at.Source}
+	switch path := at.V.Path; {
 	case folder:
 		refused.Err = fmt.Errorf("%s is a file, and a name without an extension means a folder", path)
 		refused.Hint = "write it as a pattern: files:" + filepath.Join(filepath.Dir(path), "{"+filepath.Base(path)+"}")
-	case store.V.Kind == memory.KindSQLite:
+	case !lines:
 		refused.Err = fmt.Errorf("%s is a folder; want a file, or a pattern below it", path)
 		refused.Hint = "write sqlite:" + filepath.Join(path, "*.sqlite")
 	default:
@@ -191,12 +187,12 @@ func (d *Declared) sharesFile(other *Declared) bool {
 
 // examples returns paths that d may take, made up so that other might as well.
 func (d *Declared) examples(other *Declared) []string {
-	s := d.Store.V
+	s := d.files()
 	if s.Pattern == "" {
 		return []string{s.Path}
 	}
 	fills := []string{"", "x"}
-	if o := other.Store.V; o.Pattern != "" {
+	if o := other.files(); o.Pattern != "" {
 		fills = append(fills, pattern.Example(o.Pattern[strings.LastIndex(o.Pattern, "/")+1:], ""))
 	}
 	var paths []string
@@ -211,7 +207,7 @@ func (d *Declared) examples(other *Declared) []string {
 
 // takesFile reports whether the file at an absolute path is one of d's.
 func (d *Declared) takesFile(path string) bool {
-	s := d.Store.V
+	s := d.files()
 	if s.Pattern == "" {
 		return s.Path == path
 	}
@@ -220,4 +216,13 @@ func (d *Declared) takesFile(path string) bool {
 		return false
 	}
 	return pattern.Pattern{Glob: s.Pattern, Exclude: d.Exclude}.Takes(filepath.ToSlash(rel))
+}
+
+// files is the store with the pattern that a folder stands for.
+func (d *Declared) files() store.Ref {
+	s := d.Store.V
+	if d.Folder {
+		s.Pattern = jsonl
+	}
+	return s
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // Row is one setting as a person reads it. Secrets are withheld.
@@ -28,39 +29,33 @@ func (c *Config) Describe() []Row {
 	add("preset", c.Preset.V, c.Preset.Source)
 	add("data-dir", c.DataDir.V, c.DataDir.Source)
 	add("backup-root", c.BackupRoot.V, c.BackupRoot.Source)
-	if c.Neo() {
-		c.describeNeo(add)
+	if c.HasTopology() {
+		add("topology", c.Topology().Name(), c.Unified.Source)
 	}
-	for _, d := range c.Declared {
-		d.describe(add)
+	for i := range c.Declared {
+		c.Declared[i].describe(c.kinds, add)
+		if last := i+1 == len(c.Declared) || !c.Declared[i+1].Preset; c.Declared[i].Preset && last {
+			c.describeNames(add)
+		}
 	}
 	c.Retention.describe(add)
 	add("doctor.max-age", ageText(c.Doctor.MaxAge.V), c.Doctor.MaxAge.Source)
-	if c.Neo() {
+	if c.VectorDimension.V > 0 {
 		add("vector-dimension", strconv.Itoa(c.VectorDimension.V), c.VectorDimension.Source)
 	}
 	add("production-destructive", strconv.FormatBool(c.AllowProduction.V), c.AllowProduction.Source)
 	return rows
 }
 
-func (c *Config) describeNeo(add func(name, value string, source Source)) {
-	add("topology", c.Topology().Name(), c.Unified.Source)
-	c.KB.describe("stores.kb", add)
-	c.MC.describe("stores.mc", add)
-	for _, s := range []struct {
-		name  string
-		store Value[Store]
-	}{
-		{"stores.graph", c.Graph},
-		{"stores.concepts", c.Concepts},
-		{"stores.trajectories", c.Trajectories},
-		{"stores.mailbox", c.Mailbox},
-	} {
-		add(s.name, s.store.V.String(), s.store.Source)
+// describeNames tells what the collections of the preset's sources are called.
+func (c *Config) describeNames(add func(name, value string, source Source)) {
+	for _, d := range c.Declared {
+		for _, n := range d.Named {
+			if n.key != "" {
+				add("collections."+n.key, n.Collection.V, n.Collection.Source)
+			}
+		}
 	}
-	add("collections.knowledge-base", c.KnowledgeBase.V, c.KnowledgeBase.Source)
-	add("collections.memory", c.Memories.V, c.Memories.Source)
-	add("collections.summaries", c.Summaries.V, c.Summaries.Source)
 }
 
 func (r *Retention) describe(add func(name, value string, source Source)) {
@@ -80,45 +75,48 @@ func (r *Retention) describe(add func(name, value string, source Source)) {
 	}
 }
 
-func (v Vectors) describe(name string, add func(name, value string, source Source)) {
-	add(name, v.Store.V.String(), v.Store.Source)
-	if v.Way.V != "" {
-		add(name+".source", string(v.Way.V), v.Way.Source)
+func (d *Declared) describe(kinds store.Kinds, add func(name, value string, source Source)) {
+	name, kind := d.Key(), kinds.Of(d.Store.V.Kind)
+	add(name, d.Store.V.String(), d.Store.Source)
+	if d.Way.V != "" {
+		add(name+".source", string(d.Way.V), d.Way.Source)
 	}
-	if v.Directory.V != "" && v.Store.V.Kind == memory.KindChroma {
-		add(name+".directory", v.Directory.V, v.Directory.Source)
+	if d.Directory.V != "" && kind.Server {
+		add(name+".directory", d.Directory.V, d.Directory.Source)
 	}
-	if v.Token.Source.Kind != "" { // files and the like have none
-		add(name+".token", v.Token.V.String(), v.Token.Source)
+	if d.Token.Source.Kind != "" { // files and the like have none
+		add(name+".token", d.Token.V.String(), d.Token.Source)
 	}
-	if len(v.Headers.V) > 0 {
-		names := slices.Sorted(maps.Keys(v.Headers.V))
-		add(name+".headers", strings.Join(names, ", ")+" (values withheld)", v.Headers.Source)
+	if len(d.Headers.V) > 0 {
+		names := slices.Sorted(maps.Keys(d.Headers.V))
+		add(name+".headers", strings.Join(names, ", ")+" (values withheld)", d.Headers.Source)
 	}
 	for _, n := range []struct {
 		name  string
 		value Value[int]
-	}{{"page-rows", v.PageRows}, {"page-bytes", v.PageBytes}} {
+	}{{"page-rows", d.PageRows}, {"page-bytes", d.PageBytes}} {
 		if n.value.V > 0 {
 			add(fmt.Sprintf("%s.%s", name, n.name), strconv.Itoa(n.value.V), n.value.Source)
 		}
 	}
+	if !d.Preset {
+		d.describeTaken(kind, add)
+	}
 }
 
-func (d Declared) describe(add func(name, value string, source Source)) {
-	name := "sources." + string(d.Name)
-	d.Vectors.describe(name, add)
+// describeTaken tells what a declared source takes of its store.
+func (d *Declared) describeTaken(kind store.Kind, add func(name, value string, source Source)) {
 	if d.Way.V != "" {
 		taken := strings.Join(d.Collections, ", ")
 		if taken == "" {
 			taken = "*"
 		}
-		add(name+".collections", taken, d.collectionsFrom)
+		add(d.Key()+".collections", taken, d.collectionsFrom)
 	}
 	if len(d.Exclude) > 0 {
-		add(name+".exclude", strings.Join(d.Exclude, ", "), d.excludeFrom)
+		add(d.Key()+".exclude", strings.Join(d.Exclude, ", "), d.excludeFrom)
 	}
-	if d.Store.V.Kind == memory.KindFiles {
-		add(name+".keyed", strconv.FormatBool(d.Keyed), d.keyedFrom)
+	if kind.CanHold(memory.Lines) {
+		add(d.Key()+".keyed", strconv.FormatBool(d.Keyed), d.keyedFrom)
 	}
 }

@@ -22,9 +22,10 @@ func read(t *testing.T, path string) string {
 // The documentation names every key and every name of the environment.
 func TestDocumentationIsComplete(t *testing.T) {
 	docs := read(t, "../../docs/configuration.md")
-	names := regexp.MustCompile(`= "((?:NEO|KEEPSAKE|MEMORY|SESSION)_[A-Z_]+)"`).FindAllStringSubmatch(read(t, "environment.go"), -1)
+	said := read(t, "environment.go") + read(t, "preset/neo.yaml")
+	names := regexp.MustCompile(`[ "[]((?:NEO|KEEPSAKE|MEMORY|SESSION)_[A-Z_]+)`).FindAllStringSubmatch(said, -1)
 	if len(names) < 20 {
-		t.Fatalf("got %d names in environment.go, want them all", len(names))
+		t.Fatalf("got %d names in environment.go and the preset, want them all", len(names))
 	}
 	for _, name := range names {
 		if !strings.Contains(docs, "`"+name[1]+"`") {
@@ -98,7 +99,7 @@ func TestDocumentedExamplesLoad(t *testing.T) {
 			writeFile(t, token, "s3cret\n")
 			root, cfg := setting{file: strings.ReplaceAll(blocks[i][1], "/etc/keepsake/token", token)}.mustLoad(t)
 			wantList(t, places(cfg, root), want)
-			if cfg.Neo() && !cfg.Unified.V {
+			if cfg.HasTopology() && !cfg.Unified.V {
 				t.Error("got a federated memory")
 			}
 			wantFindings(t, cfg, root)

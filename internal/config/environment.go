@@ -6,74 +6,54 @@ import (
 	"strconv"
 	"strings"
 
-	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
-// The names that are looked up in the environment: ours, and those that Neo.mjs
-// reads itself, of which the older ones come second.
+// The names that are looked up in the environment, beside those of the presets: ours,
+// and those that Neo.mjs reads itself.
 const (
-	kbStore          = "KEEPSAKE_KB_CHROMA"
-	mcStore          = "KEEPSAKE_MC_CHROMA"
 	chromaToken      = "KEEPSAKE_CHROMA_TOKEN"
-	chromaHost       = "NEO_CHROMA_HOST"
-	chromaPort       = "NEO_CHROMA_PORT"
-	chromaHostOlder  = "NEO_KB_CHROMA_HOST"
-	chromaPortOlder  = "NEO_KB_CHROMA_PORT"
-	chromaUnified    = "NEO_CHROMA_UNIFIED"
-	chromaDatabase   = "NEO_CHROMA_DATABASE"
-	memoryName       = "NEO_MEMORY_COLLECTION_NAME"
-	memoryNameOlder  = "MEMORY_COLLECTION_NAME"
-	sessionName      = "NEO_SESSION_COLLECTION_NAME"
-	sessionNameOlder = "SESSION_COLLECTION_NAME"
-	graphPath        = "NEO_MEMORY_DB_PATH"
 	backupPath       = "NEO_BACKUP_PATH"
 	retainK          = "NEO_BACKUP_RETAIN_K"
 	retainDays       = "NEO_BACKUP_RETAIN_DAYS"
-	vectorDimension  = "NEO_VECTOR_DIMENSION"
 	allowProduction  = "NEO_ALLOW_PRODUCTION_DESTRUCTIVE"
 	allowProduction2 = "NEO_ALLOW_PRODUCTION_DESTRUCTIVE_AI_SUBSTRATE"
 )
 
-// neoNames are those that say where a memory of Neo.mjs is and what is in it.
-var neoNames = []string{
-	kbStore, mcStore, chromaHost, chromaPort, chromaHostOlder, chromaPortOlder, chromaUnified, chromaDatabase,
-	memoryName, memoryNameOlder, sessionName, sessionNameOlder, graphPath, vectorDimension,
-}
-
-// neoAddress applies Neo's names for the host and the port of KB's Chroma.
-func (l *loader) neoAddress(store Value[Store]) (Value[Store], error) {
-	host, hasHost := l.env(chromaHost, chromaHostOlder)
-	port, hasPort := l.env(chromaPort, chromaPortOlder)
+// neoAddress applies the names for the host and the port of a source's Chroma.
+func (l *loader) neoAddress(p *presetSource, at Value[store.Ref]) (Value[store.Ref], error) {
+	host, hasHost := l.env(p.HostFrom...)
+	port, hasPort := l.env(p.PortFrom...)
 	if !hasHost && !hasPort {
-		return store, nil
+		return at, nil
 	}
-	if store.V.Kind != memory.KindChroma {
-		return store, &Error{
+	if !l.kind(at.V).Server {
+		return at, &Error{
 			Source: either(host, port).Source,
-			Err:    fmt.Errorf("it names a Chroma server, but kb is %s (%s)", store.V, store.Source),
-			Hint:   "unset it, or set KEEPSAKE_KB_CHROMA, which comes first",
+			Err:    fmt.Errorf("it names a Chroma server, but %s is %s (%s)", p.Name, at.V, at.Source),
+			Hint:   "unset it, or set " + p.From + ", which comes first",
 		}
 	}
-	source := store.Source
+	source := at.Source
 	if hasHost {
 		var err error
-		if store.V.Scheme, store.V.Host, err = schemeAndHost(host.V); err != nil {
-			return store, &Error{Source: host.Source, Err: err}
+		if at.V.Scheme, at.V.Host, err = schemeAndHost(host.V); err != nil {
+			return at, &Error{Source: host.Source, Err: err}
 		}
 		source = host.Source.and(source)
 	}
 	if hasPort {
-		n, err := parsePort(port.V, store.V.Scheme)
+		n, err := store.ParsePort(port.V, at.V.Scheme)
 		if err != nil {
-			return store, &Error{Source: port.Source, Err: err}
+			return at, &Error{Source: port.Source, Err: err}
 		}
-		store.V.Port = n
-		if source = port.Source.and(store.Source); hasHost {
+		at.V.Port = n
+		if source = port.Source.and(at.Source); hasHost {
 			source = host.Source.and(port.Source)
 		}
 	}
-	store.Source = source
-	return store, nil
+	at.Source = source
+	return at, nil
 }
 
 func either(a, b Value[string]) Value[string] {
@@ -94,34 +74,38 @@ func schemeAndHost(text string) (scheme, host string, err error) {
 		return "", "", errors.New("want a host, or one after http:// or https://")
 	}
 	if strings.ContainsAny(text, "@?") {
-		return "", "", ErrCredentials
+		return "", "", store.ErrCredentials
 	}
-	host, err = parseHost(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(text, "/"), "["), "]"))
+	host, err = store.ParseHost(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(text, "/"), "["), "]"))
 	return scheme, host, err
 }
 
-// neoDatabase applies NEO_CHROMA_DATABASE to a Chroma server.
-func (l *loader) neoDatabase(store Value[Store]) (Value[Store], error) {
-	database, ok := l.env(chromaDatabase)
-	if !ok || store.V.Kind != memory.KindChroma {
-		return store, nil
+// neoDatabase applies the preset's name of a database to a Chroma server.
+func (l *loader) neoDatabase(at Value[store.Ref]) (Value[store.Ref], error) {
+	database, ok := l.env(l.preset.DatabaseFrom)
+	if !ok || !l.kind(at.V).Server {
+		return at, nil
 	}
-	if badSegment(database.V) {
-		return store, &Error{Source: database.Source, Err: errors.New("no name of a database")}
+	if store.BadSegment(database.V) {
+		return at, &Error{Source: database.Source, Err: errors.New("no name of a database")}
 	}
-	store.V = store.V.withDatabase()
-	store.V.Database = database.V
-	store.Source = store.Source.and(database.Source)
-	return store, nil
+	at.V = at.V.InDatabase()
+	at.V.Database = database.V
+	at.Source = at.Source.and(database.Source)
+	return at, nil
 }
 
 // dimension reads what the embedding provider is said to make.
 func (l *loader) dimension() (err error) {
-	text, ok := l.env(vectorDimension)
+	preset := l.preset.VectorDimension
+	if preset.Value == 0 {
+		return nil
+	}
+	text, ok := l.env(preset.From)
 	if !ok {
 		text, ok = l.key(l.file.VectorDimension)
 	}
-	l.cfg.VectorDimension = Value[int]{4096, l.fromPreset()}
+	l.cfg.VectorDimension = Value[int]{preset.Value, l.fromPreset()}
 	if ok {
 		l.cfg.VectorDimension, err = number(text, 1)
 	}

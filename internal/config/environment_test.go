@@ -3,7 +3,7 @@ package config_test
 import (
 	"testing"
 
-	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 )
 
 func TestEnvironment(t *testing.T) {
@@ -78,7 +78,7 @@ func TestEnvironmentRefused(t *testing.T) {
 		{"HostOfAnotherScheme", env{"NEO_CHROMA_HOST": "ftp://db"}, "", "read environment NEO_CHROMA_HOST: want a host, or one after http:// or https://"},
 		{"HostAgainstFile", env{"NEO_CHROMA_HOST": "db"}, file, "read environment NEO_CHROMA_HOST: it names a Chroma server, but kb is collections:ROOT/kb.db (file ROOT/keepsake.yaml:2)"},
 		{"PortAgainstFile", env{"NEO_CHROMA_PORT": "1"}, file, "read environment NEO_CHROMA_PORT: it names a Chroma server, but kb is collections:ROOT/kb.db (file ROOT/keepsake.yaml:2)"},
-		{"NoStore", env{"KEEPSAKE_KB_CHROMA": "localhost:8000"}, "", `read environment KEEPSAKE_KB_CHROMA: parse store: unknown kind "localhost"; want ` + config.StoreForms},
+		{"NoStore", env{"KEEPSAKE_KB_CHROMA": "localhost:8000"}, "", `read environment KEEPSAKE_KB_CHROMA: parse store: unknown kind "localhost"; want ` + keeper.Kinds().Forms()},
 		{"NoVectors", env{"KEEPSAKE_MC_CHROMA": "files:x"}, "", "read environment KEEPSAKE_MC_CHROMA: a files store holds no vectors; want chroma:…, chromadir:… or collections:…"},
 		{"OneNameForTwo", env{"KEEPSAKE_MC_CHROMA": "chroma:http://db:1#one"}, "", "read environment KEEPSAKE_MC_CHROMA: mc has two collections, so that one name after # is not enough"},
 		{"Unified", env{"NEO_CHROMA_UNIFIED": "yes"}, "", "read environment NEO_CHROMA_UNIFIED: want true or false"},

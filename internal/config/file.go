@@ -15,6 +15,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"keepsake/internal/memory"
 )
 
 // FileName is the configuration's name beside the data dir.
@@ -137,6 +139,21 @@ type file struct {
 
 	path Value[string]     // absolute, "" when there is none
 	keys map[string]scalar // the keys of the document itself, each with its place
+}
+
+// store is what the file says of a store of the preset.
+func (f *file) store(name memory.Subsystem) entry {
+	s := &f.Stores
+	return map[memory.Subsystem]entry{
+		memory.KB: s.KB, memory.MC: s.MC, memory.GraphSystem: {Store: s.Graph}, memory.Concepts: {Store: s.Concepts},
+		memory.Trajectories: {Store: s.Trajectories}, memory.Mailbox: {Store: s.Mailbox},
+	}[name]
+}
+
+// collection is the name that the file gives to a collection of the preset.
+func (f *file) collection(key string) scalar {
+	c := &f.Collections
+	return map[string]scalar{"knowledge-base": c.KnowledgeBase, "memory": c.Memory, "summaries": c.Summaries}[key]
 }
 
 // readFile reads the configuration at path. The zero file, and no error, when it

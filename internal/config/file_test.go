@@ -12,6 +12,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 )
 
@@ -62,7 +63,7 @@ func TestEveryKey(t *testing.T) {
 	writeFile(t, filepath.Join(root, "token"), "for-all\n")
 	writeFile(t, filepath.Join(root, "mc-token"), "mc-s3cret\n")
 	writeFile(t, filepath.Join(root, "my.yaml"), everything)
-	cfg, err := config.Load(config.Options{Start: root, Flags: map[string]string{"config": "my.yaml"}})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root, Flags: map[string]string{"config": "my.yaml"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestEveryKey(t *testing.T) {
 			t.Errorf("%s: got  %q\nwant %q", name, got[name], want)
 		}
 	}
-	if got := cfg.KB.Token.V.Reveal() + " " + cfg.MC.Token.V.Reveal() + " " + cfg.MC.Headers.V["Authorization"].Reveal(); got != "for-all mc-s3cret Bearer s3cret" {
+	if got := cfg.Source("kb").Token.V.Reveal() + " " + cfg.Source("mc").Token.V.Reveal() + " " + cfg.Source("mc").Headers.V["Authorization"].Reveal(); got != "for-all mc-s3cret Bearer s3cret" {
 		t.Errorf("got tokens and header %q", got)
 	}
 	if len(cfg.Findings) != 0 {
@@ -196,7 +197,7 @@ func FuzzFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		path := filepath.Join(t.TempDir(), "fuzzed.yaml")
 		writeFile(t, path, text)
-		cfg, err := config.Load(config.Options{Start: root, Flags: map[string]string{"config": path}, DataDirOptional: true})
+		cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root, Flags: map[string]string{"config": path}, DataDirOptional: true})
 		if err != nil {
 			typed, missing := (*config.Error)(nil), (*config.NoDataDirError)(nil)
 			if !errors.As(err, &typed) && !errors.As(err, &missing) {
@@ -204,8 +205,8 @@ func FuzzFile(f *testing.F) {
 			}
 			return
 		}
-		if !filepath.IsAbs(cfg.BackupRoot.V) || cfg.Neo() && !filepath.IsAbs(cfg.Graph.V.Path) {
-			t.Errorf("got backup root %q, graph %q", cfg.BackupRoot.V, cfg.Graph.V.Path)
+		if !filepath.IsAbs(cfg.BackupRoot.V) || cfg.HasTopology() && !filepath.IsAbs(cfg.Source("graph").Store.V.Path) {
+			t.Errorf("got backup root %q, graph %q", cfg.BackupRoot.V, cfg.Source("graph").Store.V.Path)
 		}
 		for _, d := range cfg.Declared {
 			s := d.Store.V
@@ -233,7 +234,7 @@ func TestTokenFileRefused(t *testing.T) {
 			makeDir(t, filepath.Join(root, config.DataDirName))
 			writeFile(t, filepath.Join(root, config.FileName), "token-file: .neo-ai-data/token\n")
 			writeFile(t, filepath.Join(root, config.DataDirName, "token"), c.token)
-			_, err := config.Load(config.Options{Start: root})
+			_, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root})
 			wantError(t, err, root, c.want)
 		})
 	}
@@ -257,7 +258,7 @@ func TestTokenFileThatOthersCanRead(t *testing.T) {
 	if err := os.Chmod(token, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(config.Options{Start: root})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,11 +6,22 @@ import (
 	"keepsake/internal/config"
 )
 
-// places returns "section store" for each place, in order.
+// places returns "section store" for each section that is known and each source, in
+// the order in which they are opened.
 func places(cfg *config.Config, root string) []string {
 	var list []string
-	for _, p := range cfg.Places() {
-		list = append(list, shorten(string(p.Section)+" "+p.Store.String(), root))
+	for _, d := range cfg.InOrder() {
+		if d.Store.V.Kind == "" {
+			continue
+		}
+		if len(d.Named) == 0 {
+			list = append(list, shorten(string(d.Name)+" "+d.Store.V.String(), root))
+		}
+		for _, n := range d.Named {
+			at := d.Store.V
+			at.Collection = n.Collection.V
+			list = append(list, shorten(string(n.Section)+" "+at.String(), root))
+		}
 	}
 	return list
 }
@@ -70,31 +81,11 @@ stores:
 		"trajectories/trajectories files:ROOT/trajectories.jsonl",
 		"mailbox/sent-to-cull files:ROOT/mailbox.jsonl",
 	})
-	for i, want := range []string{"", "neo-agent-memory", "neo-agent-sessions", "neo-knowledge-base"} {
-		if got := cfg.Places()[i].Store.Collection; got != want {
-			t.Errorf("got collection %q, want %q", got, want)
+	var names []string
+	for _, d := range cfg.InOrder() {
+		for _, n := range d.Named {
+			names = append(names, n.Collection.V)
 		}
 	}
-}
-
-func TestChromaDirs(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		set    setting
-		kb, mc string
-	}{
-		{"Federated", setting{}, "ROOT/.neo-ai-data/chroma/knowledge-base", "ROOT/.neo-ai-data/chroma/memory-core"},
-		{"Unified", setting{dirs: []string{"chroma/unified"}}, "ROOT/.neo-ai-data/chroma/unified", "ROOT/.neo-ai-data/chroma/unified"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			root, cfg := c.set.mustLoad(t)
-			kb, mc := cfg.ChromaDirs()
-			if kb, mc = shorten(kb, root), shorten(mc, root); kb != c.kb || mc != c.mc {
-				t.Errorf("got %s and %s, want %s and %s", kb, mc, c.kb, c.mc)
-			}
-		})
-	}
-	if kb, mc := new(config.Config).ChromaDirs(); kb != "" || mc != "" {
-		t.Errorf("got %q and %q without a data dir, want none", kb, mc)
-	}
+	wantList(t, names, []string{"", "neo-agent-memory", "neo-agent-sessions", "neo-knowledge-base", "", ""})
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 )
 
 // setting is what one Load sees: a folder with a data dir, perhaps a file beside
@@ -30,7 +32,7 @@ func (s setting) load(t *testing.T) (string, *config.Config, error) {
 	if s.file != "" {
 		writeFile(t, filepath.Join(root, config.FileName), s.file)
 	}
-	cfg, err := config.Load(config.Options{Flags: s.flags, Env: lookup(s.env), Start: root})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Flags: s.flags, Env: lookup(s.env), Start: root})
 	return root, cfg, err
 }
 
@@ -42,6 +44,11 @@ func (s setting) mustLoad(t *testing.T) (string, *config.Config) {
 		t.Fatal(err)
 	}
 	return root, cfg
+}
+
+// declaredBy returns the sources that the file declares.
+func declaredBy(cfg *config.Config) []config.Declared {
+	return slices.DeleteFunc(slices.Clone(cfg.Declared), func(d config.Declared) bool { return d.Preset })
 }
 
 func lookup(env map[string]string) func(string) (string, bool) {

@@ -12,14 +12,11 @@ import (
 func (l *loader) doubtOverlaps() {
 	all := l.cfg.Declared
 	for i := range all {
-		for j := range all[:i] {
-			if all[i].overlaps(&all[j]) {
-				l.warnOverlap(&all[i], "sources."+string(all[j].Name))
-			}
-		}
-		for _, n := range l.cfg.neoStores() {
-			if all[i].overlaps(&n.Declared) {
-				l.warnOverlap(&all[i], n.key)
+		for _, preset := range []bool{false, true} { // those that an operator can mend come first
+			for j := range all[:i] {
+				if all[j].Preset == preset && !all[i].Preset && all[i].overlaps(&all[j]) {
+					l.warnOverlap(&all[i], all[j].Key())
+				}
 			}
 		}
 	}
@@ -30,7 +27,7 @@ func (l *loader) doubtTokens() {
 	slices.Sort(l.tokens)
 	for _, path := range slices.Compact(l.tokens) {
 		for _, d := range l.cfg.Declared {
-			if holdsFiles(d.Store.V) && d.takesFile(path) {
+			if l.kind(d.Store.V).Patterns && !d.Preset && d.takesFile(path) {
 				l.warn("token-in-bundles", fmt.Sprintf("sources.%s (%s) takes the token file %s", d.Name, d.Store.Source, path),
 					"leave it out with exclude:, or put it elsewhere")
 			}
@@ -42,34 +39,6 @@ func (l *loader) warnOverlap(d *Declared, other string) {
 	l.warn("sources-overlap",
 		fmt.Sprintf("sources.%s (%s) and %s take some of the same: that is backed up twice", d.Name, d.Store.Source, other),
 		"leave it out of one of them, with collections: or exclude:")
-}
-
-// neoStore is a store of the preset neo, seen as a declared source would be.
-type neoStore struct {
-	key string
-	Declared
-}
-
-func (c *Config) neoStores() []neoStore {
-	if !c.Neo() {
-		return nil
-	}
-	concepts := c.Concepts
-	concepts.V.Pattern = jsonl
-	var stores []neoStore
-	for _, n := range []neoStore{
-		{"stores.kb", Declared{Vectors: c.KB, Collections: []string{c.KnowledgeBase.V}}},
-		{"stores.mc", Declared{Vectors: c.MC, Collections: []string{c.Memories.V, c.Summaries.V}}},
-		{"stores.graph", Declared{Vectors: Vectors{Store: c.Graph}}},
-		{"stores.concepts", Declared{Vectors: Vectors{Store: concepts}}},
-		{"stores.trajectories", Declared{Vectors: Vectors{Store: c.Trajectories}}},
-		{"stores.mailbox", Declared{Vectors: Vectors{Store: c.Mailbox}}},
-	} {
-		if n.Store.V.Kind != "" {
-			stores = append(stores, n)
-		}
-	}
-	return stores
 }
 
 // overlaps reports whether both take something that is the same.
@@ -91,14 +60,19 @@ func (d *Declared) sameChroma(other *Declared) bool {
 // sharesCollection looks for a name that both take, among those that the patterns
 // are made of.
 func (d *Declared) sharesCollection(other *Declared) bool {
-	mine, others := d.Collections, other.Collections
-	if len(mine) == 0 {
-		mine = []string{"*"}
+	return slices.ContainsFunc(examples(d.taken(), other.taken()), func(name string) bool { return d.Takes(name) && other.Takes(name) })
+}
+
+// taken are the names and patterns of the collections that the source takes.
+func (d Declared) taken() []string {
+	taken := slices.Clone(d.Collections)
+	for _, n := range d.Named {
+		taken = append(taken, n.Collection.V)
 	}
-	if len(others) == 0 {
-		others = []string{"*"}
+	if len(taken) == 0 {
+		taken = []string{"*"}
 	}
-	return slices.ContainsFunc(examples(mine, others), func(name string) bool { return d.Takes(name) && other.Takes(name) })
+	return taken
 }
 
 func examples(a, b []string) []string {

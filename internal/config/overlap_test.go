@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 )
 
 func TestOverlaps(t *testing.T) {
@@ -46,7 +47,7 @@ func TestOverlaps(t *testing.T) {
 				root, cfg := setting{file: s}.mustLoad(t)
 				var want []string
 				if c.want {
-					line := cfg.Declared[1].Store.Source.Line
+					line := declaredBy(cfg)[1].Store.Source.Line
 					want = []string{fmt.Sprintf("sources-overlap: sources.b (file ROOT/keepsake.yaml:%d) and sources.a "+
 						"take some of the same: that is backed up twice", line)}
 				}
@@ -102,7 +103,7 @@ func TestTokenInBundles(t *testing.T) {
 			writeFile(t, filepath.Join(root, "secrets", "token"), "s3cret")
 			writeFile(t, filepath.Join(root, config.FileName),
 				"token-file: secrets/token\nsources:\n  a: {store: 'files:*/*', exclude: "+exclude+"}\n")
-			cfg, err := config.Load(config.Options{Start: root})
+			cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 )
 
@@ -15,7 +16,7 @@ func loadAlone(t *testing.T, file string, env, flags map[string]string) (string,
 	t.Helper()
 	root := t.TempDir()
 	writeFile(t, filepath.Join(root, config.FileName), file)
-	cfg, err := config.Load(config.Options{Start: root, Env: lookup(env), Flags: flags})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root, Env: lookup(env), Flags: flags})
 	return root, cfg, err
 }
 
@@ -53,11 +54,8 @@ func TestPresetChroma(t *testing.T) {
 		t.Errorf("got %d rows, want %d: %v", len(got), len(want), got)
 	}
 	wantList(t, places(cfg, root), []string{"chroma chroma:http://localhost:8000"})
-	if cfg.Neo() || cfg.HasTopology() || cfg.Topology() != (memory.Topology{}) || cfg.Excluded() != nil {
+	if cfg.HasTopology() || cfg.Topology() != (memory.Topology{}) || cfg.Excluded() != nil {
 		t.Errorf("got something of Neo's: %+v", cfg.Topology())
-	}
-	if kb, mc := cfg.ChromaDirs(); kb != "" || mc != "" {
-		t.Errorf("got Neo's directories %q and %q", kb, mc)
 	}
 	wantFindings(t, cfg, root)
 }
@@ -69,7 +67,7 @@ func TestPresetNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantList(t, places(cfg, root), []string{"notes files:ROOT/notes/**/*.md"})
-	if cfg.Neo() || cfg.HasTopology() || cfg.DataDir.V != root {
+	if cfg.HasTopology() || cfg.DataDir.V != root {
 		t.Errorf("got data dir %s, want the folder of the file, and nothing of Neo's", cfg.DataDir.V)
 	}
 	root, _, err = loadAlone(t, "preset: none\n", nil, nil)
@@ -80,10 +78,10 @@ func TestPresetNone(t *testing.T) {
 
 func TestPresetNeoHasATopology(t *testing.T) {
 	_, cfg := setting{}.mustLoad(t)
-	if !cfg.Neo() || !cfg.HasTopology() || cfg.Topology().KB.Port != 8000 {
+	if !cfg.HasTopology() || cfg.Topology().KB.Port != 8000 {
 		t.Errorf("got %+v", cfg.Topology())
 	}
-	if none := new(config.Config); none.Neo() || none.HasTopology() {
+	if none := new(config.Config); none.HasTopology() {
 		t.Error("got a topology of the zero Config")
 	}
 }
@@ -112,7 +110,7 @@ func TestPresetChromaTakes(t *testing.T) {
 			root := t.TempDir()
 			makeDir(t, filepath.Join(root, "d"))
 			writeFile(t, filepath.Join(root, config.FileName), "preset: chroma\n"+c.file)
-			cfg, err := config.Load(config.Options{Start: root, Env: lookup(c.env), Flags: c.flags})
+			cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root, Env: lookup(c.env), Flags: c.flags})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,7 +215,7 @@ func TestSearchForTheFile(t *testing.T) {
 			if c.start == "" {
 				c.start = "/a/b"
 			}
-			cfg, err := config.Load(config.Options{Start: filepath.Join(root, c.start), Flags: c.flags})
+			cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: filepath.Join(root, c.start), Flags: c.flags})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -244,7 +242,7 @@ func TestSearchRefused(t *testing.T) {
 			makeDir(t, filepath.Join(root, config.DataDirName))
 			makeDir(t, filepath.Join(root, "a"))
 			writeFile(t, filepath.Join(root, "a", config.FileName), c.file)
-			_, err := config.Load(config.Options{Start: filepath.Join(root, "a")})
+			_, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: filepath.Join(root, "a")})
 			wantError(t, err, root, c.want)
 		})
 	}
@@ -260,7 +258,7 @@ func TestSearchRefused(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(root, config.FileName), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := config.Load(config.Options{Start: root}); err == nil {
+		if _, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root}); err == nil {
 			t.Error("got no error")
 		}
 	})

@@ -69,12 +69,11 @@ func (c *Config) CheckRetention() error {
 
 // rule says where a Limit comes from.
 type rule struct {
-	to     *Limit
-	flag   string // "" without
-	env    string // "" without
-	file   scalar
-	preset int64
-	parse  func(string) (int64, error)
+	to    *Limit
+	name  string // of the key, of the flag, and in the preset
+	env   string // "" without
+	file  scalar
+	parse func(string) (int64, error)
 }
 
 // maxDays is a hundred years: beyond it ages no longer fit where they are compared.
@@ -84,13 +83,13 @@ func (l *loader) rules() []rule {
 	r, f := &l.cfg.Retention, &l.file.Retention
 	days, bundles := wholeUpTo(maxDays), wholeUpTo(1_000_000)
 	return []rule{
-		{&r.Keep, FlagKeep, retainK, f.Keep, 3, bundles},
-		{&r.Days, FlagDays, retainDays, f.Days, 7, days},
-		{&r.KeepDaily, FlagKeepDaily, "", f.KeepDaily, 0, bundles},
-		{&r.KeepWeekly, FlagKeepWeekly, "", f.KeepWeekly, 0, bundles},
-		{&r.KeepMonthly, FlagKeepMonthly, "", f.KeepMonthly, 0, bundles},
-		{&r.MaxBytes, FlagMaxBytes, "", f.MaxBytes, 0, parseSize},
-		{&r.SafetyDays, "", "", f.SafetyDays, 7, days},
+		{&r.Keep, FlagKeep, retainK, f.Keep, bundles},
+		{&r.Days, FlagDays, retainDays, f.Days, days},
+		{&r.KeepDaily, FlagKeepDaily, "", f.KeepDaily, bundles},
+		{&r.KeepWeekly, FlagKeepWeekly, "", f.KeepWeekly, bundles},
+		{&r.KeepMonthly, FlagKeepMonthly, "", f.KeepMonthly, bundles},
+		{&r.MaxBytes, FlagMaxBytes, "", f.MaxBytes, parseSize},
+		{&r.SafetyDays, "safety-days", "", f.SafetyDays, days},
 	}
 }
 
@@ -98,11 +97,12 @@ func (l *loader) rules() []rule {
 // falls back to nothing: a default in its place has deleted bundles.
 func (l *loader) retention() error {
 	for _, r := range l.rules() {
-		*r.to = Limit{V: r.preset, Source: l.fromPreset()}
-		if r.preset > 0 {
-			r.to.text = strconv.FormatInt(r.preset, 10)
+		preset := l.preset.Retention[r.name]
+		*r.to = Limit{V: preset, Source: l.fromPreset()}
+		if preset > 0 {
+			r.to.text = strconv.FormatInt(preset, 10)
 		}
-		text, ok := l.flag(r.flag)
+		text, ok := l.flag(r.name)
 		if !ok && r.env != "" {
 			text, ok = l.env(r.env)
 		}

@@ -68,10 +68,10 @@ func TestConfigTellsNoSecret(t *testing.T) {
 	if strings.Contains(said, "hunter2") {
 		t.Errorf("got a secret in %s", said)
 	}
-	if !cfg.KB.Token.V.IsSet() || cfg.KB.Headers.V["Authorization"].Reveal() != "hunter2-header" {
+	if !cfg.Source("kb").Token.V.IsSet() || cfg.Source("kb").Headers.V["Authorization"].Reveal() != "hunter2-header" {
 		t.Error("got no token and no header, want both")
 	}
-	if got := cfg.Declared[0].Headers.V["Y"].Reveal(); got != "hunter2-source" {
+	if got := declaredBy(cfg)[0].Headers.V["Y"].Reveal(); got != "hunter2-source" {
 		t.Errorf("got header %q of a source", got)
 	}
 }

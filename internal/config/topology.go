@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"keepsake/internal/memory"
 )
 
 // The two topologies, as a flag and the file spell them.
@@ -17,6 +19,9 @@ const (
 // before the environment here and nowhere else, because that name is exported by
 // whoever starts the agents, for all of them.
 func (l *loader) topology() error {
+	if l.preset.Topology.From == "" {
+		return nil
+	}
 	asked, ok := l.flag(FlagTopology)
 	if !ok {
 		asked, ok = l.key(l.file.Topology)
@@ -42,7 +47,7 @@ func (l *loader) topology() error {
 }
 
 func (l *loader) unifiedEnv() (Value[bool], error) {
-	text, ok := l.env(chromaUnified)
+	text, ok := l.env(l.preset.Topology.From)
 	if ok && text.V != "true" && text.V != "false" {
 		return Value[bool]{}, &Error{Source: text.Source, Err: errors.New("want true or false")}
 	}
@@ -54,7 +59,7 @@ func (l *loader) detectTopology() error {
 	if l.cfg.DataDir.V == "" {
 		return nil
 	}
-	dir := filepath.Join(l.cfg.DataDir.V, "chroma", "unified")
+	dir := filepath.Join(l.cfg.DataDir.V, filepath.FromSlash(l.preset.Topology.Unified))
 	found := Source{Kind: FromDetection, Name: dir}
 	there, err := isDir(dir)
 	if err != nil {
@@ -68,7 +73,7 @@ func (l *loader) detectTopology() error {
 
 // checkTopology refuses what contradicts the topology, and doubts what may.
 func (l *loader) checkTopology() error {
-	kb, mc := l.cfg.KB.Store, l.cfg.MC.Store
+	kb, mc := l.cfg.Source(memory.KB).Store, l.cfg.Source(memory.MC).Store
 	same := kb.V.Same(mc.V)
 	if l.cfg.Unified.V && !same {
 		return &Error{

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 )
 
@@ -41,7 +42,7 @@ func TestUnifiedFolderThatIsAFile(t *testing.T) {
 	root := t.TempDir()
 	makeDir(t, filepath.Join(root, config.DataDirName, "chroma"))
 	writeFile(t, filepath.Join(root, config.DataDirName, "chroma", "unified"), "")
-	cfg, err := config.Load(config.Options{Start: root})
+	cfg, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root})
 	if err != nil || cfg.Unified.V {
 		t.Errorf("got unified %v, %v, want federated", cfg.Unified.V, err)
 	}
@@ -53,7 +54,7 @@ func TestUnifiedFolderThatCannotBeSeen(t *testing.T) {
 	if err := os.Symlink("unified", filepath.Join(root, config.DataDirName, "chroma", "unified")); err != nil {
 		t.Skip("no symbolic links here: ", err)
 	}
-	_, err := config.Load(config.Options{Start: root})
+	_, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root})
 	if typed := (*config.Error)(nil); !errors.As(err, &typed) || typed.Source.Kind != config.FromDetection {
 		t.Errorf("got %v, want an error of the detection", err)
 	}
@@ -161,7 +162,7 @@ func TestUnifiedSharesTheConnection(t *testing.T) {
 		file: "topology: unified\nstores:\n  kb:\n    headers: {x-team: memory}\n    page-rows: 7\n",
 		env:  map[string]string{"KEEPSAKE_CHROMA_TOKEN": "s3cret"},
 	}.mustLoad(t)
-	if cfg.MC.PageRows.V != 7 || cfg.MC.Headers.V["X-Team"].Reveal() != "memory" || cfg.MC.Token.V.Reveal() != "s3cret" {
-		t.Errorf("got %+v", cfg.MC)
+	if cfg.Source("mc").PageRows.V != 7 || cfg.Source("mc").Headers.V["X-Team"].Reveal() != "memory" || cfg.Source("mc").Token.V.Reveal() != "s3cret" {
+		t.Errorf("got %+v", cfg.Source("mc"))
 	}
 }

@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // Way is how the vectors of a Chroma are read.
@@ -21,15 +23,15 @@ const (
 // way returns how store is read and the directory for it: what e says of both,
 // else over HTTP. The directory that nobody names is usual, if there is one.
 // Whatever would be silently unused is refused.
-func (l *loader) way(e entry, store Value[Store], usual Value[string]) (way Value[Way], dir Value[string], err error) {
+func (l *loader) way(e entry, at Value[store.Ref], usual Value[string]) (way Value[Way], dir Value[string], err error) {
 	if way, err = l.askedWay(e.Source); err != nil {
 		return way, dir, err
 	}
-	switch store.V.Kind {
-	case memory.KindChroma:
+	switch kind := l.kind(at.V); {
+	case kind.Server:
 		dir, err = l.directory(e.Directory, way, usual)
 		return way, dir, err
-	case memory.KindChromaDir:
+	case kind.Databases: // a directory
 		if e.Directory.given() {
 			return way, dir, l.refuse(e.Directory, errors.New("the directory is in the store already"))
 		}
@@ -37,16 +39,16 @@ func (l *loader) way(e entry, store Value[Store], usual Value[string]) (way Valu
 			return way, dir, l.refuse(e.Source, errors.New("a chromadir store is always read as a directory"))
 		}
 		if !e.Source.given() {
-			way.Source = store.Source
+			way.Source = at.Source
 		}
 		way.V = WayDirectory
-		return way, Value[string]{store.V.Path, store.Source}, nil
+		return way, Value[string]{at.V.Path, at.Source}, nil
 	}
 	if e.Directory.given() {
-		return way, dir, l.refuse(e.Directory, fmt.Errorf("a %s store has no directory", store.V.Kind))
+		return way, dir, l.refuse(e.Directory, fmt.Errorf("a %s store has no directory", at.V.Kind))
 	}
 	if way.V != WayHTTP {
-		return way, dir, l.refuse(e.Source, fmt.Errorf("a %s store can't be read by source %s", store.V.Kind, way.V))
+		return way, dir, l.refuse(e.Source, fmt.Errorf("a %s store can't be read by source %s", at.V.Kind, way.V))
 	}
 	return Value[Way]{}, dir, nil
 }
@@ -90,26 +92,27 @@ func (l *loader) refuse(given scalar, err error) *Error {
 	return &Error{Source: l.file.source(given), Err: err}
 }
 
-// readVectors decides how KB or MC is read, once to.Store is known. What the file
-// says is about the server that the file names: beside another one, that the
-// environment's name puts in its place, it would read one memory for another.
-func (l *loader) readVectors(to *Vectors, name string, e entry, base Value[Store], usual string) error {
+// readVectors decides how the vectors of a preset's source are read, once d.Store is
+// known. What the file says is about the server that the file names: beside another
+// one, that the environment's name puts in its place, it would read one memory for
+// another.
+func (l *loader) readVectors(d *Declared, p *presetSource, e entry, base Value[store.Ref]) error {
 	own, err := l.fileStore(e, base)
 	if err != nil {
 		return err
 	}
-	var dir Value[string]
-	if usual != "" {
-		dir = Value[string]{usual, l.fromPreset()}
+	usual := p.Directory
+	if l.cfg.Unified.V {
+		usual = l.preset.Topology.Unified
 	}
-	if to.Way, to.Directory, err = l.way(e, own, dir); err != nil {
+	if d.Way, d.Directory, err = l.way(e, own, l.inDataDir(filepath.FromSlash(usual))); err != nil {
 		return err
 	}
 	if own, err = l.neoDatabase(own); err != nil {
 		return err
 	}
-	named, ok := l.env(name)
-	if !ok || own.V.Same(to.Store.V) {
+	named, ok := l.env(p.From)
+	if !ok || own.V.Same(d.Store.V) {
 		return nil
 	}
 	if e.Source.given() {
@@ -117,15 +120,15 @@ func (l *loader) readVectors(to *Vectors, name string, e entry, base Value[Store
 			fmt.Sprintf("%s is not followed (source: %s): %s names another store", l.file.source(e.Source), e.Source.text, named.Source),
 			"name that store in the file to have it read so")
 	}
-	to.Way, to.Directory, err = l.way(entry{}, to.Store, Value[string]{})
+	d.Way, d.Directory, err = l.way(entry{}, d.Store, Value[string]{})
 	return err
 }
 
 // shareWay has MC read as KB is when both are one Chroma. It refuses two ways.
 func (l *loader) shareWay() error {
-	kb, mc := &l.cfg.KB, &l.cfg.MC
+	kb, mc := l.cfg.Source(memory.KB), l.cfg.Source(memory.MC)
 	differ := kb.Way.V != mc.Way.V || kb.Directory.V != mc.Directory.V
-	if differ && l.file.Stores.MC.Source.given() && mc.Way.Source == l.file.source(l.file.Stores.MC.Source) {
+	if given := l.file.store(mc.Name).Source; differ && given.given() && mc.Way.Source == l.file.source(given) {
 		return &Error{
 			Source: mc.Way.Source,
 			Err:    fmt.Errorf("the topology is unified (%s), so that mc is read as kb is", l.cfg.Unified.Source),

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 )
 
 func TestWays(t *testing.T) {
@@ -97,11 +98,11 @@ func TestWays(t *testing.T) {
 
 func TestWaysAsValues(t *testing.T) {
 	root, cfg := setting{file: "stores:\n  kb: chromadir:chroma\n  mc: collections:c.sqlite\n"}.mustLoad(t)
-	if cfg.KB.Way.V != config.WayDirectory || shorten(cfg.KB.Directory.V, root) != "ROOT/chroma" {
-		t.Errorf("got kb %+v", cfg.KB)
+	if cfg.Source("kb").Way.V != config.WayDirectory || shorten(cfg.Source("kb").Directory.V, root) != "ROOT/chroma" {
+		t.Errorf("got kb %+v", cfg.Source("kb"))
 	}
-	if cfg.MC.Way.V != "" || cfg.MC.Directory.V != "" {
-		t.Errorf("got mc %+v, want no way", cfg.MC)
+	if cfg.Source("mc").Way.V != "" || cfg.Source("mc").Directory.V != "" {
+		t.Errorf("got mc %+v, want no way", cfg.Source("mc"))
 	}
 }
 
@@ -119,7 +120,7 @@ func TestWayOfAnotherStore(t *testing.T) {
 			if got := rows(cfg, root)["stores.kb.source"]; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
-			if got := cfg.KB.Directory.V; filepath.Base(got) == "d" {
+			if got := cfg.Source("kb").Directory.V; filepath.Base(got) == "d" {
 				t.Errorf("got the directory of the file, %q", got)
 			}
 			wantFindings(t, cfg, root, "source-overruled: file ROOT/keepsake.yaml:2 is not followed (source: directory): environment KEEPSAKE_KB_CHROMA names another store")
@@ -160,7 +161,7 @@ func TestWaysRefused(t *testing.T) {
 	t.Run("NoDataDir", func(t *testing.T) {
 		root := t.TempDir()
 		writeFile(t, root+"/my.yaml", "stores:\n  kb:\n    source: auto\n")
-		_, err := config.Load(config.Options{Start: root, Flags: map[string]string{"config": "my.yaml"}, DataDirOptional: true})
+		_, err := config.Load(config.Options{Kinds: keeper.Kinds(), Start: root, Flags: map[string]string{"config": "my.yaml"}, DataDirOptional: true})
 		wantError(t, err, root, "read file ROOT/my.yaml:3:13: source auto needs a directory")
 	})
 }

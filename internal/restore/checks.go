@@ -89,10 +89,7 @@ func (p *Plan) checkMemory() {
 // checkKind refuses to put records where others live: blocks of a file are no rows,
 // and rows no file.
 func (p *Plan) checkKind(s Section) {
-	holds := map[string][]memory.Kind{
-		memory.KindChroma: {memory.Vectors}, memory.KindCollections: {memory.Vectors},
-		memory.KindGraph: {memory.Elements}, memory.KindSQLite: {memory.Opaque}, memory.KindFiles: {memory.Lines, memory.Opaque},
-	}[s.Survey.Locator.Kind]
+	holds := p.opts.Kinds.Of(s.Survey.Locator.Kind).Holds
 	if len(holds) > 0 && !slices.Contains(holds, s.Spec.Kind) {
 		p.refuse(GroundStore, "kind", s.Spec.Name, fmt.Sprintf("it is of kind %q in the bundle, and %s holds %q", s.Spec.Kind, s.Survey.Locator, holds[0]),
 			"--to names another target")

@@ -17,6 +17,7 @@ import (
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
 	"keepsake/internal/guard"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
 	"keepsake/internal/store"
@@ -258,6 +259,7 @@ func (c *cabinet) rules() guard.Rules {
 
 func (c *cabinet) options(b *bundle.Bundle) restore.Options {
 	return restore.Options{
+		Kinds:  keeper.Kinds(),
 		Bundle: b, Targets: []restore.Target{{Sections: []string{"state"}, Store: c.drawer}},
 		Progress: store.Quiet{}, Clock: time.Now,
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
 	"keepsake/internal/store"
@@ -178,7 +179,7 @@ func TestReplaceOpaque(t *testing.T) {
 	c.holds(newDB)
 	undo := c.replacing(c.open(r.Safety), "undo")
 	undo.Replace.AcceptShrink = true
-	undo.Replace.Back, undo.Replace.Vacate = r.Back()
+	undo.Replace.Back, undo.Replace.Vacate = r.Back(keeper.Kinds())
 	c.replace(undo)
 	c.holds(oldDB)
 }
@@ -191,12 +192,12 @@ func TestVacateOpaque(t *testing.T) {
 	c.remove()
 	r := c.replace(c.replacing(b, "restore.replace"))
 	c.holds(oldDB)
-	_, vacate := r.Back()
+	_, vacate := r.Back(keeper.Kinds())
 	if want := []memory.SectionSpec{{Name: appDB, Kind: memory.Opaque}}; !slices.Equal(vacate, want) {
 		t.Errorf("got %+v, want %+v", vacate, want)
 	}
 	r.Sections[0].Kind = "" // as in a receipt of an older version
-	if _, vacate = r.Back(); vacate[0].Kind != memory.Opaque {
+	if _, vacate = r.Back(keeper.Kinds()); vacate[0].Kind != memory.Opaque {
 		t.Errorf("got %+v, want it opaque", vacate)
 	}
 }

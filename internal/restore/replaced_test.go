@@ -16,6 +16,7 @@ import (
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
 	"keepsake/internal/guard"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
 	"keepsake/internal/store"
@@ -144,6 +145,7 @@ func (d *desk) options() (restore.Options, error) {
 		return restore.Options{}, err
 	}
 	return restore.Options{
+		Kinds:  keeper.Kinds(),
 		Bundle: b, Targets: []restore.Target{{Sections: []string{"concepts"}, Store: told{d.files(), d}}},
 		Progress: store.Quiet{},
 		Clock:    func() time.Time { d.step("clock"); return time.Now() },

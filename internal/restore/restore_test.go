@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/restore"
 	"keepsake/internal/sample"
@@ -88,6 +89,7 @@ func newPlace(t *testing.T, path string) *place {
 	}
 	p := &place{dir: t.TempDir()}
 	p.opts = restore.Options{
+		Kinds:  keeper.Kinds(),
 		Bundle: b, Topology: memory.Topology{Unified: true}, Progress: store.Quiet{}, Clock: time.Now,
 		Targets: []restore.Target{
 			{Sections: []string{"kb"}, Store: p.kb()},

@@ -2,8 +2,6 @@ package restore
 
 import (
 	"fmt"
-
-	"keepsake/internal/memory"
 )
 
 // Disk is where files are. Paths of one disk have the same ID.
@@ -32,7 +30,7 @@ func (p *Plan) checkRoom() {
 	var needs []*need
 	err := p.needs(&needs, "", p.estimated.SafetyBytes)
 	for _, s := range p.sections {
-		if l := s.Survey.Locator; err == nil && p.replaces(s) && l.Kind != memory.KindChroma {
+		if l := s.Survey.Locator; err == nil && p.replaces(s) && l.Address == "" {
 			err = p.needs(&needs, l.Path, p.load(s).stagedBytes())
 		}
 	}

@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"path/filepath"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // ErrNothingToUndo says that there is no receipt of a restore that could be
@@ -78,8 +78,9 @@ func (r *Receipt) changed() bool {
 }
 
 // Back returns what the replace of the receipt needs to be taken back: the old
-// sections that were kept aside, and the sections that were not there before.
-func (r *Receipt) Back() (back map[memory.Section]memory.Locator, vacate []memory.SectionSpec) {
+// sections that were kept aside, and the sections that were not there before. Receipts
+// of older versions don't say of what kind these are: their stores do.
+func (r *Receipt) Back(kinds store.Kinds) (back map[memory.Section]memory.Locator, vacate []memory.SectionSpec) {
 	back = map[memory.Section]memory.Locator{}
 	for _, s := range r.Sections {
 		switch {
@@ -87,24 +88,14 @@ func (r *Receipt) Back() (back map[memory.Section]memory.Locator, vacate []memor
 		case s.Replaced.Aside != nil:
 			back[s.Section] = *s.Replaced.Aside
 		case !s.Replaced.Existed:
-			vacate = append(vacate, memory.SectionSpec{Name: s.Section, Kind: cmp.Or(s.Kind, kindOf(s.Target))})
+			kind := s.Kind
+			if holds := kinds.Of(s.Target.Kind).Holds; kind == "" && len(holds) > 0 {
+				kind = holds[0]
+			}
+			vacate = append(vacate, memory.SectionSpec{Name: s.Section, Kind: kind})
 		}
 	}
 	return back, vacate
-}
-
-// kindOf is the kind of the records of a store, for receipts that don't say it: those
-// from before there were opaque sections.
-func kindOf(l memory.Locator) memory.Kind {
-	switch l.Kind {
-	case memory.KindGraph:
-		return memory.Elements
-	case memory.KindFiles:
-		return memory.Lines
-	case memory.KindSQLite:
-		return memory.Opaque
-	}
-	return memory.Vectors
 }
 
 // PlannedRequest returns what the plan in the folder of a restore was asked for:

@@ -1,25 +1,26 @@
-package config_test
+package store_test
 
 import (
 	"errors"
 	"strings"
 	"testing"
 
-	"keepsake/internal/config"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 func TestParseStore(t *testing.T) {
-	chroma := func(scheme, host string, port int) config.Store {
-		return config.Store{Kind: memory.KindChroma, Scheme: scheme, Host: host, Port: port}
+	chroma := func(scheme, host string, port int) store.Ref {
+		return store.Ref{Kind: memory.KindChroma, Scheme: scheme, Host: host, Port: port}
 	}
-	with := func(s config.Store, tenant, database, collection string) config.Store {
+	with := func(s store.Ref, tenant, database, collection string) store.Ref {
 		s.Tenant, s.Database, s.Collection = tenant, database, collection
 		return s
 	}
 	for _, c := range []struct {
 		text string
-		want config.Store
+		want store.Ref
 		back string // as String writes it, text when empty
 	}{
 		{"chroma:http://localhost:8000", chroma("http", "localhost", 8000), ""},
@@ -32,14 +33,14 @@ func TestParseStore(t *testing.T) {
 		{"chroma:http://h:65535/t/d#neo-agent-memory", with(chroma("http", "h", 65535), "t", "d", "neo-agent-memory"), ""},
 		{"chroma:http://h:1#abc", with(chroma("http", "h", 1), "", "", "abc"), ""},
 		{"chroma:http://my_host:1/a%2Fb/ü", with(chroma("http", "my_host", 1), "a/b", "ü", ""), "chroma:http://my_host:1/a%2Fb/%C3%BC"},
-		{"chromadir:/srv/chroma", config.Store{Kind: memory.KindChromaDir, Path: "/srv/chroma"}, ""},
-		{`collections:C:\memory\kb.db`, config.Store{Kind: memory.KindCollections, Path: `C:\memory\kb.db`}, ""},
-		{"graph:with space#and@more?.sqlite", config.Store{Kind: memory.KindGraph, Path: "with space#and@more?.sqlite"}, ""},
-		{"sqlite:state/**/*.db", config.Store{Kind: memory.KindSQLite, Path: "state/**/*.db"}, ""},
-		{"files:./logs", config.Store{Kind: memory.KindFiles, Path: "./logs"}, ""},
+		{"chromadir:/srv/chroma", store.Ref{Kind: memory.KindChromaDir, Path: "/srv/chroma"}, ""},
+		{`collections:C:\memory\kb.db`, store.Ref{Kind: memory.KindCollections, Path: `C:\memory\kb.db`}, ""},
+		{"graph:with space#and@more?.sqlite", store.Ref{Kind: memory.KindGraph, Path: "with space#and@more?.sqlite"}, ""},
+		{"sqlite:state/**/*.db", store.Ref{Kind: memory.KindSQLite, Path: "state/**/*.db"}, ""},
+		{"files:./logs", store.Ref{Kind: memory.KindFiles, Path: "./logs"}, ""},
 	} {
 		t.Run(c.text, func(t *testing.T) {
-			got, err := config.ParseStore(c.text)
+			got, err := keeper.Kinds().Parse(c.text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,12 +68,12 @@ func TestParseStoreRefused(t *testing.T) {
 		name    = "want 3 to 512 letters, digits, dots, dashes and underscores"
 	)
 	for _, c := range []struct{ name, text, want string }{
-		{"Empty", "", "parse store: no kind; want " + config.StoreForms},
-		{"PathAlone", "/srv/graph.sqlite", "parse store: no kind; want " + config.StoreForms},
-		{"UnknownKind", "mysql:/srv/x", `parse store: unknown kind "mysql"; want ` + config.StoreForms},
-		{"UpperCase", "Graph:/srv/x", `parse store: unknown kind "Graph"; want ` + config.StoreForms},
-		{"DriveLetter", `C:\graph.sqlite`, `parse store: unknown kind "C"; want ` + config.StoreForms},
-		{"AddressAlone", "http://h:1", `parse store: unknown kind "http"; want ` + config.StoreForms},
+		{"Empty", "", "parse store: no kind; want " + keeper.Kinds().Forms()},
+		{"PathAlone", "/srv/graph.sqlite", "parse store: no kind; want " + keeper.Kinds().Forms()},
+		{"UnknownKind", "mysql:/srv/x", `parse store: unknown kind "mysql"; want ` + keeper.Kinds().Forms()},
+		{"UpperCase", "Graph:/srv/x", `parse store: unknown kind "Graph"; want ` + keeper.Kinds().Forms()},
+		{"DriveLetter", `C:\graph.sqlite`, `parse store: unknown kind "C"; want ` + keeper.Kinds().Forms()},
+		{"AddressAlone", "http://h:1", `parse store: unknown kind "http"; want ` + keeper.Kinds().Forms()},
 		{"NoPath", "graph:", "parse store: graph: no path"},
 		{"NoDatabase", "sqlite:", "parse store: sqlite: no path"},
 		{"BlankPath", "files: ", "parse store: files: no path"},
@@ -107,15 +108,15 @@ func TestParseStoreRefused(t *testing.T) {
 		{"CollectionLong", "chroma:http://h:1#" + strings.Repeat("x", 513), `parse store: collection "` + strings.Repeat("x", 40) + `": ` + name},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := config.ParseStore(c.text)
+			got, err := keeper.Kinds().Parse(c.text)
 			if err == nil || err.Error() != c.want {
 				t.Errorf("got  %v\nwant %s", err, c.want)
 			}
-			if got != (config.Store{}) {
+			if got != (store.Ref{}) {
 				t.Errorf("got %+v beside the error", got)
 			}
-			if c.want == secrets && !errors.Is(err, config.ErrCredentials) {
-				t.Errorf("got %v, want %v", err, config.ErrCredentials)
+			if c.want == secrets && !errors.Is(err, store.ErrCredentials) {
+				t.Errorf("got %v, want %v", err, store.ErrCredentials)
 			}
 		})
 	}
@@ -136,8 +137,8 @@ func TestSamePlace(t *testing.T) {
 		{"AnotherPath", "graph:/x", "graph:/y", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, errA := config.ParseStore(c.a)
-			b, errB := config.ParseStore(c.b)
+			a, errA := keeper.Kinds().Parse(c.a)
+			b, errB := keeper.Kinds().Parse(c.b)
 			if errA != nil || errB != nil {
 				t.Fatal(errA, errB)
 			}
@@ -158,22 +159,22 @@ func FuzzParseStore(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		store, err := config.ParseStore(text)
+		ref, err := keeper.Kinds().Parse(text)
 		if err != nil {
-			if store != (config.Store{}) {
-				t.Errorf("got %+v beside %v", store, err)
+			if ref != (store.Ref{}) {
+				t.Errorf("got %+v beside %v", ref, err)
 			}
 			if strings.HasPrefix(text, "chroma:") && strings.Contains(text, "hunter2@") && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got an error that tells the password: %v", err)
 			}
 			return
 		}
-		again, err := config.ParseStore(store.String())
-		if err != nil || again != store {
-			t.Errorf("got %+v, %v back from %q, want %+v", again, err, store.String(), store)
+		again, err := keeper.Kinds().Parse(ref.String())
+		if err != nil || again != ref {
+			t.Errorf("got %+v, %v back from %q, want %+v", again, err, ref.String(), ref)
 		}
-		if strings.Contains(store.Address(), "@") {
-			t.Errorf("got user-info in %q", store.Address())
+		if strings.Contains(ref.Address(), "@") {
+			t.Errorf("got user-info in %q", ref.Address())
 		}
 	})
 }

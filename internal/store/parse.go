@@ -1,4 +1,4 @@
-package config
+package store
 
 import (
 	"errors"
@@ -11,12 +11,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"keepsake/internal/memory"
 )
-
-// StoreForms lists what ParseStore reads, for usage texts.
-const StoreForms = "chroma:http://host:port[/tenant/database][#collection], chromadir:PATH, collections:FILE, graph:FILE, files:DIR, sqlite:FILE"
 
 // ErrCredentials is returned for an address that carries a user name, a password
 // or a query. Tokens come from the environment or from a file, because command
@@ -28,40 +23,21 @@ var (
 	collectionName = regexp.MustCompile(`^[A-Za-z0-9._-]{3,512}$`)
 )
 
-// ParseStore reads one STORE: a kind, a colon, and what that kind needs.
-// Paths are kept as they are; a Windows path needs no escaping. Its errors never
-// repeat an address, which may hold a secret.
-func ParseStore(text string) (Store, error) {
-	store, err := parseStore(text)
-	if err != nil {
-		return Store{}, fmt.Errorf("parse store: %w", err)
+// ParsePath reads what stands behind the kind of a STORE that is a path. Paths are
+// kept as they are; a Windows path needs no escaping.
+func ParsePath(kind, rest string) (Ref, error) {
+	if strings.TrimSpace(rest) == "" {
+		return Ref{}, errors.New(kind + ": no path")
 	}
-	return store, nil
+	return Ref{Kind: kind, Path: rest}, nil
 }
 
-func parseStore(text string) (Store, error) {
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return Store{}, errors.New("control characters or invalid UTF-8")
-	}
-	kind, rest, found := strings.Cut(text, ":")
-	if !found {
-		return Store{}, errors.New("no kind; want " + StoreForms)
-	}
-	switch kind {
-	case memory.KindChroma:
-		return parseChroma(rest)
-	case memory.KindChromaDir, memory.KindCollections, memory.KindGraph, memory.KindFiles, memory.KindSQLite:
-		if strings.TrimSpace(rest) == "" {
-			return Store{}, errors.New(kind + ": no path")
-		}
-		return Store{Kind: kind, Path: rest}, nil
-	}
-	return Store{}, fmt.Errorf("unknown kind %.20q; want %s", kind, StoreForms)
-}
-
-func parseChroma(address string) (Store, error) {
+// ParseServer reads what stands behind the kind of a STORE that is a server:
+// http://host:port[/tenant/database][#collection]. Its errors never repeat an
+// address, which may hold a secret.
+func ParseServer(kind, address string) (Ref, error) {
 	if strings.ContainsAny(address, "@?") {
-		return Store{}, fmt.Errorf("chroma: %w", ErrCredentials)
+		return Ref{}, fmt.Errorf("chroma: %w", ErrCredentials)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -69,34 +45,35 @@ func parseChroma(address string) (Store, error) {
 		if parse := (*url.Error)(nil); errors.As(err, &parse) {
 			err = parse.Err
 		}
-		return Store{}, fmt.Errorf("chroma: %w", err)
+		return Ref{}, fmt.Errorf("chroma: %w", err)
 	}
-	store := Store{Kind: memory.KindChroma, Scheme: u.Scheme}
+	ref := Ref{Kind: kind, Scheme: u.Scheme}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Opaque != "" {
-		return Store{}, errors.New("chroma: the address has to begin with http:// or https://")
+		return Ref{}, errors.New("chroma: the address has to begin with http:// or https://")
 	}
-	if store.Host, err = parseHost(u.Hostname()); err != nil {
-		return Store{}, err
+	if ref.Host, err = ParseHost(u.Hostname()); err != nil {
+		return Ref{}, err
 	}
-	if store.Port, err = parsePort(u.Port(), u.Scheme); err != nil {
-		return Store{}, err
+	if ref.Port, err = ParsePort(u.Port(), u.Scheme); err != nil {
+		return Ref{}, err
 	}
 	path := u.RawPath // as it was written, where that isn't how it would be escaped
 	if path == "" {
 		path = u.EscapedPath()
 	}
-	if store.Tenant, store.Database, err = parseDatabase(path); err != nil {
-		return Store{}, err
+	if ref.Tenant, ref.Database, err = parseDatabase(path); err != nil {
+		return Ref{}, err
 	}
 	if strings.Contains(address, "#") {
-		if store.Collection, err = parseCollection(u.Fragment); err != nil {
-			return Store{}, err
+		if ref.Collection, err = ParseCollection(u.Fragment); err != nil {
+			return Ref{}, err
 		}
 	}
-	return store, nil
+	return ref, nil
 }
 
-func parseHost(host string) (string, error) {
+// ParseHost reads the name or the address of a server.
+func ParseHost(host string) (string, error) {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
 		return ip.String(), nil
 	}
@@ -106,9 +83,9 @@ func parseHost(host string) (string, error) {
 	return strings.ToLower(host), nil
 }
 
-// parsePort reads a port. http has no default here: Chroma's 8000 and the web's
+// ParsePort reads a port. http has no default here: Chroma's 8000 and the web's
 // 80 would be two guesses.
-func parsePort(port, scheme string) (int, error) {
+func ParsePort(port, scheme string) (int, error) {
 	if port == "" && scheme == "https" {
 		return 443, nil
 	}
@@ -132,19 +109,20 @@ func parseDatabase(path string) (tenant, database string, err error) {
 			return "", "", errors.New("chroma: the tenant or the database is escaped wrongly")
 		}
 	}
-	if len(parts) != 2 || slices.ContainsFunc(parts, badSegment) {
+	if len(parts) != 2 || slices.ContainsFunc(parts, BadSegment) {
 		return "", "", errors.New("chroma: want /tenant/database after the port, or nothing")
 	}
 	return parts[0], parts[1], nil
 }
 
-// badSegment reports whether s would be taken for something else as a part of a
+// BadSegment reports whether s would be taken for something else as a part of a
 // path in a request.
-func badSegment(s string) bool {
+func BadSegment(s string) bool {
 	return s == "" || s == "." || s == ".." || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
 }
 
-func parseCollection(name string) (string, error) {
+// ParseCollection reads the name of a collection.
+func ParseCollection(name string) (string, error) {
 	if !collectionName.MatchString(name) {
 		return "", fmt.Errorf("collection %.40q: want 3 to 512 letters, digits, dots, dashes and underscores", name)
 	}
