@@ -74,9 +74,9 @@ func TestAC_B8(t *testing.T) {
 		}
 	}
 	for name, want := range map[string][]string{
-		"Preflight":         {"internal/cli/replace.go", "internal/cli/restore.go", "internal/drill/drill.go"}, // once each
-		"Run":               {"internal/cli/replace.go", "internal/cli/restore.go", "internal/drill/drill.go"},
-		"PreflightTakeback": {"internal/cli/undo.go"},
+		"Preflight":         {"internal/drill/drill.go", "internal/keeper/change.go"}, // once each
+		"Run":               {"internal/drill/drill.go", "internal/keeper/change.go"},
+		"PreflightTakeback": {"internal/keeper/undo.go"},
 	} {
 		var at []string
 		for file, source := range sources(t) {
@@ -98,12 +98,11 @@ func TestAC_B8(t *testing.T) {
 		"Commit":    {"internal/restore/safety.go"},
 		"Remove":    {"internal/restore/takeback.go"},
 		"AssertDestructiveTargetAllowed": {
-			"internal/cli/asides.go", "internal/cli/permit.go", "internal/cli/removing.go", "internal/cli/scratch.go",
-			"internal/restore/swap.go", "internal/restore/takeback.go",
+			"internal/keeper/permit.go", "internal/restore/swap.go", "internal/restore/takeback.go",
 		},
 	} {
 		at := map[string]bool{}
-		for file, source := range sources(t, "internal/cli", "internal/restore", "internal/backup", "cmd") {
+		for file, source := range sources(t, "internal/cli", "internal/keeper", "internal/restore", "internal/backup", "cmd") {
 			for _, of := range calls(source, name) {
 				if of != "os" {
 					at[filepath.ToSlash(file)] = true

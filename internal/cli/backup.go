@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -10,17 +9,16 @@ import (
 
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
-	"keepsake/internal/lock"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
+	"keepsake/internal/quantity"
 )
 
 type backupFlags struct {
-	only          []string
-	dryRun        bool
+	keeper.Backup
+
 	compress      string
-	allowDegraded bool
 	acceptLineage []string
-	tags          map[string]string
 }
 
 func (a *app) backupCommand() *cobra.Command {
@@ -46,94 +44,73 @@ says that it is the memory all the same.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.only, "only", nil, "back up only these subsystems or `sections`: kb,mc/memory")
-	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "print what the bundle would hold, and write nothing")
+	flags.StringSliceVar(&f.Only, "only", nil, "back up only these subsystems or `sections`: kb,mc/memory")
+	flags.BoolVarP(&f.DryRun, "dry-run", "n", false, "print what the bundle would hold, and write nothing")
 	flags.StringVar(&f.compress, "compress", "", "compress the bundle's files: none, zstd (Neo's own restore reads none only)")
-	flags.BoolVar(&f.allowDegraded, "allow-degraded", false, "publish also when a section can't be read, and end with code 3")
+	flags.BoolVar(&f.AllowDegraded, "allow-degraded", false, "publish also when a section can't be read, and end with code 3")
 	flags.StringArrayVar(&f.acceptLineage, "accept-lineage", nil, "take a `section` that is suspect for a new beginning: mc/memory (repeatable)")
-	flags.StringToStringVar(&f.tags, "tag", nil, "write `key=value` into the bundle's meta (repeatable)")
+	flags.StringToStringVar(&f.Tags, "tag", nil, "write `key=value` into the bundle's meta (repeatable)")
 	flags.Lookup("tag").DefValue = "" // pflag would print it as [], in brackets of its own
 	return cmd
 }
 
-func (a *app) backup(ctx context.Context, f backupFlags) error {
+func (a *app) backup(ctx context.Context, f backupFlags) (err error) {
+	if f.Compress, err = compression(f.compress); err != nil {
+		return err
+	}
+	for _, v := range f.acceptLineage {
+		s := memory.Section(v)
+		if s.Name() == "" || !s.Subsystem().Valid() { // notes/2026/plan.md is one, too
+			return usage(fmt.Errorf("--accept-lineage %s: want a section like mc/memory", v))
+		}
+		f.AcceptLineage = append(f.AcceptLineage, s)
+	}
 	m, err := a.memory(false)
 	if err != nil {
 		return err
 	}
-	opts, err := m.backupOptions(f)
+	defer m.Close()
+	receipt, after, err := m.Backup(ctx, f.Backup)
 	if err != nil {
-		return err
-	}
-	a.warnLegacy(m)
-	defer m.release()
-	if f.dryRun {
-		if err := m.roomForBackup(f); err != nil {
-			return err
+		if receipt != nil {
+			a.printFindings(receipt.Findings)
 		}
-		receipt, err := backup.Survey(ctx, opts)
-		return a.endBackup(ctx, m, receipt, err)
-	}
-	if err := errors.Join(m.lockRoot(ctx, lock.Exclusive), m.lockTarget(ctx, lock.Shared), m.blocked()); err != nil {
 		return err
 	}
-	m.temp.inRoot = true
-	a.sweep(ctx, m) // it may give room back
-	if err := m.roomForBackup(f); err != nil {
+	if err := a.printBackup(receipt, after); err != nil {
 		return err
 	}
-	opts, err = m.identify(ctx, opts)
-	if err != nil {
-		return err
-	}
-	receipt, err := backup.Run(ctx, opts)
-	if err == nil {
-		m.lateRows(ctx, receipt)
-	}
-	return a.endBackup(ctx, m, receipt, err)
-}
-
-func (a *app) endBackup(ctx context.Context, m *memoryAt, r *backup.Receipt, err error) error {
-	if err != nil {
-		a.printFindings(r.Findings)
-		return ifInterrupted(m.explainStores(err), "nothing was published: the bundles are as they were")
-	}
-	var after *removing
-	if !r.DryRun {
-		after = m.retain(ctx, r)
-	}
-	if err := a.printBackup(r, after); err != nil {
-		return err
-	}
-	return endPublished(r, after)
+	return endPublished(receipt, after)
 }
 
 // endPublished gives a bundle that is there its exit code. That it lacks something
 // weighs more than what retention came to, which is said all the same.
-func endPublished(r *backup.Receipt, after *removing) error {
-	code := exitOK
+func endPublished(r *backup.Receipt, after *keeper.Removing) error {
+	degraded := r.Degraded()
 	for _, s := range r.Sections {
-		if r.Degraded() || s.Status == bundle.Fail {
-			code = exitDegraded
-		}
+		degraded = degraded || s.Status == bundle.Fail
 	}
-	if after == nil || after.err == nil {
-		return end(code)
+	ground := keeper.Failed
+	if degraded {
+		ground = keeper.Degraded
 	}
-	if code == exitOK {
-		code = exitFailed
+	switch {
+	case after != nil && after.Err != nil:
+		return fail(ground, "", fmt.Errorf("the bundle is published, but %w", after.Err))
+	case degraded:
+		return end(ground)
 	}
-	return fail(code, fmt.Errorf("the bundle is published, but %w", after.err), hintOf(after.err))
+	return nil
 }
 
 // backedUp is the --json of a backup.
 type backedUp struct {
 	*backup.Receipt
 
-	Retention *removing `json:"retention,omitempty"`
+	Retention *keeper.Removing `json:"retention,omitempty"`
 }
 
-func (a *app) printBackup(r *backup.Receipt, after *removing) error {
+func (a *app) printBackup(r *backup.Receipt, after *keeper.Removing) error {
 	a.printFindings(r.Findings)
 	if a.flags.asJSON {
 		return a.printJSON(backedUp{r, after})
@@ -148,8 +125,8 @@ func (a *app) printBackup(r *backup.Receipt, after *removing) error {
 	if err := sectionTable(r).write(a.Stdout); err != nil {
 		return err
 	}
-	a.say("\n%s rows, %s, %s in %.1f s\n", count(r.Rows), size(r.Bytes), r.Status, r.EndedAt.Sub(r.StartedAt).Seconds())
-	return after.printAfter()
+	a.say("\n%s rows, %s, %s in %.1f s\n", quantity.Count(r.Rows), quantity.Size(r.Bytes), r.Status, r.EndedAt.Sub(r.StartedAt).Seconds())
+	return a.printAfter(after)
 }
 
 // printSurvey prints what a backup would hold.
@@ -173,7 +150,7 @@ func rowCount(n int64) string {
 	if n < 0 {
 		return "unknown"
 	}
-	return count(n)
+	return quantity.Count(n)
 }
 
 func sectionTable(r *backup.Receipt) *table {
@@ -185,11 +162,11 @@ func sectionTable(r *backup.Receipt) *table {
 		first := g.sections[0]
 		added, removed := "", ""
 		if first.Capture != nil {
-			added = count(g.sum(func(s backup.SectionReceipt) int64 { return s.Capture.Added }))
-			removed = count(g.sum(func(s backup.SectionReceipt) int64 { return s.Capture.Removed }))
+			added = quantity.Count(g.sum(func(s backup.SectionReceipt) int64 { return s.Capture.Added }))
+			removed = quantity.Count(g.sum(func(s backup.SectionReceipt) int64 { return s.Capture.Removed }))
 		}
 		t.add(g.name, rowCount(g.sum(func(s backup.SectionReceipt) int64 { return s.Rows })), added, removed,
-			size(g.sum(func(s backup.SectionReceipt) int64 { return s.Bytes })), string(first.Status))
+			quantity.Size(g.sum(func(s backup.SectionReceipt) int64 { return s.Bytes })), string(first.Status))
 	}
 	return t
 }

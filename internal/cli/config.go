@@ -31,12 +31,12 @@ func (a *app) configShow() error {
 	if err != nil {
 		return err
 	}
-	rows := m.cfg.Describe()
+	rows := m.Config().Describe()
 	if a.flags.asJSON {
-		return a.printJSON(map[string]any{"values": rows, "excluded": excluded(m.cfg)})
+		return a.printJSON(map[string]any{"values": rows, "excluded": excluded(m.Config())})
 	}
 	a.printValues(rows)
-	for _, e := range m.cfg.Excluded() {
+	for _, e := range m.Config().Excluded() {
 		a.say("\nnever backed up: %s\n  %s\n", a.relative(e.Path), e.Reason)
 	}
 	return nil

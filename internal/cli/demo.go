@@ -12,6 +12,8 @@ import (
 
 	"keepsake/internal/demo"
 	"keepsake/internal/guard"
+	"keepsake/internal/keeper"
+	"keepsake/internal/quantity"
 )
 
 const demoFolder = "keepsake-demo"
@@ -88,7 +90,7 @@ func (d *demonstration) fill(ctx context.Context) error {
 	// The environment would go before the demo's configuration, and speaks of a
 	// memory that is none of the demo's business.
 	d.app.LookupEnv = func(string) (string, bool) { return "", false }
-	d.app.say("1. In %s is now a sample memory of %s records.\n", d.shown, count(records))
+	d.app.say("1. In %s is now a sample memory of %s records.\n", d.shown, quantity.Count(records))
 	return nil
 }
 
@@ -102,17 +104,16 @@ func (d *demonstration) clear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.folder.Reset(permit)
+	return d.folder.Reset(ctx, permit)
 }
 
 func (d *demonstration) permit(ctx context.Context) (guard.Permit, error) {
-	permit, err := d.app.allow(ctx, d.folder.Audit(), guard.Request{Operation: guard.DemoReset, Target: d.folder.Target(ctx)})
+	permit, err := keeper.Allow(ctx, d.app.options(), d.folder.Audit(), guard.Request{Operation: guard.DemoReset, Target: d.folder.Target(ctx)})
 	switch {
 	case errors.Is(err, guard.ErrNotMarked):
-		return permit, fail(exitGuard, fmt.Errorf("%s was not made by keepsake demo, and is left as it is", d.shown),
-			"--dir names another folder for the demo")
+		return permit, fail(keeper.Guard, "demo-folder", fmt.Errorf("%s was not made by keepsake demo, and is left as it is", d.shown))
 	case err != nil:
-		return permit, fail(exitGuard, err, "")
+		return permit, fail(keeper.Guard, "", err)
 	}
 	return permit, nil
 }
@@ -132,7 +133,7 @@ func (d *demonstration) lose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.folder.Lose(permit); err != nil {
+	if err := d.folder.Lose(ctx, permit); err != nil {
 		return err
 	}
 	if d.folder.Filled() {
@@ -144,7 +145,9 @@ func (d *demonstration) lose(ctx context.Context) error {
 
 func (d *demonstration) restore(ctx context.Context) error {
 	d.app.say("\n5. keepsake restore latest\n\n")
-	return d.quietly(func() error { return d.app.restore(ctx, "latest", restoreFlags{mode: "merge", proof: "full"}) })
+	return d.quietly(func() error {
+		return d.app.restore(ctx, restoreFlags{Restore: keeper.Restore{Name: "latest"}, mode: "merge", proof: "full"})
+	})
 }
 
 func (d *demonstration) compare(ctx context.Context) error {
@@ -164,7 +167,7 @@ func (d *demonstration) compare(ctx context.Context) error {
 	if err := d.nameBundle(); err != nil {
 		return err
 	}
-	d.app.say("\n6. Compared record by record: %s of %s are the same.\n", count(d.result.Same), count(d.result.Records))
+	d.app.say("\n6. Compared record by record: %s of %s are the same.\n", quantity.Count(d.result.Same), quantity.Count(d.result.Records))
 	return nil
 }
 
@@ -174,7 +177,7 @@ func (d *demonstration) nameBundle() error {
 	if err != nil {
 		return err
 	}
-	b, err := d.app.openLatest(m, nil)
+	b, err := m.Bundle("latest")
 	if err != nil {
 		return err
 	}
@@ -207,13 +210,7 @@ func (a *app) speaking() []string {
 }
 
 // relative shortens a path below the working folder.
-func (a *app) relative(path string) string {
-	rel, err := filepath.Rel(a.Dir, path)
-	if err != nil || strings.HasPrefix(rel, "..") {
-		return path
-	}
-	return rel
-}
+func (a *app) relative(path string) string { return keeper.Relative(a.Dir, path) }
 
 // program is how this program was called, to be typed again.
 func (a *app) program() string {

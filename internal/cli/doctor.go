@@ -1,51 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"keepsake/internal/catalog"
-	"keepsake/internal/memory"
+	"keepsake/internal/keeper"
 )
-
-// health is how well what a check looked at is. Warnings and problems are wrong;
-// a note is only told.
-type health string
-
-const (
-	healthOK      health = "ok"
-	healthNote    health = "note"
-	healthWarning health = "warning"
-	healthProblem health = "problem"
-)
-
-func (h health) wrong() bool { return h == healthWarning || h == healthProblem }
-
-// check is what one look of the doctor came to.
-type check struct {
-	// Name is what was looked at, a stable word or two.
-	Name    string `json:"check"`
-	Health  health `json:"level"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-}
-
-// doctor looks at one memory and its bundles. It changes nothing and takes no
-// lock: it has an answer while others work.
-type doctor struct {
-	*memoryAt
-
-	now     time.Time
-	checks  []check
-	present map[memory.Subsystem]bool // what the memory holds now
-	catalog *catalog.Catalog          // nil without a backup root
-}
 
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
@@ -69,55 +35,44 @@ func (a *app) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer m.release()
-	d := &doctor{memoryAt: m, now: a.Now(), present: map[memory.Subsystem]bool{}}
-	for _, look := range []func(context.Context){d.dataFolder, d.stores, d.plans, d.rootFolder, d.bundles, d.drills, d.legacy} {
-		look(ctx)
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-	}
-	if err := d.print(); err != nil {
+	defer m.Close()
+	checks, err := m.Doctor(ctx)
+	if err != nil {
 		return err
 	}
-	if d.wrong() {
-		return end(exitFailed)
+	wrong := false
+	for i := range checks {
+		c := &checks[i]
+		c.Hint = cmp.Or(c.Hint, hintOf(c.Err))
+		wrong = wrong || c.Health.Wrong()
+	}
+	if err := a.printChecks(checks, wrong); err != nil {
+		return err
+	}
+	if wrong {
+		return end(keeper.Failed)
 	}
 	return nil
 }
 
-func (d *doctor) say(h health, name, hint, format string, args ...any) {
-	d.checks = append(d.checks, check{name, h, fmt.Sprintf(format, args...), hint})
-}
-
-func (d *doctor) wrong() bool {
-	for _, c := range d.checks {
-		if c.Health.wrong() {
-			return true
-		}
-	}
-	return false
-}
-
-func (d *doctor) print() error {
-	a := d.app
+func (a *app) printChecks(checks []keeper.Check, wrong bool) error {
 	if a.flags.asJSON {
-		return a.printJSON(map[string]any{"ok": !d.wrong(), "checks": d.checks})
+		return a.printJSON(map[string]any{"ok": !wrong, "checks": checks})
 	}
-	shown := slices.DeleteFunc(slices.Clone(d.checks), func(c check) bool { return a.flags.quiet && !c.Health.wrong() })
+	shown := slices.DeleteFunc(slices.Clone(checks), func(c keeper.Check) bool { return a.flags.quiet && !c.Health.Wrong() })
 	for i, c := range shown {
 		if i+1 < len(shown) && shown[i+1].Hint == c.Hint {
 			c.Hint = "" // once for all that it is for
 		}
-		if _, err := io.WriteString(a.Stdout, c.text()); err != nil {
+		if _, err := io.WriteString(a.Stdout, checkText(c)); err != nil {
 			return fmt.Errorf("print result: %w", err)
 		}
 	}
 	return nil
 }
 
-// text is the check in lines of the width of a screen; a hint has its own.
-func (c check) text() string {
+// checkText is a check in lines of the width of a screen; a hint has its own.
+func checkText(c keeper.Check) string {
 	const indent = "         "
 	lines := wrap(c.Name+": "+c.Message, width-len(indent))
 	if c.Hint != "" {

@@ -6,7 +6,10 @@ import (
 	"os"
 	"syscall"
 
+	"keepsake/internal/config"
 	"keepsake/internal/guard"
+	"keepsake/internal/keeper"
+	"keepsake/internal/restore"
 	"keepsake/internal/store"
 )
 
@@ -30,6 +33,86 @@ const (
 	exitTerminate   = 143
 )
 
+// groundBug is the ground of what is our own fault.
+const groundBug keeper.Ground = "bug"
+
+// grounds are the exit codes of the grounds.
+var grounds = map[keeper.Ground]int{
+	keeper.Failed: exitFailed, keeper.Usage: exitUsage, keeper.Degraded: exitDegraded, keeper.NotVerified: exitNotVerified,
+	keeper.Guard: exitGuard, keeper.Store: exitStore, keeper.Incomplete: exitIncomplete, keeper.NotFound: exitNotFound,
+	keeper.Locked: exitLocked, keeper.NoRoom: exitNoRoom, groundBug: exitBug,
+}
+
+// refusals are the exit codes of what a restore refuses.
+var refusals = map[restore.Ground]int{
+	restore.GroundBundle: exitNotVerified, restore.GroundStore: exitStore,
+	restore.GroundTopology: exitMismatch, restore.GroundDimension: exitMismatch,
+	restore.GroundMemory: exitNotEmpty, restore.GroundNotEmpty: exitNotEmpty, restore.GroundShrink: exitNotEmpty,
+	restore.GroundSwap: exitLocked, restore.GroundGuard: exitGuard, restore.GroundRoom: exitNoRoom,
+}
+
+// causes are the exit codes of errors for which nobody gave a ground.
+var causes = []struct {
+	is   error
+	code int
+}{
+	{store.ErrUnfinished, exitLocked},
+	{store.ErrUnreachable, exitStore},
+	{store.ErrUnreadable, exitStore},
+	{store.ErrAbsent, exitStore},
+}
+
+// exitCode is the one place where an error becomes an exit code.
+func exitCode(ctx context.Context, err error) int {
+	var stop InterruptedError
+	var refused *restore.RefusedError
+	var forbidden *guard.RefusedError
+	var bad *config.Error
+	var lost *config.NoDataDirError
+	g := groundOf(err)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(context.Cause(ctx), &stop) && errors.Is(err, context.Canceled):
+		return stop.ExitCode()
+	case g != "":
+		return grounds[g]
+	case errors.As(err, &refused):
+		return refusals[refused.Ground]
+	case errors.Is(err, syscall.ENOSPC):
+		return exitNoRoom
+	case errors.As(err, &forbidden):
+		return exitGuard
+	case errors.As(err, &bad):
+		return exitUsage
+	case errors.As(err, &lost):
+		return exitNotFound
+	}
+	for _, c := range causes {
+		if errors.Is(err, c.is) {
+			return c.code
+		}
+	}
+	return exitFailed
+}
+
+// groundOf is the ground that is said first, from the outside in.
+func groundOf(err error) keeper.Ground {
+	var e *keeper.Error
+	var over *ended
+	if errors.As(err, &over) {
+		return over.ground
+	}
+	for errors.As(err, &e) && e.Ground == "" {
+		err = e.Err
+		e = nil
+	}
+	if e == nil {
+		return ""
+	}
+	return e.Ground
+}
+
 // InterruptedError is the cause of a context that a signal cancelled.
 type InterruptedError struct{ Signal os.Signal }
 
@@ -48,70 +131,19 @@ func (i InterruptedError) ExitCode() int {
 	return exitInterrupt
 }
 
-// failure is an error that knows what the operator can do, and its exit code,
-// unless that is 0: then its cause decides.
-type failure struct {
-	code int
-	err  error
-	hint string
+// ended is a result that was printed already and needs no words, only a code.
+type ended struct{ ground keeper.Ground }
+
+// Error implements error.
+func (e *ended) Error() string { return "ended: " + string(e.ground) }
+
+func end(g keeper.Ground) error {
+	return &ended{g}
 }
 
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
-
-func fail(code int, err error, hint string) error {
-	return &failure{code: code, err: err, hint: hint}
+// fail is an error of the command line itself; its hint goes by code.
+func fail(g keeper.Ground, code string, err error) error {
+	return &keeper.Error{Ground: g, Code: code, Err: err}
 }
 
-// ifInterrupted adds to the error of an interrupted run what it left.
-func ifInterrupted(err error, left string) error {
-	if errors.Is(err, context.Canceled) {
-		return fail(0, err, left)
-	}
-	return err
-}
-
-func usage(err error) error {
-	return fail(exitUsage, err, "keepsake --help shows the commands, keepsake COMMAND --help its flags")
-}
-
-// exitCode is the one place where an error becomes an exit code.
-func exitCode(ctx context.Context, err error) int {
-	var f *failure
-	var stop InterruptedError
-	var refused *guard.RefusedError
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.As(context.Cause(ctx), &stop) && errors.Is(err, context.Canceled):
-		return stop.ExitCode()
-	case errors.As(err, &f) && f.code != 0:
-		return f.code
-	case errors.Is(err, syscall.ENOSPC):
-		return exitNoRoom
-	case errors.As(err, &refused):
-		return exitGuard
-	case errors.Is(err, store.ErrUnfinished):
-		return exitLocked
-	case errors.Is(err, store.ErrUnreachable), errors.Is(err, store.ErrUnreadable), errors.Is(err, store.ErrAbsent):
-		return exitStore
-	}
-	return exitFailed
-}
-
-// hintOf returns what the operator can do, "" when nobody said.
-func hintOf(err error) string {
-	var f *failure
-	if errors.As(err, &f) && f.hint != "" {
-		return f.hint
-	}
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	var refused *guard.RefusedError
-	if errors.As(err, &refused) {
-		return refused.Hint
-	}
-	return ""
-}
+func usage(err error) error { return fail(keeper.Usage, "usage", err) }

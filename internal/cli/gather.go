@@ -6,6 +6,7 @@ import (
 
 	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
+	"keepsake/internal/quantity"
 )
 
 // manyFiles is how many files of a declared source have a line each.
@@ -43,7 +44,7 @@ func gather[T any](sections []T, name func(T) memory.Section, plain func(T) bool
 		if !seen {
 			i = len(out)
 			at[sub] = i
-			out = append(out, gathered[T]{name: fmt.Sprintf("%s (%s files)", sub, count(int64(files[sub])))})
+			out = append(out, gathered[T]{name: fmt.Sprintf("%s (%s files)", sub, quantity.Count(int64(files[sub])))})
 		}
 		out[i].sections = append(out[i].sections, s)
 	}

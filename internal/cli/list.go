@@ -4,10 +4,12 @@ import (
 	"errors"
 	"time"
 
+	"keepsake/internal/catalog"
+
 	"github.com/spf13/cobra"
 
 	"keepsake/internal/bundle"
-	"keepsake/internal/catalog"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/retention"
 )
@@ -63,15 +65,15 @@ func (a *app) list() error {
 	if err != nil {
 		return err
 	}
-	c, err := a.catalog(m)
+	c, err := m.Catalog()
 	if err != nil {
 		return err
 	}
-	latest, instead, err := m.latestOf(c)
+	latest, instead, err := latestOf(m, c)
 	if err != nil {
 		return err
 	}
-	out, fate := []listed{}, m.fates(c)
+	out, fate := []listed{}, a.fates(m, c)
 	for i := range c.Bundles {
 		l := listEntry(&c.Bundles[i])
 		l.Latest = latest == l.Bundle
@@ -80,13 +82,13 @@ func (a *app) list() error {
 	}
 	if a.flags.asJSON {
 		others := append([]string{}, c.Others...)
-		return a.printJSON(map[string]any{"root": m.root(), "bundles": out, "others": others})
+		return a.printJSON(map[string]any{"root": m.Root(), "bundles": out, "others": others})
 	}
 	for _, name := range c.Others {
 		a.warn("%s is no bundle of keepsake's, and is left alone", name)
 	}
 	if len(out) == 0 {
-		a.say("There is no bundle in %s yet: keepsake backup makes one.\n", m.root())
+		a.say("There is no bundle in %s yet: keepsake backup makes one.\n", m.Root())
 		return nil
 	}
 	return a.printList(out, instead)
@@ -94,12 +96,8 @@ func (a *app) list() error {
 
 // latestOf returns the name of the latest bundle, "" when there is none, and what
 // is said of it.
-func (m *memoryAt) latestOf(c *catalog.Catalog) (name, words string, err error) {
-	id, err := m.memoryID()
-	if err != nil {
-		return "", "", err
-	}
-	e, _, err := c.Latest(catalog.Wanted{Memory: id})
+func latestOf(m *keeper.Memory, c *catalog.Catalog) (name, words string, err error) {
+	e, err := m.Latest(c)
 	switch {
 	case errors.Is(err, catalog.ErrUnreadable):
 		return "", e.Name + ", but a newer one can't be read", nil
@@ -111,10 +109,10 @@ func (m *memoryAt) latestOf(c *catalog.Catalog) (name, words string, err error) 
 
 // fates are what the next prune would do, by name. Without a policy that can be
 // used it would do nothing, and that is said.
-func (m *memoryAt) fates(c *catalog.Catalog) map[string]*verdict {
-	d, err := m.decide(c)
-	if err != nil && !errors.Is(err, errNoMemory) { // the data folder may be lost: that is known
-		m.app.warn("nothing would be removed: %v", err)
+func (a *app) fates(m *keeper.Memory, c *catalog.Catalog) map[string]*verdict {
+	d, err := m.Decide(c)
+	if err != nil && !errors.Is(err, keeper.ErrNoMemory) { // the data folder may be lost: that is known
+		a.warn("nothing would be removed: %v", err)
 	}
 	out := map[string]*verdict{}
 	for _, one := range d.All {
@@ -125,7 +123,7 @@ func (m *memoryAt) fates(c *catalog.Catalog) map[string]*verdict {
 
 func listEntry(e *catalog.Entry) listed {
 	l := listed{
-		Bundle: e.Name, Path: e.Path, Timestamp: e.Time, Bytes: payloadBytes(e), Rows: map[memory.Subsystem]int64{},
+		Bundle: e.Name, Path: e.Path, Timestamp: e.Time, Bytes: keeper.PayloadBytes(e), Rows: map[memory.Subsystem]int64{},
 		Fault: e.Fault(), Pinned: e.Notes.Pinned, Verifications: e.Notes.Verifications, failed: e.Notes.Failed(),
 	}
 	if e.NotesErr != nil {
@@ -148,15 +146,4 @@ func listEntry(e *catalog.Entry) listed {
 		}
 	}
 	return l
-}
-
-// payloadBytes is what the bundle's files take up, as its meta says.
-func payloadBytes(e *catalog.Entry) (n int64) {
-	if e.Meta == nil || e.Meta.Keepsake == nil {
-		return 0
-	}
-	for _, f := range e.Meta.Keepsake.Files {
-		n += f.Bytes
-	}
-	return n
 }

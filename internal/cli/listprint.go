@@ -11,6 +11,7 @@ import (
 	"keepsake/internal/bundle"
 	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
+	"keepsake/internal/quantity"
 )
 
 // printList prints a line of columns a bundle, and below it what doesn't fit into
@@ -24,8 +25,8 @@ func (a *app) printList(bundles []listed, latest string) error {
 	for i := range bundles {
 		l := &bundles[i]
 		files := l.Rows[memory.Concepts] + l.Rows[memory.Trajectories] + l.Rows[memory.Mailbox]
-		t.add(l.Bundle, age(now.Sub(l.Timestamp)), size(l.Bytes), short(l.Rows[memory.KB]), short(l.Rows[memory.MC]),
-			short(l.Rows[memory.GraphSystem]), short(files), l.word())
+		t.add(l.Bundle, quantity.Age(now.Sub(l.Timestamp)), quantity.Size(l.Bytes), quantity.Short(l.Rows[memory.KB]), quantity.Short(l.Rows[memory.MC]),
+			quantity.Short(l.Rows[memory.GraphSystem]), quantity.Short(files), l.word())
 	}
 	var b strings.Builder
 	if err := t.write(&b); err != nil {
@@ -65,7 +66,7 @@ func (l *listed) facts(now time.Time) []string {
 	case l.NotesError != "":
 		add("%s", l.NotesError)
 	case l.Pinned != nil:
-		add("pinned %s ago%s", age(now.Sub(l.Pinned.At)), prefixed(": ", l.Pinned.Why))
+		add("pinned %s ago%s", quantity.Age(now.Sub(l.Pinned.At)), prefixed(": ", l.Pinned.Why))
 	}
 	if len(l.Suspect) > 0 {
 		add("suspect: %s", joined(l.Suspect))
@@ -84,7 +85,7 @@ func (l *listed) others() string {
 	var all []string
 	for _, sub := range slices.Sorted(maps.Keys(l.Rows)) {
 		if !slices.Contains(memory.Subsystems(), sub) {
-			all = append(all, string(sub)+" "+plural(l.Rows[sub], "row"))
+			all = append(all, string(sub)+" "+quantity.Plural(l.Rows[sub], "row"))
 		}
 	}
 	return strings.Join(all, ", ")
@@ -105,7 +106,7 @@ func (l *listed) verifiedFacts(now time.Time) []string {
 		if v.Recall != nil {
 			word += fmt.Sprintf(", recall %.3f", *v.Recall)
 		}
-		return fmt.Sprintf("verified %s ago (%s): %s", age(now.Sub(v.At)), v.Level, word)
+		return fmt.Sprintf("verified %s ago (%s): %s", quantity.Age(now.Sub(v.At)), v.Level, word)
 	}
 	out := []string{said(last)}
 	if l.failed != nil && l.failed.At != last.At {

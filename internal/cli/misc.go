@@ -10,9 +10,6 @@ import (
 // Version is the release, set by the linker.
 var Version = "dev"
 
-// tool is how a bundle names the program that made it.
-func tool() string { return "keepsake " + Version }
-
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.backupCommand(), a.restoreCommand(), a.undoCommand(), a.verifyCommand(), a.doctorCommand(), a.listCommand(),

@@ -13,15 +13,16 @@ const bootFile = "/proc/sys/kernel/random/boot_id"
 // me is this process, as others read it, so that a later run can tell whether it
 // lives. Where the machine has no boot id, a process id alone has to do.
 func (a *app) me() lock.Owner {
-	o := lock.Owner{PID: os.Getpid(), Start: lock.StartOf(os.Getpid()), Command: "keepsake", Since: a.Now().UTC()}
-	if len(a.Args) > 0 && !strings.HasPrefix(a.Args[0], "-") {
-		o.Command += " " + a.Args[0]
-	}
+	o := lock.Owner{PID: os.Getpid(), Command: "keepsake", Since: a.Now().UTC()}
+	o.Start = lock.StartOf(o.PID)
 	if host, err := os.Hostname(); err == nil {
 		o.Host = host
 	}
 	if boot, err := os.ReadFile(bootFile); err == nil {
 		o.BootID = strings.TrimSpace(string(boot))
+	}
+	if len(a.Args) > 0 && !strings.HasPrefix(a.Args[0], "-") {
+		o.Command += " " + a.Args[0]
 	}
 	return o
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/quantity"
 )
 
 // meter draws progress. It satisfies store.Progress. Every style shares the
@@ -127,13 +128,13 @@ func (m *meter) rate() (perSecond float64, left time.Duration) {
 
 func (m *meter) text() string {
 	rate, left := m.rate()
-	s := fmt.Sprintf("%-5s %-22s %s", m.phase, m.section, count(m.rows))
+	s := fmt.Sprintf("%-5s %-22s %s", m.phase, m.section, quantity.Count(m.rows))
 	if m.total > 0 {
-		s += " of " + count(m.total)
+		s += " of " + quantity.Count(m.total)
 	}
-	s += " rows, " + size(m.bytes)
+	s += " rows, " + quantity.Size(m.bytes)
 	if rate > 0 {
-		s += ", " + size(int64(rate)) + "/s"
+		s += ", " + quantity.Size(int64(rate)) + "/s"
 	}
 	if left >= time.Second {
 		s += ", " + left.Round(time.Second).String() + " left"

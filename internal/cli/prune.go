@@ -3,22 +3,19 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"keepsake/internal/bundle"
 	"keepsake/internal/config"
-	"keepsake/internal/lock"
+	"keepsake/internal/keeper"
+	"keepsake/internal/quantity"
 	"keepsake/internal/retention"
 )
 
-type pruneFlags struct {
-	dryRun     bool
-	acceptMass bool
-}
-
 func (a *app) pruneCommand() *cobra.Command {
-	var f pruneFlags
+	var f keeper.Prune
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove the bundles that no rule keeps",
@@ -41,8 +38,8 @@ The same runs after every backup, for no more than ten bundles at a time.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "print what would go and why, and remove nothing")
-	flags.BoolVar(&f.acceptMass, "accept-mass-prune", false, "remove though it is more than ten bundles, or more than half")
+	flags.BoolVarP(&f.DryRun, "dry-run", "n", false, "print what would go and why, and remove nothing")
+	flags.BoolVar(&f.AcceptMass, "accept-mass-prune", false, "remove though it is more than ten bundles, or more than half")
 	flags.String(config.FlagKeep, "", "keep the newest `K` good bundles, of each subsystem")
 	flags.String(config.FlagDays, "", "remove what is older than `N` days")
 	flags.String(config.FlagKeepDaily, "", "keep the newest good bundle of as many `days`")
@@ -59,70 +56,24 @@ func retentionFlags() []string {
 	}
 }
 
-func (a *app) prune(ctx context.Context, f pruneFlags) error {
+func (a *app) prune(ctx context.Context, p keeper.Prune) error {
 	m, err := a.memory(true)
 	if err != nil {
 		return err
 	}
-	if err := m.cfg.CheckRetention(); err != nil {
-		return configFailure(err)
-	}
-	defer m.release()
-	if err := a.lockToPrune(ctx, m, f); err != nil {
+	defer m.Close()
+	r, err := m.Prune(ctx, p)
+	if r == nil {
 		return err
 	}
-	c, err := a.catalog(m)
-	if err != nil {
-		return err
-	}
-	r := m.newRemoving()
-	r.dryRun = f.dryRun
-	if !f.dryRun {
-		r.residue = a.sweep(ctx, m)
-	}
-	if r.decisions, err = m.decide(c); err != nil {
-		return err
-	}
-	if r.decisions.Mass() && !f.acceptMass {
-		return errors.Join(r.printPruned(), mass(r.decisions))
-	}
-	if !f.dryRun {
-		err = r.carryOut(ctx)
-		if err := m.dropAsides(ctx, m.chromas(everySection)); err != nil { // bundles are pruned without a server too
-			a.warn("look for collections that were kept aside: %v", err)
-		}
-	}
-	return errors.Join(r.printPruned(), err)
+	return errors.Join(a.printPruned(r), err)
 }
 
-// lockToPrune keeps others from the bundles. A root that isn't there is an error,
-// and is not made for its lock.
-func (a *app) lockToPrune(ctx context.Context, m *memoryAt, f pruneFlags) error {
-	if _, err := a.catalog(m); err != nil || f.dryRun {
-		return err
-	}
-	return m.lockRoot(ctx, lock.Exclusive)
-}
-
-// mass refuses to remove so much without the operator's word.
-func mass(d retention.Decisions) error {
-	judged := 0
-	for _, one := range d.All {
-		if one.Action != retention.Skip {
-			judged++
-		}
-	}
-	return fail(exitFailed,
-		fmt.Errorf("this would remove %d of %s: nothing was removed", len(d.Removals()), plural(int64(judged), "bundle")),
-		"look at them with --dry-run; --accept-mass-prune removes them")
-}
-
-func (r *removing) printPruned() error {
-	a := r.m.app
+func (a *app) printPruned(r *keeper.Removing) error {
 	if a.flags.asJSON {
 		return a.printJSON(r)
 	}
-	for _, w := range r.decisions.Warnings {
+	for _, w := range r.Decisions.Warnings {
 		if w.Name == "" || a.flags.quiet { // else it is in the table
 			a.warn("%s", warning(w))
 		}
@@ -130,18 +81,87 @@ func (r *removing) printPruned() error {
 	if a.flags.quiet {
 		return nil
 	}
-	if err := r.print(true); err != nil {
+	if err := a.printRemoving(r, true); err != nil {
 		return err
 	}
-	n, bytes := r.gone()
-	going := len(r.decisions.Removals())
+	n, bytes := r.Gone()
+	going := len(r.Decisions.Removals())
 	switch {
 	case going == 0:
 		a.say("\nNothing to do: every bundle stays.\n")
-	case r.dryRun:
-		a.say("\n%s would be removed.\n", plural(int64(going), "bundle"))
+	case r.DryRun:
+		a.say("\n%s would be removed.\n", quantity.Plural(int64(going), "bundle"))
 	default:
-		a.say("\n%s removed, %s.\n", plural(n, "bundle"), size(bytes))
+		a.say("\n%s removed, %s.\n", quantity.Plural(n, "bundle"), quantity.Size(bytes))
 	}
 	return nil
+}
+
+// printAfter prints what a run of retention after a backup did.
+func (a *app) printAfter(r *keeper.Removing) error {
+	if r == nil {
+		return nil
+	}
+	for _, w := range r.Decisions.Warnings {
+		a.warn("%s", warning(w))
+	}
+	n, bytes := r.Gone()
+	if n == 0 {
+		return nil
+	}
+	a.say("\nRetention removed %s, %s:\n\n", quantity.Plural(n, "bundle"), quantity.Size(bytes))
+	return a.printRemoving(r, false)
+}
+
+func warning(w retention.Warning) string { return strings.TrimSpace(w.Name + " " + w.Ground.Text) }
+
+// printRemoving prints a line a bundle, the newest first; with all set also those
+// that stay.
+func (a *app) printRemoving(r *keeper.Removing, all bool) error {
+	const nameWidth = 31 // of a bundle; what is longer is nobody's that we know
+	t := &table{header: []string{"bundle", "age", "what", "why"}, right: map[int]bool{1: true}}
+	for _, d := range r.Decisions.All {
+		if !all && d.Action != retention.Remove {
+			continue
+		}
+		when := ""
+		if stamp, err := bundle.ParseName(d.Candidate.Name); err == nil {
+			when = quantity.Age(r.Now.Sub(stamp))
+		}
+		for i, line := range wrap(why(d.Grounds), width-nameWidth-6-7-3*2) {
+			if i == 0 {
+				t.add(cut(d.Candidate.Name, nameWidth), when, became(r, d), line)
+			} else {
+				t.add("", "", "", line)
+			}
+		}
+	}
+	if len(t.rows) == 0 {
+		return nil
+	}
+	return t.write(a.Stdout)
+}
+
+// became says in one word what became of a bundle.
+func became(r *keeper.Removing, d retention.Decision) string {
+	tried, err := r.Tried(d.Candidate.Name)
+	switch {
+	case !tried:
+		return string(d.Action)
+	case err != nil:
+		return "FAILED"
+	}
+	return "removed"
+}
+
+// why is what a person needs of the grounds: the first, which decides, and that a
+// bundle takes no place of a good one.
+func why(grounds []retention.Ground) string {
+	var told []string
+	for i, g := range grounds {
+		if i == 0 || g.Code == retention.NoPlace {
+			told = append(told, g.Text)
+		}
+	}
+	return strings.Join(told, "; ")
 }

@@ -2,13 +2,11 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"time"
 
-	"keepsake/internal/bundle"
+	"keepsake/internal/quantity"
 	"keepsake/internal/restore"
-	"keepsake/internal/store"
 )
 
 // printReplacePlan shows what a replace would do to each target.
@@ -22,7 +20,7 @@ func (a *app) printReplacePlan(plan *restore.Plan) error {
 		d, at := s.Difference, s.Survey.Locator
 		at.Collection = "" // named below, where there is room for it
 		sections = append(sections, placed{s.Spec.Name, []string{
-			count(d.Live), count(d.Lost), count(d.Changed), count(d.New), count(d.Same), newest(d.Newest),
+			quantity.Count(d.Live), quantity.Count(d.Lost), quantity.Count(d.Changed), quantity.Count(d.New), quantity.Count(d.Same), newest(d.Newest),
 		}, at})
 	}
 	if err := a.printPlaced([]string{"live", "lost", "changed", "new", "same", "newest"}, sections); err != nil {
@@ -37,7 +35,7 @@ func (a *app) printReplacePlan(plan *restore.Plan) error {
 	}
 	e := plan.Estimate()
 	a.say("\nIt takes about %s for the safety bundle, %s beside what lives,\nand %s.\n",
-		size(e.SafetyBytes), size(e.StagedBytes), seconds(e.Seconds))
+		quantity.Size(e.SafetyBytes), quantity.Size(e.StagedBytes), seconds(e.Seconds))
 	return nil
 }
 
@@ -55,35 +53,7 @@ func seconds(s float64) string {
 	return fmt.Sprintf("%.0f min", s/60)
 }
 
-// endReplace prints what a replace or the undo of one did.
-func (a *app) endReplace(r *restore.Receipt, err error) error {
-	if r != nil {
-		if perr := a.printReplaced(r); perr != nil {
-			return errors.Join(err, perr)
-		}
-	}
-	switch {
-	case errors.Is(err, bundle.ErrChanged):
-		return fail(exitNotVerified, err, "the bundle changed while it was read: check the disk, then verify it")
-	case errors.Is(err, store.ErrMoved):
-		return fail(exitFailed, err, "agents keep writing to it: stop them, and type the same command again")
-	case err != nil && hintOf(err) != "":
-		return err
-	case err != nil:
-		return fail(0, err, "the same command goes on from here, or keepsake restore --resume")
-	case !r.Complete:
-		return fail(exitIncomplete, errors.New("restore incomplete: some rows are not in"), "each is named in "+r.Dir)
-	}
-	return nil
-}
-
 func (a *app) printReplaced(r *restore.Receipt) error {
-	if a.flags.asJSON {
-		return a.printJSON(r)
-	}
-	if a.flags.quiet {
-		return nil
-	}
 	verb := "replaced the memory"
 	if r.Undo {
 		verb = "is what the memory is again"
@@ -101,7 +71,7 @@ func (a *app) printReplaced(r *restore.Receipt) error {
 		if d == nil {
 			d = &restore.Replaced{}
 		}
-		t.add(string(s.Section), count(s.After), count(d.Live), count(d.Lost), count(d.Changed), count(d.New), string(s.State))
+		t.add(string(s.Section), quantity.Count(s.After), quantity.Count(d.Live), quantity.Count(d.Lost), quantity.Count(d.Changed), quantity.Count(d.New), string(s.State))
 	}
 	if err := t.write(a.Stdout); err != nil {
 		return err

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"strings"
 
-	"keepsake/internal/backup"
-	"keepsake/internal/store/chromadir"
+	"keepsake/internal/keeper"
+	"keepsake/internal/quantity"
 )
 
 // printRescue prints what was taken of each collection, and what is wrong.
-func (a *app) printRescue(r *backup.Receipt, report *chromadir.Report, f rescueFlags) error {
+func (a *app) printRescue(r *keeper.Rescued, all bool) error {
 	if a.flags.quiet {
 		return nil
 	}
@@ -18,15 +18,15 @@ func (a *app) printRescue(r *backup.Receipt, report *chromadir.Report, f rescueF
 		header: []string{"section", "rows", "whole", "no vector", "no text", "no id", "lost"},
 		right:  map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true},
 	}
-	for i := range report.Collections {
-		c := &report.Collections[i]
-		t.add(string(c.Section), count(c.Rows()), count(c.Whole), count(c.Vectorless), count(c.Documentless), count(c.Unnamed), count(c.Unreadable))
+	for i := range r.Rescue.Collections {
+		c := &r.Rescue.Collections[i]
+		t.add(string(c.Section), quantity.Count(c.Rows()), quantity.Count(c.Whole), quantity.Count(c.Vectorless), quantity.Count(c.Documentless), quantity.Count(c.Unnamed), quantity.Count(c.Unreadable))
 	}
 	if err := t.write(a.Stdout); err != nil {
 		return err
 	}
-	a.printDamage(report, f.records)
-	a.say("\n%s rows, %s, %s in %.1f s\n", count(r.Rows), size(r.Bytes), r.Status, r.EndedAt.Sub(r.StartedAt).Seconds())
+	a.printDamage(r, all)
+	a.say("\n%s rows, %s, %s in %.1f s\n", quantity.Count(r.Rows), quantity.Size(r.Bytes), r.Status, r.EndedAt.Sub(r.StartedAt).Seconds())
 	if !r.Degraded() {
 		a.say("Nothing is known to be lost.\n")
 	}
@@ -37,7 +37,8 @@ func (a *app) printRescue(r *backup.Receipt, report *chromadir.Report, f rescueF
 const named = 3
 
 // printDamage says what is wrong with the files, and of which rows something is lost.
-func (a *app) printDamage(report *chromadir.Report, all bool) {
+func (a *app) printDamage(r *keeper.Rescued, all bool) {
+	report := r.Rescue
 	line := func(level, name, format string, args ...any) {
 		fmt.Fprintf(a.Stderr, "%s: %s: %s\n", level, name, fmt.Sprintf(format, args...))
 	}
@@ -57,7 +58,7 @@ func (a *app) printDamage(report *chromadir.Report, all bool) {
 		}
 		for j, loss := range c.Losses {
 			if !all && j == named {
-				line("warning", string(c.Section), "%s more, listed with --records", plural(int64(len(c.Losses)-j), "row"))
+				line("warning", string(c.Section), "%s more, listed with --records", quantity.Plural(int64(len(c.Losses)-j), "row"))
 				break
 			}
 			line("warning", string(c.Section), "row %q has lost its %s: %s", loss.ID, loss.Lost, loss.Reason)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/keeper"
 )
 
 // Process is what a command sees of the process that it runs in.
@@ -70,8 +71,7 @@ func Run(ctx context.Context, p Process) (code int) {
 	a.flags.settings = map[string]string{}
 	defer func() {
 		if bug := recover(); bug != nil {
-			code = a.report(ctx, fail(exitBug, fmt.Errorf("bug in keepsake: %v", bug),
-				"please report this with the command that you typed and --log-level debug"))
+			code = a.report(ctx, fail(groundBug, "bug", fmt.Errorf("bug in keepsake: %v", bug)))
 			a.log.Debug("panic", "stack", string(debug.Stack()))
 		}
 	}()
@@ -161,19 +161,15 @@ func (a *app) prepare() error {
 
 // report prints an error and its hint and returns the exit code.
 func (a *app) report(ctx context.Context, err error) int {
+	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
+		err = fail(keeper.Usage, "unknown-command", err)
+	}
 	code := exitCode(ctx, err)
-	if err == nil {
+	var silent *ended
+	if err == nil || errors.As(err, &silent) {
 		return code
 	}
-	var silent *ended
-	if errors.As(err, &silent) {
-		return silent.code
-	}
-	message, hint := err.Error(), hintOf(err)
-	if strings.HasPrefix(message, "unknown command") {
-		code = exitUsage
-		hint = "keepsake --help lists the commands"
-	}
+	message, hint := messageOf(err), hintOf(err)
 	if a.flags.asJSON {
 		a.printErrorJSON(code, message, hint)
 		return code
@@ -196,18 +192,6 @@ func (a *app) printErrorJSON(code int, message, hint string) {
 	line.Error.Code, line.Error.Message, line.Error.Hint = code, message, hint
 	// Standard error is the last place to complain to.
 	_ = json.NewEncoder(a.Stderr).Encode(line)
-}
-
-// ended is a result that was printed already and needs no words, only a code.
-type ended struct{ code int }
-
-func (e *ended) Error() string { return fmt.Sprintf("ended with code %d", e.code) }
-
-func end(code int) error {
-	if code == exitOK {
-		return nil
-	}
-	return &ended{code: code}
 }
 
 // printJSON writes the one document that --json promises.

@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/keeper"
+	"keepsake/internal/quantity"
 )
 
 func (a *app) showCommand() *cobra.Command {
@@ -26,13 +28,13 @@ func (a *app) show(name string) error {
 	if err != nil {
 		return err
 	}
-	b, err := a.open(m, name)
+	b, err := m.Bundle(name)
 	if err != nil {
 		return err
 	}
 	meta := b.Meta()
 	if meta == nil {
-		return fail(exitNotVerified, errors.New(b.Name()+" has no bundle-meta.json"), "keepsake verify checks what it holds")
+		return fail(keeper.NotVerified, "no-meta", errors.New(b.Name()+" has no bundle-meta.json"))
 	}
 	if a.flags.asJSON {
 		return a.printJSON(meta)
@@ -80,7 +82,7 @@ func (a *app) printSections(b *bundle.Bundle) error {
 		if s.Dimension > 0 {
 			dimension = strconv.Itoa(s.Dimension)
 		}
-		sections = append(sections, placed{s.Name, []string{count(s.Rows), dimension}, s.Locator})
+		sections = append(sections, placed{s.Name, []string{quantity.Count(s.Rows), dimension}, s.Locator})
 	}
 	return a.printPlaced([]string{"rows", "dimensions"}, sections)
 }

@@ -4,28 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+
+	"keepsake/internal/catalog"
 
 	"github.com/spf13/cobra"
 
 	"keepsake/internal/bundle"
-	"keepsake/internal/catalog"
-	"keepsake/internal/lock"
-	"keepsake/internal/memory"
-	"keepsake/internal/store"
+	"keepsake/internal/keeper"
+	"keepsake/internal/quantity"
 )
-
-// verified is the --json of one bundle that was verified.
-type verified struct {
-	Bundle   string           `json:"bundle"`
-	Path     string           `json:"path"`
-	Level    string           `json:"level"`
-	OK       bool             `json:"ok"`
-	Rows     int64            `json:"rows"`
-	Bytes    int64            `json:"bytes"`
-	Findings []memory.Finding `json:"findings"`
-	// Drill is what --level restore saw beside that.
-	Drill *drilled `json:"drill,omitempty"`
-}
 
 func (a *app) verifyCommand() *cobra.Command {
 	var level, to string
@@ -84,17 +72,17 @@ func (a *app) verify(ctx context.Context, names []string, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	defer m.release()
-	if err := m.lockRoot(ctx, lock.Shared); err != nil {
-		return err
-	}
-	bundles, err := a.bundles(m, names, f.all)
+	defer m.Close()
+	bundles, err := m.Bundles(ctx, names, f.all)
 	if err != nil {
 		return err
 	}
-	out := []verified{}
+	out := []keeper.Verified{}
 	for _, b := range bundles {
-		v, err := a.verifyAt(ctx, m, b, level, f.to)
+		v, err := m.Verify(ctx, b, level, f.to)
+		if v.Bundle != "" {
+			err = errors.Join(err, a.printVerified(v))
+		}
 		if err != nil {
 			return err
 		}
@@ -108,7 +96,7 @@ func (a *app) verify(ctx context.Context, names []string, f verifyFlags) error {
 	return endVerify(out)
 }
 
-func endVerify(all []verified) error {
+func endVerify(all []keeper.Verified) error {
 	bad := 0
 	for _, v := range all {
 		if !v.OK {
@@ -117,80 +105,43 @@ func endVerify(all []verified) error {
 	}
 	switch {
 	case len(all) == 0:
-		return fail(exitNotFound, errors.New("there is no bundle to verify"), "")
+		return fail(keeper.NotFound, "", errors.New("there is no bundle to verify"))
 	case bad > 0:
-		return fail(exitNotVerified, fmt.Errorf("%d of %s do not verify", bad, plural(int64(len(all)), "bundle")),
-			"keep them, and restore from another one: keepsake list")
+		return fail(keeper.NotVerified, "bad-bundles", fmt.Errorf("%d of %s do not verify", bad, quantity.Plural(int64(len(all)), "bundle")))
 	}
 	return nil
 }
 
-func (a *app) verifyAt(ctx context.Context, m *memoryAt, b *bundle.Bundle, level bundle.Level, to string) (verified, error) {
-	if level == catalog.Drill {
-		return a.drillOne(ctx, m, b, to)
-	}
-	return a.verifyOne(ctx, m, b, level)
-}
-
-func (a *app) verifyOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, level bundle.Level) (verified, error) {
-	p, began := a.progress(), a.Now()
-	p.Begin("check", memory.Section(b.Name()), -1)
-	report, err := b.Verify(ctx, level, bundle.VerifyOptions{
-		Progress: func(_ memory.Section, rows, bytes int64) { p.Advance(rows, bytes) },
-	})
-	p.End()
-	if err != nil {
-		return verified{}, fmt.Errorf("verify %s: %w", b.Name(), err)
-	}
-	v := verified{
-		Bundle: b.Name(), Path: b.Path(), Level: string(level), OK: !report.Refused(),
-		Findings: report.Findings,
-	}
-	for _, s := range report.Sections {
-		v.Rows += s.Rows
-		v.Bytes += s.Bytes
-	}
-	m.note(b, catalog.Verification{
-		At: began.UTC(), Level: level, OK: v.OK, Tool: tool(),
-		Seconds: a.Now().Sub(began).Seconds(), Rows: v.Rows, Refusals: refusals(report.Findings),
-	})
-	a.printFindings(report.Findings)
-	word := "ok"
+func (a *app) printVerified(v keeper.Verified) error {
+	a.printFindings(v.Findings)
+	word, restored := "ok", ""
 	if !v.OK {
 		word = "DOES NOT VERIFY"
 	}
-	a.say("%s  %s rows, %s: %s\n", v.Bundle, count(v.Rows), size(v.Bytes), word)
-	return v, nil
-}
-
-// note writes down what became of a verification, beside a bundle of the backup
-// root. A result that can't be written down is still one.
-func (m *memoryAt) note(b *bundle.Bundle, v catalog.Verification) {
-	if !m.shelves(b) {
-		return
+	if v.Drill != nil {
+		restored = fmt.Sprintf(", restored in %.1f s", v.Drill.Seconds)
 	}
-	if err := catalog.UpdateNotes(m.root(), b.Name(), func(n *catalog.Notes) { n.Add(v) }); err != nil {
-		m.app.warn("the result is not on record: %v", err)
+	a.say("%s  %s rows, %s%s: %s\n", v.Bundle, quantity.Count(v.Rows), quantity.Size(v.Bytes), restored, word)
+	if a.flags.quiet || a.flags.asJSON || v.Drill == nil || len(v.Drill.Sections) == 0 {
+		return nil
 	}
-}
-
-func refusals(findings []memory.Finding) (n int) {
-	for _, f := range findings {
-		if f.Level == memory.Refusal {
-			n++
+	t := &table{header: []string{"section", "rows", "compared by"}, right: map[int]bool{1: true, 3: true}, indent: "  "}
+	if v.Drill.Recall != nil {
+		t.header = append(t.header, "recall@10")
+	}
+	for _, s := range v.Drill.Sections {
+		by := "digests"
+		if s.Compared == 0 && s.Rows > 0 { // a server's vectors may differ in their last bits
+			by = "reading back"
 		}
+		t.add([]string{string(s.Name), quantity.Count(s.Rows), by, percent(s.Recall)}[:len(t.header)]...)
 	}
-	return n
+	return t.write(a.Stdout)
 }
 
-// progress returns what draws the progress of a run.
-func (a *app) progress() store.Progress {
-	style := a.flags.progress
-	if a.flags.quiet && style == "auto" {
-		style = "none"
+func percent(share *float64) string {
+	if share == nil {
+		return ""
 	}
-	if m := newMeter(a.Stderr, style, terminal(a.Stderr), a.flags.asJSON, a.Now); m != nil {
-		return m
-	}
-	return store.Quiet{}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100**share), ".0") + " %"
 }

@@ -62,10 +62,6 @@ func (f Folder) Target(ctx context.Context) guard.Target {
 	return guard.DemoTarget(ctx, f.dir)
 }
 
-func (f Folder) locator() memory.Locator {
-	return memory.Locator{Kind: memory.KindFiles, Path: f.dir}
-}
-
 // Create makes the folder and marks it as the demo's. fs.ErrExist when there is
 // something of that name: it then needs a permit to be reset.
 func (f Folder) Create() error {
@@ -76,15 +72,17 @@ func (f Folder) Create() error {
 }
 
 // Reset empties the folder of an earlier demo.
-func (f Folder) Reset(permit guard.Permit) error {
-	return errors.Join(f.remove(permit, memoryDir), f.remove(permit, backupsDir), f.remove(permit, ConfigFile))
+func (f Folder) Reset(ctx context.Context, permit guard.Permit) error {
+	return errors.Join(f.remove(ctx, permit, memoryDir), f.remove(ctx, permit, backupsDir), f.remove(ctx, permit, ConfigFile))
 }
 
 // Lose destroys the demo's memory, and not its bundles.
-func (f Folder) Lose(permit guard.Permit) error { return f.remove(permit, memoryDir) }
+func (f Folder) Lose(ctx context.Context, permit guard.Permit) error {
+	return f.remove(ctx, permit, memoryDir)
+}
 
-func (f Folder) remove(permit guard.Permit, name string) error {
-	if err := permit.Covers(guard.DemoReset, f.locator()); err != nil {
+func (f Folder) remove(ctx context.Context, permit guard.Permit, name string) error {
+	if err := permit.Covers(guard.DemoReset, f.Target(ctx).Locator()); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
 	return os.RemoveAll(filepath.Join(f.dir, name))

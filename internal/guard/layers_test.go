@@ -18,8 +18,8 @@ func TestWhoMayCallWhat(t *testing.T) {
 		"NewTarget":    "store/", // a survey
 		"DemoTarget":   "demo/",
 		"BundleTarget": "catalog/",
-		"Rules":        "cli/", // guard.Rules{…}
-		"OpenAudit":    "cli/",
+		"Rules":        "keeper/", // guard.Rules{…}
+		"OpenAudit":    "keeper/",
 	}
 	root := ".."
 	files := 0

@@ -15,13 +15,13 @@ import (
 
 const guardPackage = internal + "guard"
 
-// TestOnlyOneFileOfCLIMakesGuardRules keeps what depguard and forbidigo can't
-// say: engines may carry guard.Rules, and only one file of cli may fill them in,
+// TestOnlyOneFileOfKeeperMakesGuardRules keeps what depguard and forbidigo can't
+// say: engines may carry guard.Rules, and only one file of keeper may fill them in,
 // so that there is one place to read for what production may lose.
-func TestOnlyOneFileOfCLIMakesGuardRules(t *testing.T) {
+func TestOnlyOneFileOfKeeperMakesGuardRules(t *testing.T) {
 	made := makersOfRules(t, os.DirFS("../.."))
-	if len(made) > 1 || len(made) == 1 && !strings.HasPrefix(made[0], "internal/cli/") {
-		t.Errorf("got guard.Rules{…} in %q, want it in one file of internal/cli", made)
+	if len(made) > 1 || len(made) == 1 && !strings.HasPrefix(made[0], "internal/keeper/") {
+		t.Errorf("got guard.Rules{…} in %q, want it in one file of internal/keeper", made)
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 	internal = "keepsake/internal/"
 	reach    = "only store/* talks to databases and servers"
 	flags    = "flags are read in cli"
-	bottom   = "record, memory, pattern and atomicfile stand at the bottom"
+	bottom   = "record, memory, pattern, quantity and atomicfile stand at the bottom"
 	adapter  = "engines never fall back to one another"
 	stdOnly  = "record and memory need only the standard library"
 )
@@ -41,7 +41,11 @@ const (
 func offences() []offence {
 	return []offence{
 		importing("cmd/keepsake/x.go", internal+"bundle", "layer-cmd", "main only hands the arguments to cli"),
-		importing("internal/cli/x.go", internal+"record", "layer-cli", "cli wires engines"),
+		importing("internal/cli/x.go", internal+"record", "layer-cli", "cli is flags, text and exit codes"),
+		importing("internal/cli/x.go", internal+"store/chroma", "layer-cli", "with which stores, is keeper's"),
+		importing("internal/keeper/x.go", internal+"record", "layer-keeper", "keeper wires engines"),
+		importing("internal/restore/x_test.go", internal+"keeper", "only-cli-above-keeper", "what stands below it"),
+		importing("internal/keeper/x.go", "github.com/spf13/cobra", "flags-only-in-cli", flags),
 		importing("internal/backup/x.go", internal+"store/chroma", "layer-backup", "it knows no adapter"),
 		importing("internal/backup/x.go", internal+"restore", "layer-backup", "no restore"),
 		importing("internal/restore/x.go", internal+"config", "layer-restore", "no configuration"),
@@ -112,7 +116,8 @@ func offences() []offence {
 func allowed() []offence {
 	return []offence{
 		{path: "cmd/keepsake/main.go", source: "package main\n\nimport (\n\t\"os\"\n\n\t_ \"keepsake/internal/cli\"\n)\n\nfunc main() { _ = os.Args; os.Exit(0) }\n"},
-		{path: "internal/cli/y.go", source: "package cli\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\t\"time\"\n\n\t_ \"keepsake/internal/backup\"\n\t_ \"keepsake/internal/store/chroma\"\n\n\t_ \"github.com/spf13/cobra\"\n)\n\nfunc Y() { fmt.Println(os.Getenv(\"X\"), time.Now()) }\n"},
+		{path: "internal/cli/y.go", source: "package cli\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\t\"time\"\n\n\t_ \"keepsake/internal/backup\"\n\t_ \"keepsake/internal/keeper\"\n\n\t_ \"github.com/spf13/cobra\"\n)\n\nfunc Y() { fmt.Println(os.Getenv(\"X\"), time.Now()) }\n"},
+		{path: "internal/keeper/y.go", source: "package keeper\n\nimport (\n\t_ \"keepsake/internal/backup\"\n\t_ \"keepsake/internal/store/chroma\"\n)\n"},
 		{path: "internal/cli/y_test.go", source: "package cli_test\n\nimport (\n\t_ \"net/http\"\n\t_ \"database/sql\"\n)\n"},
 		{path: "internal/store/sqlitefile/y.go", source: "package sqlitefile\n\nimport (\n\t\"database/sql\"\n\n\t_ \"modernc.org/sqlite\"\n\n\t_ \"keepsake/internal/store\"\n)\n\nfunc Y() (*sql.DB, error) { return sql.Open(\"\", \"\") }\n"},
 		{path: "internal/store/graph/y.go", source: "package graph\n\nimport (\n\t_ \"database/sql\"\n\n\t_ \"modernc.org/sqlite\"\n\n\t_ \"keepsake/internal/guard\"\n\t_ \"keepsake/internal/record\"\n\t_ \"keepsake/internal/store\"\n)\n"},
@@ -136,12 +141,14 @@ var layers = map[string]string{
 	"internal/cli":         "layer-cli",
 	"internal/config":      "layer-config",
 	"internal/guard":       "layer-guard",
+	"internal/keeper":      "layer-keeper",
 	"internal/memory":      "layer-bottom",
 	"internal/memoryid":    "layer-memoryid",
 	"internal/newcomer":    "unplaced",
 	"internal/lock":        "layer-lock",
 	"internal/pattern":     "layer-bottom",
 	"internal/provenance":  "layer-provenance",
+	"internal/quantity":    "layer-bottom",
 	"internal/record":      "layer-bottom",
 	"internal/restore":     "layer-restore",
 	"internal/retention":   "layer-retention",
@@ -177,6 +184,7 @@ var stubs = map[string]string{
 	"internal/cli/doc.go":                     "package cli\n",
 	"internal/config/doc.go":                  "package config\n",
 	"internal/guard/doc.go":                   "package guard\n",
+	"internal/keeper/doc.go":                  "package keeper\n",
 	"internal/lock/doc.go":                    "package lock\n",
 	"internal/memory/doc.go":                  "package memory\n",
 	"internal/record/doc.go":                  "package record\n",

@@ -1,26 +1,34 @@
-package cli
+package keeper
 
 import (
 	"os"
 	"time"
 
 	"keepsake/internal/catalog"
+
+	"keepsake/internal/config"
 )
 
-// warnLegacy speaks of files that are left out on purpose, and loudly of one
-// that somebody still writes to: then leaving it out loses something.
-func (a *app) warnLegacy(m *memoryAt) {
-	last := lastBundle(m.root())
+// Legacy is a file that is left out on purpose.
+type Legacy struct {
+	config.Excluded
+
+	// Written says that somebody wrote to it since the last bundle: then leaving it
+	// out loses something.
+	Written bool
+	// First says that there is no bundle yet.
+	First bool
+}
+
+// Legacy lists the files that are left out on purpose and are there.
+func (m *Memory) Legacy() (all []Legacy) {
+	last := lastBundle(m.Root())
 	for _, e := range m.cfg.Excluded() {
-		written, ok := lastWrite(e.Path)
-		switch {
-		case !ok:
-		case !last.IsZero() && written.After(last):
-			a.warn("%s IS NOT BACKED UP and was written to since the last bundle: %s", e.Path, e.Reason)
-		case last.IsZero():
-			a.warn("%s is not backed up: %s", e.Path, e.Reason)
+		if written, ok := lastWrite(e.Path); ok {
+			all = append(all, Legacy{e, !last.IsZero() && written.After(last), last.IsZero()})
 		}
 	}
+	return all
 }
 
 // lastWrite returns when a database was written to: with WAL, its file may be

@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	"keepsake/internal/config"
 	"keepsake/internal/drill"
 	"keepsake/internal/guard"
-	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 	"keepsake/internal/store/chroma"
@@ -21,7 +20,7 @@ import (
 // scratch are the collections of a drill on a Chroma server: made for it, marked
 // as disposable, and dropped afterwards.
 type scratch struct {
-	m      *memoryAt
+	m      *Memory
 	server *chroma.Server
 	names  map[memory.Section]string
 	specs  []memory.SectionSpec
@@ -29,16 +28,16 @@ type scratch struct {
 }
 
 // scratchAt names a collection for each section of vectors in the database that
-// --to says.
-func (m *memoryAt) scratchAt(b *bundle.Bundle, to string) (*scratch, error) {
-	s, err := keeper.Kinds().Parse(to)
+// to names.
+func (m *Memory) scratchAt(b *bundle.Bundle, to string) (*scratch, error) {
+	s, err := m.kinds().Parse(to)
 	switch {
 	case err != nil:
-		return nil, usage(fmt.Errorf("--to: %w", err))
-	case !keeper.Kinds().Of(s.Kind).Server || s.Collection != "":
-		return nil, usage(fmt.Errorf("--to %s: a drill goes into a database of a Chroma (chroma:http://host:port/tenant/database)", s))
+		return nil, fail(Usage, "drill-to", err)
+	case !m.kinds().Of(s.Kind).Server || s.Collection != "":
+		return nil, fail(Usage, "to", errors.New("a drill goes into a database of a Chroma (chroma:http://host:port/tenant/database)"), s.String())
 	case slices.ContainsFunc(m.cfg.Declared, func(d config.Declared) bool { return s.Same(d.Store.V) }):
-		return nil, usage(fmt.Errorf("--to %s is where the memory itself lives: a drill goes into a scratch database", s))
+		return nil, fail(Usage, "drill-home", errors.New("it is where the memory itself lives: a drill goes into a scratch database"), s.String())
 	}
 	d := m.like(s, func(known store.Ref) bool { return known.Address() == s.Address() })
 	random := strings.ToLower(rand.Text()[:8])
@@ -61,7 +60,7 @@ func (s *scratch) make(ctx context.Context) error {
 			s.made = append(s.made, spec.Name)
 		}
 		if err != nil {
-			return s.m.explainStores(err)
+			return s.m.explain(err)
 		}
 	}
 	return nil
@@ -77,8 +76,7 @@ func (s *scratch) drop(ctx context.Context) error {
 	var all error
 	for _, section := range s.made {
 		if err := s.dropOne(ctx, section); err != nil {
-			all = errors.Join(all, fail(0, fmt.Errorf("take away what the drill made: %w", err),
-				"remove the collection "+s.names[section]+" by hand"))
+			all = errors.Join(all, fail("", "scratch-left", fmt.Errorf("take away what the drill made: %w", err), s.names[section]))
 		}
 	}
 	return all
@@ -89,14 +87,8 @@ func (s *scratch) dropOne(ctx context.Context, section memory.Section) error {
 	if err != nil || !live.Exists {
 		return err
 	}
-	rules, done, err := s.m.guarded(false)
+	permit, err := s.m.mayPrune(ctx, guard.Request{Subsystem: section.Subsystem(), Target: live.Target, Reason: "made for a drill"})
 	if err != nil {
-		return err
-	}
-	permit, err := rules.AssertDestructiveTargetAllowed(ctx, guard.Request{
-		Operation: guard.Prune, Subsystem: section.Subsystem(), Target: live.Target, Reason: "made for a drill",
-	})
-	if err = errors.Join(err, done()); err != nil {
 		return err
 	}
 	return s.server.DropScratch(ctx, live.Locator, permit)

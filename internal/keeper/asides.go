@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"context"
@@ -18,12 +18,12 @@ import (
 // dropAsides deletes the collections that replaces kept aside, once they are as
 // old as a safety bundle may get. One that holds rows which nothing else holds
 // stays, and is told of.
-func (m *memoryAt) dropAsides(ctx context.Context, servers []*chroma.Server) error {
+func (m *Memory) dropAsides(ctx context.Context, servers []*chroma.Server) error {
 	days := m.cfg.Retention.SafetyDays.V
 	if days <= 0 {
 		return nil // for good
 	}
-	before := m.app.Now().Add(-time.Duration(days) * 24 * time.Hour)
+	before := m.opts.Now().Add(-time.Duration(days) * 24 * time.Hour)
 	var failed error
 	for _, server := range servers {
 		failed = errors.Join(failed, m.dropAsidesOf(ctx, server, before))
@@ -31,7 +31,7 @@ func (m *memoryAt) dropAsides(ctx context.Context, servers []*chroma.Server) err
 	return failed
 }
 
-func (m *memoryAt) dropAsidesOf(ctx context.Context, server *chroma.Server, before time.Time) error {
+func (m *Memory) dropAsidesOf(ctx context.Context, server *chroma.Server, before time.Time) error {
 	asides, err := server.Asides(ctx)
 	if errors.Is(err, store.ErrUnreachable) {
 		return nil // a backup that reads it says so, and doctor
@@ -44,24 +44,19 @@ func (m *memoryAt) dropAsidesOf(ctx context.Context, server *chroma.Server, befo
 			continue
 		}
 		if err := m.dropAside(ctx, server, a); err != nil {
-			m.app.warn("%s was not dropped: %v", a.Locator.Collection, err)
+			m.notify("%s was not dropped: %v", a.Locator.Collection, err)
 			continue
 		}
-		m.app.warn("dropped %s, kept aside on %s", a.Locator.Collection, a.When.Format(time.DateOnly))
+		m.notify("dropped %s, kept aside on %s", a.Locator.Collection, a.When.Format(time.DateOnly))
 	}
 	return nil
 }
 
-func (m *memoryAt) dropAside(ctx context.Context, server *chroma.Server, a chroma.Aside) error {
-	rules, done, err := m.guarded(false)
-	if err != nil {
-		return err
-	}
-	permit, err := rules.AssertDestructiveTargetAllowed(ctx, guard.Request{
-		Operation: guard.Prune, Target: a.Target,
-		Reason: fmt.Sprintf("kept aside by plan %s, older than %d days", a.Plan, m.cfg.Retention.SafetyDays.V),
+func (m *Memory) dropAside(ctx context.Context, server *chroma.Server, a chroma.Aside) error {
+	permit, err := m.mayPrune(ctx, guard.Request{
+		Target: a.Target, Reason: fmt.Sprintf("kept aside by plan %s, older than %d days", a.Plan, m.cfg.Retention.SafetyDays.V),
 	})
-	if err := errors.Join(err, done()); err != nil {
+	if err != nil {
 		return err
 	}
 	return server.Drop(ctx, a.Locator, permit)
@@ -70,14 +65,14 @@ func (m *memoryAt) dropAside(ctx context.Context, server *chroma.Server, a chrom
 // lateRows adds to a receipt the rows that came into collections after they were set
 // aside, on servers whose directories were read: a session of a server tells of them
 // by itself. A server that is down has nobody who could write to it.
-func (m *memoryAt) lateRows(ctx context.Context, r *backup.Receipt) {
+func (m *Memory) lateRows(ctx context.Context, r *backup.Receipt) {
 	for _, server := range m.chromas(r.Has) {
 		if !m.readAsDirectory(server.Address()) {
 			continue
 		}
 		asides, err := server.Asides(ctx)
 		if err != nil && !errors.Is(err, store.ErrUnreachable) {
-			m.app.warn("look for rows that were written into what was set aside: %v", err)
+			m.notify("look for rows that were written into what was set aside: %v", err)
 		}
 		for _, a := range asides {
 			if f, ok := a.Finding(); ok {
@@ -88,7 +83,7 @@ func (m *memoryAt) lateRows(ctx context.Context, r *backup.Receipt) {
 }
 
 // readAsDirectory reports whether a server's directory is read instead of it.
-func (m *memoryAt) readAsDirectory(address string) bool {
+func (m *Memory) readAsDirectory(address string) bool {
 	return slices.ContainsFunc(m.cfg.Declared, func(d config.Declared) bool {
 		return d.Way.V == config.WayDirectory && d.Store.V.Address() == address
 	})
@@ -99,7 +94,7 @@ func everySection(memory.Section) bool { return true }
 // chromas are the Chroma servers of the memory that hold a wanted section: two
 // when Neo's is federated. Of a source whose sections have no names beforehand nobody
 // asks which.
-func (m *memoryAt) chromas(wanted func(memory.Section) bool) (servers []*chroma.Server) {
+func (m *Memory) chromas(wanted func(memory.Section) bool) (servers []*chroma.Server) {
 	for _, d := range m.cfg.Declared {
 		holds := func(n config.Named) bool { return wanted(n.Section) }
 		if !m.kind(&d).Server || len(d.Named) > 0 && !slices.ContainsFunc(d.Named, holds) {

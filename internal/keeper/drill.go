@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/catalog"
@@ -17,8 +16,8 @@ import (
 	"keepsake/internal/store/graph"
 )
 
-// drilled is what --json says of a drill.
-type drilled struct {
+// Drilled is what a drill saw.
+type Drilled struct {
 	// Seconds is the time that the restore took, its checks included.
 	Seconds float64 `json:"seconds"`
 	// To is the server that the vectors were restored to, "" for a file.
@@ -27,15 +26,15 @@ type drilled struct {
 	Sections []drill.Section `json:"sections"`
 }
 
-// drillOne restores a bundle into a temporary folder, its vectors with --to into
-// scratch collections of a server, and takes both away again.
-func (a *app) drillOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, to string) (v verified, err error) {
+// drill restores a bundle into a temporary folder, its vectors with to into scratch
+// collections of a server, and takes both away again.
+func (m *Memory) drill(ctx context.Context, b *bundle.Bundle, to string) (v Verified, err error) {
 	dir, err := os.MkdirTemp("", "keepsake-drill-")
 	if err != nil {
 		return v, fmt.Errorf("make folder for the drill: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := roomFor(dir, bundleBytes(b), "the drill", "TMPDIR names the folder for temporary files"); err != nil {
+	if err := roomFor(dir, bundleBytes(b), "the drill", "no-room-for-drill"); err != nil {
 		return v, err
 	}
 	places, err := m.drillPlaces(b, dir)
@@ -53,55 +52,55 @@ func (a *app) drillOne(ctx context.Context, m *memoryAt, b *bundle.Bundle, to st
 		}
 		places = append([]drill.Place{s.place()}, places...)
 	}
-	began := a.Now().UTC()
+	began := m.opts.Now()
 	report, err := drill.Run(ctx, drill.Options{
-		Bundle: b, Places: places, Dir: filepath.Join(dir, "restore"), Progress: a.progress(), Clock: a.Now,
+		Bundle: b, Places: places, Dir: filepath.Join(dir, "restore"), Progress: m.progress(), Clock: m.opts.Now,
 	})
 	if err != nil {
 		return v, m.drillFailed(err)
 	}
 	v = verifiedBy(b, report, to)
 	if to != "" && !v.OK { // it may be the server that failed, and a bundle that failed is never the latest
-		return v, a.printDrill(v)
+		return v, nil
 	}
-	m.note(b, catalog.Verification{
-		At: began, Level: catalog.Drill, OK: v.OK, Tool: tool(), Seconds: report.Seconds, Rows: v.Rows,
+	m.note(b, began, catalog.Verification{
+		Level: catalog.Drill, OK: v.OK, Seconds: report.Seconds, Rows: v.Rows,
 		Refusals: refusals(v.Findings), Recall: report.Recall,
 	})
-	return v, a.printDrill(v)
+	return v, nil
 }
 
-func (m *memoryAt) drillFailed(err error) error {
+func (m *Memory) drillFailed(err error) error {
 	var refused *restore.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		return m.refused(err)
 	case errors.Is(err, bundle.ErrChanged):
-		return fail(exitNotVerified, err, "the bundle changed while it was read: check the disk, then verify it")
+		return changed(err)
 	}
-	return ifInterrupted(err, "what the drill had restored was taken away again")
+	return interrupted(err, "drill-ended")
 }
 
-func verifiedBy(b *bundle.Bundle, r *drill.Report, to string) verified {
-	return verified{
+func verifiedBy(b *bundle.Bundle, r *drill.Report, to string) Verified {
+	return Verified{
 		Bundle: b.Name(), Path: b.Path(), Level: string(catalog.Drill), OK: !r.Refused(),
 		Rows: r.Rows, Bytes: bundleBytes(b), Findings: r.Findings,
-		Drill: &drilled{Seconds: r.Seconds, To: to, Recall: r.Recall, Sections: r.Sections},
+		Drill: &Drilled{Seconds: r.Seconds, To: to, Recall: r.Recall, Sections: r.Sections},
 	}
 }
 
 // drillPlaces are a file of collections, a graph and a folder of files in dir.
-func (m *memoryAt) drillPlaces(b *bundle.Bundle, dir string) ([]drill.Place, error) {
+func (m *Memory) drillPlaces(b *bundle.Bundle, dir string) ([]drill.Place, error) {
 	names := map[memory.Section]string{}
 	for _, spec := range vectorSpecs(b) {
 		names[spec.Name] = string(spec.Name)
 	}
 	places := []drill.Place{
 		{Sections: selectors(names), Exact: true, Store: collections.New(collections.Config{
-			Path: filepath.Join(dir, "vectors.db"), Collections: names, Now: m.app.Now,
+			Path: filepath.Join(dir, "vectors.db"), Collections: names, Now: m.opts.Now,
 		})},
 		{Sections: []string{string(memory.GraphSystem)}, Exact: true, Store: graph.New(graph.Config{
-			Path: filepath.Join(dir, "graph.sqlite"), Now: m.app.Now,
+			Path: filepath.Join(dir, "graph.sqlite"), Now: m.opts.Now,
 		})},
 	}
 	for _, spec := range b.Sections() {
@@ -134,35 +133,4 @@ func selectors(names map[memory.Section]string) (out []string) {
 }
 
 // bundleBytes is what the bundle's files take up, as its meta says; 0 without one.
-func bundleBytes(b *bundle.Bundle) int64 { return payloadBytes(&catalog.Entry{Meta: b.Meta()}) }
-
-func (a *app) printDrill(v verified) error {
-	a.printFindings(v.Findings)
-	word := "ok"
-	if !v.OK {
-		word = "DOES NOT VERIFY"
-	}
-	a.say("%s  %s rows, %s, restored in %.1f s: %s\n", v.Bundle, count(v.Rows), size(v.Bytes), v.Drill.Seconds, word)
-	if a.flags.quiet || a.flags.asJSON || len(v.Drill.Sections) == 0 {
-		return nil
-	}
-	t := &table{header: []string{"section", "rows", "compared by"}, right: map[int]bool{1: true, 3: true}, indent: "  "}
-	if v.Drill.Recall != nil {
-		t.header = append(t.header, "recall@10")
-	}
-	for _, s := range v.Drill.Sections {
-		by := "digests"
-		if s.Compared == 0 && s.Rows > 0 { // a server's vectors may differ in their last bits
-			by = "reading back"
-		}
-		t.add([]string{string(s.Name), count(s.Rows), by, percent(s.Recall)}[:len(t.header)]...)
-	}
-	return t.write(a.Stdout)
-}
-
-func percent(share *float64) string {
-	if share == nil {
-		return ""
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100**share), ".0") + " %"
-}
+func bundleBytes(b *bundle.Bundle) int64 { return PayloadBytes(&catalog.Entry{Meta: b.Meta()}) }

@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"cmp"
@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"path/filepath"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/config"
-	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/pattern"
 	"keepsake/internal/restore"
@@ -18,14 +16,10 @@ import (
 	"keepsake/internal/store/opaque"
 )
 
-// targets lists those that --to names first, then the memory's own stores.
-func (m *memoryAt) targets(b *bundle.Bundle, as map[memory.Section]string, to map[string]string) ([]restore.Target, error) {
-	named, err := parseSections("to", to)
-	if err != nil {
-		return nil, err
-	}
+// targets lists those that are named first, then the memory's own stores.
+func (m *Memory) targets(b *bundle.Bundle, as, to map[memory.Section]string) ([]restore.Target, error) {
 	var out []restore.Target
-	for section, text := range named {
+	for section, text := range to {
 		t, err := m.toStore(specIn(b, section), text, as[section])
 		if err != nil {
 			return nil, err
@@ -38,7 +32,7 @@ func (m *memoryAt) targets(b *bundle.Bundle, as map[memory.Section]string, to ma
 
 // ownTargets are the memory's own stores. Of a source whose sections have no names
 // beforehand, each goes where it takes what the bundle holds.
-func (m *memoryAt) ownTargets(b *bundle.Bundle, as map[memory.Section]string) (out []restore.Target, err error) {
+func (m *Memory) ownTargets(b *bundle.Bundle, as map[memory.Section]string) (out []restore.Target, err error) {
 	for _, d := range m.cfg.InOrder() {
 		if d.Store.V.Kind == "" {
 			continue
@@ -52,7 +46,7 @@ func (m *memoryAt) ownTargets(b *bundle.Bundle, as map[memory.Section]string) (o
 	return out, nil
 }
 
-func (m *memoryAt) targetsOf(d *config.Declared, sections []memory.SectionSpec, as map[memory.Section]string) ([]restore.Target, error) {
+func (m *Memory) targetsOf(d *config.Declared, sections []memory.SectionSpec, as map[memory.Section]string) ([]restore.Target, error) {
 	kind, o := m.kind(d), m.opening(d)
 	all := func(t store.Target, err error) ([]restore.Target, error) {
 		return []restore.Target{{Sections: []string{string(d.Name)}, Store: t}}, err
@@ -62,11 +56,7 @@ func (m *memoryAt) targetsOf(d *config.Declared, sections []memory.SectionSpec, 
 		return all(readOnly{o.Ref}, nil)
 	case kind.CanHold(memory.Vectors):
 		o.Collections = m.collections(d, sections, as)
-		t, err := kind.Target(o, memory.Vectors)
-		if err != nil {
-			err = usage(err)
-		}
-		return all(t, err)
+		return all(vectorTarget(kind, o))
 	case d.Preset:
 		return all(kind.Target(o, kind.Holds[0]))
 	}
@@ -75,7 +65,7 @@ func (m *memoryAt) targetsOf(d *config.Declared, sections []memory.SectionSpec, 
 
 // collections are the names that the collections of a source are to have: those that
 // are known beforehand, else those that they had, or that as gives them.
-func (m *memoryAt) collections(d *config.Declared, sections []memory.SectionSpec, as map[memory.Section]string) map[memory.Section]string {
+func (m *Memory) collections(d *config.Declared, sections []memory.SectionSpec, as map[memory.Section]string) map[memory.Section]string {
 	names := namesOf(d)
 	for section := range names {
 		names[section] = cmp.Or(as[section], names[section])
@@ -109,45 +99,58 @@ func fileTargets(kind store.Kind, o store.Opening, sections []memory.SectionSpec
 	return out, nil
 }
 
-// toStore makes the target that --to names for a section of the bundle. Its
-// collection is called as --as says, as the STORE says, or as it was.
-func (m *memoryAt) toStore(spec memory.SectionSpec, text, as string) (store.Target, error) {
-	at, err := keeper.Kinds().Parse(text)
+// toStore makes the target that text names for a section of the bundle. Its
+// collection is called as as says, as text says, or as it was.
+func (m *Memory) toStore(spec memory.SectionSpec, text, as string) (store.Target, error) {
+	at, err := m.kinds().Parse(text)
 	if err != nil {
-		return nil, usage(fmt.Errorf("--to %s: %w", spec.Name, err))
+		return nil, notTo(spec.Name, err)
 	}
-	if at.Path != "" && !filepath.IsAbs(at.Path) {
-		at.Path = filepath.Join(m.app.Dir, at.Path)
+	if at.Path != "" {
+		at.Path = m.absolute(at.Path)
 	}
-	kind := keeper.Kinds().Of(at.Kind)
+	kind := m.kinds().Of(at.Kind)
 	d := m.like(at, at.Same)
 	o := m.opening(&d)
 	o.Subsystem = spec.Name.Subsystem()
 	switch {
 	case spec.Kind == memory.Opaque && !kind.CanHold(memory.Opaque):
-		return nil, usage(fmt.Errorf("--to %s: the section is a file that is kept whole; want files:DIR or sqlite:FILE", spec.Name))
+		return nil, notTo(spec.Name, errors.New("the section is a file that is kept whole; want files:DIR or sqlite:FILE"))
 	case kind.Target == nil:
-		return nil, usage(fmt.Errorf("--to %s: %s can't be written to", spec.Name, at))
+		return nil, notTo(spec.Name, fmt.Errorf("%s can't be written to", at))
 	case kind.CanHold(memory.Vectors):
-		name := cmp.Or(as, at.Collection, m.names()[spec.Name])
-		if name == "" && spec.Kind == memory.Vectors {
-			name = collectionName(spec, nil)
-		}
-		if name == "" {
-			return nil, usage(errors.New("--to " + string(spec.Name) + ": which collection? --as names it"))
-		}
-		o.Collections = map[memory.Section]string{spec.Name: name}
-		t, err := kind.Target(o, memory.Vectors)
-		if err != nil {
-			err = usage(err)
-		}
-		return t, err
+		return m.toCollection(kind, o, spec, cmp.Or(as, at.Collection, m.names()[spec.Name]))
 	case kind.CanHold(memory.Lines):
 		return m.fileIn(at.Path, spec, m.temporary)
 	}
 	o.Collections = map[memory.Section]string{spec.Name: ""}
 	return kind.Target(o, kind.Holds[0])
 }
+
+// toCollection is a collection that is called name, or as it was.
+func (m *Memory) toCollection(kind store.Kind, o store.Opening, spec memory.SectionSpec, name string) (store.Target, error) {
+	if name == "" && spec.Kind == memory.Vectors {
+		name = collectionName(spec, nil)
+	}
+	if name == "" {
+		return nil, fail(Usage, "to-collection", errors.New("which collection?"), string(spec.Name))
+	}
+	o.Collections = map[memory.Section]string{spec.Name: name}
+	return vectorTarget(kind, o)
+}
+
+// vectorTarget makes a target of vectors. What can't be talked to as was asked is
+// the asker's affair.
+func vectorTarget(kind store.Kind, o store.Opening) (store.Target, error) {
+	t, err := kind.Target(o, memory.Vectors)
+	if err != nil {
+		err = usage(err)
+	}
+	return t, err
+}
+
+// notTo says of where a section is to go that it can't.
+func notTo(section memory.Section, err error) error { return fail(Usage, "to", err, string(section)) }
 
 // specIn describes a section as the bundle does; by its name alone where that has none.
 func specIn(b *bundle.Bundle, section memory.Section) memory.SectionSpec {
@@ -161,14 +164,14 @@ func specIn(b *bundle.Bundle, section memory.Section) memory.SectionSpec {
 
 // fileIn is a folder in which a section becomes a file. A database is a file like any
 // other there.
-func (m *memoryAt) fileIn(dir string, spec memory.SectionSpec, temp func() (string, error)) (readWriter, error) {
+func (m *Memory) fileIn(dir string, spec memory.SectionSpec, temp func() (string, error)) (readWriter, error) {
 	sub, name := spec.Name.Subsystem(), pattern.Literal(spec.Name.Name())
 	if spec.Kind != memory.Opaque {
 		o := store.Opening{
 			Ref:       store.Ref{Kind: memory.KindFiles, Path: dir, Pattern: name + ".jsonl"},
-			Subsystem: sub, Keyed: sub == memory.Concepts, Now: m.app.Now,
+			Subsystem: sub, Keyed: sub == memory.Concepts, Now: m.opts.Now,
 		}
-		t, err := keeper.Kinds().Of(memory.KindFiles).Target(o, memory.Lines)
+		t, err := m.kinds().Of(memory.KindFiles).Target(o, memory.Lines)
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +182,7 @@ func (m *memoryAt) fileIn(dir string, spec memory.SectionSpec, temp func() (stri
 		return nil, err
 	}
 	return opaque.New(opaque.Config{
-		Sources: []opaque.Source{{Subsystem: sub, Base: dir, Path: name}}, TempDir: copies, Now: m.app.Now, FS: m.app.FS,
+		Sources: []opaque.Source{{Subsystem: sub, Base: dir, Path: name}}, TempDir: copies, Now: m.opts.Now, FS: m.opts.FS,
 	}), nil
 }
 
@@ -190,7 +193,7 @@ type readWriter interface {
 }
 
 // names maps the sections that are known beforehand to their collections.
-func (m *memoryAt) names() map[memory.Section]string {
+func (m *Memory) names() map[memory.Section]string {
 	all := map[memory.Section]string{}
 	for _, d := range m.cfg.Declared {
 		for _, n := range d.Named {

@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"context"
@@ -8,26 +8,28 @@ import (
 	"strings"
 	"time"
 
-	"keepsake/internal/bundle"
 	"keepsake/internal/catalog"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/quantity"
 )
 
 // rootFolder looks at the folder of the bundles, and at the disk that it is on.
 func (d *doctor) rootFolder(context.Context) {
 	const name = "backup root"
-	if d.root() == "" {
-		d.say(healthProblem, name, "--backup-root names the folder", "there is none to look at")
+	if d.Root() == "" {
+		d.say(Problem, name, do("name-backup-root"), "there is none to look at")
 		return
 	}
-	c, err := catalog.List(d.root())
+	c, err := catalog.List(d.Root())
 	switch {
 	case errors.Is(err, bundle.ErrNotFound):
-		d.say(healthWarning, name, "keepsake backup makes it", "%s is not there: there was no backup yet", d.root())
+		d.say(Warning, name, do("first-backup"), "%s is not there: there was no backup yet", d.Root())
 	case err != nil:
-		d.say(healthProblem, name, "", "%v", err)
+		d.say(Problem, name, nil, "%v", err)
 	default:
 		d.catalog = c
-		d.say(healthOK, name, "", "%s, %s", d.root(), plural(int64(len(c.Bundles)), "bundle"))
+		d.fine(name, "%s, %s", d.Root(), quantity.Plural(int64(len(c.Bundles)), "bundle"))
 	}
 	d.disk()
 	d.workTree()
@@ -35,21 +37,19 @@ func (d *doctor) rootFolder(context.Context) {
 	d.residue()
 }
 
-const hintElsewhere = "--backup-root, NEO_BACKUP_PATH or backup-root in keepsake.yaml puts it elsewhere"
-
 // disk says whether the bundles would be lost with the data.
 func (d *doctor) disk() {
 	const name = "disk"
 	data, dataErr := diskOf(existing(d.cfg.DataDir.V))
-	root, err := diskOf(existing(d.root()))
+	root, err := diskOf(existing(d.Root()))
 	switch {
 	case d.cfg.DataDir.V == "":
 	case err != nil || dataErr != nil:
-		d.say(healthNote, name, "", "which disk the bundles are on can't be found out: %v", errors.Join(err, dataErr))
+		d.say(Note, name, nil, "which disk the bundles are on can't be found out: %v", errors.Join(err, dataErr))
 	case data.ID == root.ID:
-		d.say(healthWarning, name, hintElsewhere, "the bundles are on the disk of the data: who loses it loses both")
+		d.say(Warning, name, do("root-elsewhere"), "the bundles are on the disk of the data: who loses it loses both")
 	default:
-		d.say(healthOK, name, "", "the bundles are on another disk than the data")
+		d.fine(name, "the bundles are on another disk than the data")
 	}
 }
 
@@ -57,12 +57,12 @@ func (d *doctor) disk() {
 // deletes them, add commits them.
 func (d *doctor) workTree() {
 	const name = "work tree"
-	if tree := workTreeOf(d.root()); tree != "" {
-		d.say(healthWarning, name, hintElsewhere+"; .gitignore alone doesn't keep git clean -x from it",
+	if tree := workTreeOf(d.Root()); tree != "" {
+		d.say(Warning, name, do("work-tree"),
 			"the bundles are inside the git work tree %s", tree)
 		return
 	}
-	d.say(healthOK, name, "", "the bundles are in none")
+	d.fine(name, "the bundles are in none")
 }
 
 // workTreeOf returns the git work tree that a path is in, "" when it is in none.
@@ -85,21 +85,21 @@ func workTreeOf(path string) string {
 
 // room compares what is free with two bundles like the newest.
 func (d *doctor) room() {
-	const name, hint = "room", "make room on that disk, or keep fewer bundles: keepsake prune --dry-run"
-	need := d.lastSize(backupFlags{})
-	disk, err := diskOf(existing(d.root()))
+	const name = "room"
+	need := d.lastSize(Backup{})
+	disk, err := diskOf(existing(d.Root()))
 	free := disk.Free
 	switch {
 	case err != nil:
-		d.say(healthNote, name, "", "how much room there is can't be found out: %v", err)
+		d.say(Note, name, nil, "how much room there is can't be found out: %v", err)
 	case need == 0:
-		d.say(healthOK, name, "", "%s are free; there is no bundle to compare it with", size(free))
+		d.fine(name, "%s are free; there is no bundle to compare it with", quantity.Size(free))
 	case free < need:
-		d.say(healthProblem, name, hint, "%s are free, and the next bundle needs about %s", size(free), size(need))
+		d.say(Problem, name, do("little-room"), "%s are free, and the next bundle needs about %s", quantity.Size(free), quantity.Size(need))
 	case free < 2*need:
-		d.say(healthWarning, name, hint, "%s are free: enough for one bundle of about %s, not for two", size(free), size(need))
+		d.say(Warning, name, do("little-room"), "%s are free: enough for one bundle of about %s, not for two", quantity.Size(free), quantity.Size(need))
 	default:
-		d.say(healthOK, name, "", "%s are free, the next bundle needs about %s", size(free), size(need))
+		d.fine(name, "%s are free, the next bundle needs about %s", quantity.Size(free), quantity.Size(need))
 	}
 }
 
@@ -112,14 +112,14 @@ func (d *doctor) residue() {
 	}
 	left := append(append([]string{}, d.catalog.Partials...), d.catalog.Trash...)
 	for _, entry := range left {
-		h, what := healthNote, "a run is at work, or was killed"
+		h, what := Note, "a run is at work, or was killed"
 		if d.now.Sub(stampOf(entry)) > 24*time.Hour {
-			h, what = healthWarning, "left by a run that was killed"
+			h, what = Warning, "left by a run that was killed"
 		}
-		d.say(h, name, "the next keepsake backup or prune removes it, unless its run is alive", "%s: %s", entry, what)
+		d.say(h, name, do("residue"), "%s: %s", entry, what)
 	}
 	if len(left) == 0 {
-		d.say(healthOK, name, "", "none")
+		d.fine(name, "none")
 	}
 }
 

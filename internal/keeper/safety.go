@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"cmp"
@@ -15,9 +15,9 @@ import (
 
 // safety returns what bundles sections of the targets of a restore of b, before they
 // are replaced.
-func (m *memoryAt) safety(b *bundle.Bundle, targets []restore.Target) func(context.Context, restore.Saving) (*bundle.Bundle, error) {
+func (m *Memory) safety(b *bundle.Bundle, targets []restore.Target) func(context.Context, restore.Saving) (*bundle.Bundle, error) {
 	return func(ctx context.Context, want restore.Saving) (*bundle.Bundle, error) {
-		opts, err := m.backupOptions(backupFlags{allowDegraded: want.Degraded})
+		opts, err := m.backupOptions(Backup{AllowDegraded: want.Degraded})
 		if err != nil {
 			return nil, err
 		}
@@ -36,11 +36,11 @@ func (m *memoryAt) safety(b *bundle.Bundle, targets []restore.Target) func(conte
 }
 
 // explainSafety adds what the operator can do when what lives can't be bundled.
-func (m *memoryAt) explainSafety(err error) error {
+func (m *Memory) explainSafety(err error) error {
 	if errors.Is(err, store.ErrUnreadable) || errors.Is(err, backup.ErrParity) {
-		return fail(exitStore, err, "nothing was replaced; --accept-degraded-safety does without what can't be read, where the old collection is kept aside")
+		return fail(Store, "unsafe", err)
 	}
-	return m.explainStores(err)
+	return m.explain(err)
 }
 
 // targetsAsSources reads the sections from where they are about to be replaced.

@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 // temporary is a folder for the copies that a run reads from, gone with its end. A
 // run that holds the backup root has it there, where there is room for a bundle;
 // what only looks has it where the system has its temporary files.
-func (m *memoryAt) temporary() (dir string, err error) {
+func (m *Memory) temporary() (dir string, err error) {
 	if m.temp.dir != "" {
 		return m.temp.dir, nil
 	}
@@ -27,7 +27,7 @@ func (m *memoryAt) temporary() (dir string, err error) {
 		return "", fmt.Errorf("make folder for copies: %w", err)
 	}
 	m.temp.dir, m.temp.remove = dir, func() error { return os.RemoveAll(dir) }
-	return dir, roomFor(dir, m.copies(nil), "the copies of what is read", "TMPDIR names another folder for temporary files")
+	return dir, roomFor(dir, m.copies(nil), "the copies of what is read", "no-room-for-copies")
 }
 
 // temporary files of a run.
@@ -38,6 +38,6 @@ type temporary struct {
 }
 
 // bundleOptions are those of a bundle in the backup root.
-func (m *memoryAt) bundleOptions() bundle.Options {
-	return bundle.Options{Root: m.root(), FS: m.app.FS, Now: m.app.Now(), Tool: tool(), Owner: m.app.me()}
+func (m *Memory) bundleOptions() bundle.Options {
+	return bundle.Options{Root: m.Root(), FS: m.opts.FS, Now: m.opts.Now(), Tool: m.opts.Tool, Owner: m.opts.Me}
 }

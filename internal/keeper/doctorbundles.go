@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
+	"keepsake/internal/quantity"
 	"keepsake/internal/retention"
 )
 
@@ -22,20 +23,20 @@ func (d *doctor) bundles(context.Context) {
 		e := &d.catalog.Bundles[i]
 		if why := e.Unreadable(); why != "" {
 			unreadable++
-			d.say(healthWarning, "unreadable bundle", "keepsake verify "+e.Name+" says more; it is kept, and counts for nothing", "%s: %s", e.Name, why)
+			d.say(Warning, "unreadable bundle", do("verify-says-more", e.Name), "%s: %s", e.Name, why)
 		}
 	}
 	if unreadable == 0 {
-		d.say(healthOK, "unreadable bundles", "", "none")
+		d.fine("unreadable bundles", "none")
 	}
 	id, err := d.memoryID()
 	if err != nil {
-		d.say(healthProblem, "memory", "", "%v", err)
+		d.say(Problem, "memory", nil, "%v", err)
 		return
 	}
 	d.ages(id)
 	if err := d.cfg.CheckRetention(); err != nil {
-		d.say(healthWarning, "retention", hintOf(configFailure(err)), "no bundle is ever removed: %v", err)
+		d.say(Warning, "retention", err, "no bundle is ever removed: %v", err)
 	}
 }
 
@@ -71,21 +72,20 @@ func goodIn(c *retention.Candidate, id string, sub memory.Subsystem) bool {
 }
 
 func (d *doctor) age(sub memory.Subsystem, e *catalog.Entry) {
-	const hint = "is the daily backup running? keepsake backup makes one now; keepsake list shows what there is"
 	name, most := "age of "+string(sub), d.cfg.Doctor.MaxAge.V
 	switch {
 	case e == nil:
-		d.say(healthProblem, name, hint, "there is no good bundle of it")
+		d.say(Problem, name, do("too-old"), "there is no good bundle of it")
 	case d.now.Sub(e.Time) > most:
-		d.say(healthProblem, name, hint, "the newest good bundle is %s old, more than %s: %s", age(d.now.Sub(e.Time)), age(most), e.Name)
+		d.say(Problem, name, do("too-old"), "the newest good bundle is %s old, more than %s: %s", quantity.Age(d.now.Sub(e.Time)), quantity.Age(most), e.Name)
 	default:
-		d.say(healthOK, name, "", "the newest good bundle is %s old: %s", age(d.now.Sub(e.Time)), e.Name)
+		d.fine(name, "the newest good bundle is %s old: %s", quantity.Age(d.now.Sub(e.Time)), e.Name)
 	}
 }
 
 // drills looks for the last time that a bundle was restored to see that it can be.
 func (d *doctor) drills(context.Context) {
-	const name, hint = "drill", "keepsake verify latest --level restore restores it into a temporary folder"
+	const name = "drill"
 	if d.catalog == nil {
 		return
 	}
@@ -101,12 +101,12 @@ func (d *doctor) drills(context.Context) {
 	}
 	switch {
 	case last == nil:
-		d.say(healthNote, name, hint, "no bundle that is here was ever restored in one")
+		d.say(Note, name, do("drill"), "no bundle that is here was ever restored in one")
 	case !last.OK:
-		d.say(healthProblem, name, "keepsake verify "+of+" --level restore says what", "the last one, %s ago, found that %s can't be restored as it was", age(d.now.Sub(last.At)), of)
+		d.say(Problem, name, do("drill-failed", of), "the last one, %s ago, found that %s can't be restored as it was", quantity.Age(d.now.Sub(last.At)), of)
 	case d.now.Sub(last.At) > drillEvery:
-		d.say(healthNote, name, hint, "the last one was %s ago", age(d.now.Sub(last.At)))
+		d.say(Note, name, do("drill"), "the last one was %s ago", quantity.Age(d.now.Sub(last.At)))
 	default:
-		d.say(healthOK, name, "", "%s ago: %s restored in %.1f s", age(d.now.Sub(last.At)), of, last.Seconds)
+		d.fine(name, "%s ago: %s restored in %.1f s", quantity.Age(d.now.Sub(last.At)), of, last.Seconds)
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package keeper
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
 	"keepsake/internal/config"
-	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 	"keepsake/internal/store/either"
@@ -23,7 +22,7 @@ type source struct {
 
 // parts are the sources of the memory, in the order in which they are opened. Two of
 // the preset that are one store are one part: where the topology is unified.
-func (m *memoryAt) parts() (parts []source) {
+func (m *Memory) parts() (parts []source) {
 	for _, d := range m.cfg.InOrder() {
 		vectors := m.kind(&d).CanHold(memory.Vectors)
 		last := len(parts) - 1
@@ -43,11 +42,14 @@ func (m *memoryAt) parts() (parts []source) {
 	return parts
 }
 
+// kinds is the table of kinds of store.
+func (m *Memory) kinds() store.Kinds { return m.opts.Config.Kinds }
+
 // kind is what is known of the kind of a source's store.
-func (m *memoryAt) kind(d *config.Declared) store.Kind { return keeper.Kinds().Of(d.Store.V.Kind) }
+func (m *Memory) kind(d *config.Declared) store.Kind { return m.kinds().Of(d.Store.V.Kind) }
 
 // opening is what of its store a source means.
-func (m *memoryAt) opening(d *config.Declared) store.Opening {
+func (m *Memory) opening(d *config.Declared) store.Opening {
 	headers := map[string]string{}
 	for name, value := range d.Headers.V {
 		headers[name] = value.Reveal()
@@ -55,7 +57,7 @@ func (m *memoryAt) opening(d *config.Declared) store.Opening {
 	o := store.Opening{
 		Ref: d.Store.V, Subsystem: d.Name, Takes: d.Takes, Exclude: d.Exclude, Folder: d.Folder, Keyed: d.Keyed,
 		Token: d.Token.V.Reveal(), Headers: headers, PageRows: d.PageRows.V, PageBytes: int64(d.PageBytes.V),
-		Temp: m.temporary, Now: m.app.Now, FS: m.app.FS,
+		Temp: m.temporary, Now: m.opts.Now, FS: m.opts.FS,
 	}
 	if len(d.Named) > 0 {
 		o.Collections = namesOf(d)
@@ -73,7 +75,7 @@ func namesOf(d *config.Declared) map[memory.Section]string {
 }
 
 // sources lists the stores in the order in which they are opened.
-func (m *memoryAt) sources() (out []backup.Source, err error) {
+func (m *Memory) sources() (out []backup.Source, err error) {
 	for _, part := range m.parts() {
 		opened, err := m.reader(&part.Declared)
 		if err != nil {
@@ -90,14 +92,14 @@ func (m *memoryAt) sources() (out []backup.Source, err error) {
 }
 
 // reader makes what a source is read by, in the way that was chosen.
-func (m *memoryAt) reader(d *config.Declared) ([]store.Opened, error) {
+func (m *Memory) reader(d *config.Declared) ([]store.Opened, error) {
 	o := m.opening(d)
 	if way := d.Way.V; way != config.WayDirectory && way != config.WayAuto || !m.kind(d).Server {
 		return m.kind(d).Sources(o)
 	}
 	persisted := o
 	persisted.Ref = store.Ref{Kind: memory.KindChromaDir, Path: d.Directory.V, Tenant: o.Tenant, Database: o.Database}
-	opened, err := keeper.Kinds().Of(memory.KindChromaDir).Sources(persisted)
+	opened, err := m.kinds().Of(memory.KindChromaDir).Sources(persisted)
 	if err != nil || d.Way.V == config.WayDirectory {
 		return opened, err
 	}
@@ -108,12 +110,9 @@ func (m *memoryAt) reader(d *config.Declared) ([]store.Opened, error) {
 	return opened, err
 }
 
-// hintMisplaced is what the operator can do when misplaced reports true.
-const hintMisplaced = "the MC collections are on KB's server: set topology: unified in keepsake.yaml, or NEO_CHROMA_UNIFIED=true"
-
 // misplaced reports whether the collections of MC are on KB's server though the
 // topology says otherwise. It is only asked to explain an error.
-func (m *memoryAt) misplaced() bool {
+func (m *Memory) misplaced() bool {
 	const patience = 5 * time.Second
 	kb := *m.cfg.Source(memory.KB)
 	kb.Named = m.cfg.Source(memory.MC).Named
@@ -132,7 +131,7 @@ func (m *memoryAt) misplaced() bool {
 
 // like is a store that a command names. Credentials go to the server that they are
 // for, and to no other.
-func (m *memoryAt) like(at store.Ref, same func(store.Ref) bool) config.Declared {
+func (m *Memory) like(at store.Ref, same func(store.Ref) bool) config.Declared {
 	d := config.Declared{}
 	for _, known := range m.cfg.Declared {
 		if same(known.Store.V) {
@@ -144,7 +143,7 @@ func (m *memoryAt) like(at store.Ref, same func(store.Ref) bool) config.Declared
 }
 
 // subsystems are those that the memory is made of.
-func (m *memoryAt) subsystems() (all []memory.Subsystem) {
+func (m *Memory) subsystems() (all []memory.Subsystem) {
 	for _, d := range m.cfg.Declared {
 		all = append(all, d.Name)
 	}

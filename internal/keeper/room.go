@@ -1,6 +1,7 @@
-package cli
+package keeper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,35 +15,42 @@ import (
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
 	"keepsake/internal/pattern"
+	"keepsake/internal/quantity"
+	"keepsake/internal/restore"
 )
 
 // roomFor refuses what would not fit on the disk of dir, by its estimate. A disk
 // that doesn't say how much is free is no reason: the write itself will.
-func roomFor(dir string, need int64, what, hint string) error {
+func roomFor(dir string, need int64, what, code string) error {
 	dir = existing(dir)
 	disk, err := diskOf(dir)
 	if err != nil || disk.Free >= need {
 		return nil
 	}
-	return fail(exitNoRoom, fmt.Errorf("no room for %s, nothing was written: it needs about %s, and %s are free on the disk of %s",
-		what, size(need), size(disk.Free), dir), hint)
+	return fail(NoRoom, code, fmt.Errorf("no room for %s, nothing was written: it needs about %s, and %s are free on the disk of %s",
+		what, quantity.Size(need), quantity.Size(disk.Free), dir))
+}
+
+// room tells of the disk that a path is on, or the deepest part of it that is
+// there; for "", of that of the backup root.
+func (m *Memory) room(path string) (restore.Disk, error) {
+	return diskOf(existing(cmp.Or(path, m.Root())))
 }
 
 // roomForBackup goes by the last bundle: the next one will be about as large. A run
 // that publishes has its copies in the backup root as well.
-func (m *memoryAt) roomForBackup(f backupFlags) error {
-	need := m.lastSize(f)
-	if !f.dryRun {
-		need += m.copies(f.only)
+func (m *Memory) roomForBackup(b Backup) error {
+	need := m.lastSize(b)
+	if !b.DryRun {
+		need += m.copies(b.Only)
 	}
-	return roomFor(m.root(), need, "a bundle",
-		"make room there, or put the backup root elsewhere; keepsake prune --dry-run shows what may go")
+	return roomFor(m.Root(), need, "a bundle", "no-room-for-bundle")
 }
 
 // lastSize is what the newest bundle takes up of what a backup is asked for, 0
 // when there is none that is like it.
-func (m *memoryAt) lastSize(f backupFlags) int64 {
-	c, err := catalog.List(m.root())
+func (m *Memory) lastSize(b Backup) int64 {
+	c, err := catalog.List(m.Root())
 	if err != nil {
 		return 0 // the backup makes it
 	}
@@ -52,7 +60,7 @@ func (m *memoryAt) lastSize(f backupFlags) int64 {
 		if !e.Sealed || e.Meta.Keepsake.Reason != bundle.ReasonBackup || id != "" && e.Meta.Keepsake.MemoryID != id {
 			continue
 		}
-		if n := sizeLike(e, f); n > 0 {
+		if n := sizeLike(e, b); n > 0 {
 			return n
 		}
 	}
@@ -61,7 +69,7 @@ func (m *memoryAt) lastSize(f backupFlags) int64 {
 
 // copies is about what the copies take up of the directories and databases that are
 // read, of what is selected.
-func (m *memoryAt) copies(only []string) (bytes int64) {
+func (m *Memory) copies(only []string) (bytes int64) {
 	seen := map[string]bool{}
 	wanted := func(s memory.Section) bool {
 		return len(only) == 0 || slices.ContainsFunc(only, func(o string) bool { return s.Matches(o) || strings.HasPrefix(o, string(s)+"/") })
@@ -111,10 +119,10 @@ func treeBytes(dir string) (bytes int64) {
 
 // sizeLike adds up the payloads of a bundle that were asked for, and are
 // compressed as was asked for.
-func sizeLike(e *catalog.Entry, f backupFlags) (n int64) {
+func sizeLike(e *catalog.Entry, b Backup) (n int64) {
 	for _, file := range e.Meta.Keepsake.Files {
 		zstd := strings.HasSuffix(file.Path, string(bundle.Zstd))
-		if f.compress != "" && zstd != (f.compress == "zstd") || !selected(file.Path, f.only) {
+		if b.Compress != "" && zstd != (b.Compress == Zstd) || !selected(file.Path, b.Only) {
 			continue
 		}
 		n += file.Bytes
@@ -122,7 +130,7 @@ func sizeLike(e *catalog.Entry, f backupFlags) (n int64) {
 	return n
 }
 
-// selected reports whether a payload is of what --only selects.
+// selected reports whether a payload is of what is selected.
 func selected(path string, only []string) bool {
 	for _, selector := range only {
 		if rest, ok := strings.CutPrefix(path, selector); ok && strings.ContainsAny(rest[:min(1, len(rest))], "/-.") {

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"keepsake/internal/config"
+	"keepsake/internal/guard"
+	"keepsake/internal/keeper"
+)
+
+const (
+	hintChanged   = "the bundle changed while it was read: check the disk, then verify it"
+	hintDataDir   = "--data-dir names the memory's folder"
+	hintElsewhere = "--backup-root, NEO_BACKUP_PATH or backup-root in keepsake.yaml puts it elsewhere"
+	hintResume    = "keepsake restore --resume finishes it"
+	hintDegraded  = "--allow-degraded publishes without it and ends with code 3"
+	hintSources   = "keepsake config show prints where each value comes from"
+)
+
+// hints say by the code of an error, a finding or a check what the operator can do.
+// What a %s stands for comes with the code.
+var hints = map[string]string{
+	"usage":           "keepsake --help shows the commands, keepsake COMMAND --help its flags",
+	"unknown-command": "keepsake --help lists the commands",
+	"bug":             "please report this with the command that you typed and --log-level debug",
+
+	// Where things are.
+	"no-data-folder":     hintDataDir,
+	"no-memory":          hintDataDir + "; its first backup gives it an id",
+	"no-backup-root":     "--backup-root or --data-dir names one",
+	"absent-backup-root": "keepsake backup makes it; --backup-root names another",
+	"misplaced":          "the MC collections are on KB's server: set topology: unified in keepsake.yaml, or NEO_CHROMA_UNIFIED=true",
+	"demo-folder":        "--dir names another folder for the demo",
+
+	// Which bundle.
+	"no-such-bundle":   "keepsake list shows the bundles in %s",
+	"no-good-bundle":   "keepsake list shows what there is; a bundle can be named by its path",
+	"several-memories": "name the bundle: keepsake list --json shows whose each is",
+	"unreadable-newer": "--skip-unreadable takes %s, the newest that is good; a bundle can be named as well",
+	"not-in-root":      "only what lies there is ever removed; --backup-root names another",
+	"notes":            "the notes of a bundle lie beside it, in %s: look at them, and move away what is damaged",
+	"no-meta":          "keepsake verify checks what it holds",
+	"bad-bundles":      "keep them, and restore from another one: keepsake list",
+	"mass-prune":       "look at them with --dry-run; --accept-mass-prune removes them",
+
+	// Who else is at work.
+	"locked":          "wait for it, or let keepsake wait with --lock-wait 10m",
+	"runs":            "it runs: wait for it, or end it",
+	"unfinished":      "finish it with keepsake restore --resume",
+	"unfinished-plan": hintResume,
+	"lost-plan":       "bring that folder back if you can; nothing is lost: the old rows and the new ones are beside each other in %s",
+
+	// Room.
+	"no-room-for-bundle": "make room there, or put the backup root elsewhere; keepsake prune --dry-run shows what may go",
+	"no-room-for-copies": "TMPDIR names another folder for temporary files",
+	"no-room-for-drill":  "TMPDIR names the folder for temporary files",
+	"no-room-to-rescue":  "-o puts both on another disk",
+
+	// Reading the memory.
+	"unreachable":         "is it running, and is this its address? " + hintSources,
+	"absent":              "--only backs up what there is; " + hintDegraded,
+	"unreadable":          hintDegraded,
+	"nothing-to-accept":   "keepsake backup --dry-run lists the sections",
+	"parity":              "nothing was published; run it again, and if it stays, --allow-degraded publishes what can be read",
+	"unsafe":              "nothing was replaced; --accept-degraded-safety does without what can't be read, where the old collection is kept aside",
+	"no-chroma-directory": "name the folder that holds chroma.sqlite3, or what is left of it",
+
+	// What an end left.
+	"unpublished":        "nothing was published: the bundles are as they were",
+	"not-rescued":        "nothing was published",
+	"unwritten":          "nothing was written",
+	"drill-ended":        "what the drill had restored was taken away again",
+	"scratch-left":       "remove the collection %s by hand",
+	"bundle-changed":     hintChanged,
+	"moved":              "agents keep writing to it: stop them, and type the same command again",
+	"merge-cut-short":    "what was added stays: the same command goes on from there",
+	"merge-incomplete":   "each is named in %s; it is safe to run the same command again",
+	"replace-cut-short":  "the same command goes on from here, or keepsake restore --resume",
+	"replace-incomplete": "each is named in %s",
+	"takeback-cut-short": "what was taken out stays out; make a new plan to go on",
+
+	// Plans, tokens and undo.
+	"token":             "copy the token whole from the plan",
+	"no-receipt":        "receipts are in %s",
+	"no-safety-bundle":  "retention removes it after safety_days, unless it is pinned",
+	"no-merged-bundle":  "rows are compared with it before they are taken out: put it back to %s",
+	"no-planned-bundle": "it needs its bundle: put it back to %s",
+	"undone-merge":      "restore the bundle again: keepsake restore %s",
+
+	// The doctor's.
+	"name-backup-root": "--backup-root names the folder",
+	"first-backup":     "keepsake backup makes it",
+	"root-elsewhere":   hintElsewhere,
+	"work-tree":        hintElsewhere + "; .gitignore alone doesn't keep git clean -x from it",
+	"little-room":      "make room on that disk, or keep fewer bundles: keepsake prune --dry-run",
+	"residue":          "the next keepsake backup or prune removes it, unless its run is alive",
+	"verify-says-more": "keepsake verify %s says more; it is kept, and counts for nothing",
+	"too-old":          "is the daily backup running? keepsake backup makes one now; keepsake list shows what there is",
+	"drill":            "keepsake verify latest --level restore restores it into a temporary folder",
+	"drill-failed":     "keepsake verify %s --level restore says what",
+	"not-there":        "is this its store? " + hintSources,
+	"unreadable-rows":  "a backup would fail: see docs/runbook.md, and the server's log",
+	"no-rows":          "if it should hold something, look for it before the next backup",
+}
+
+// yielding are the codes whose hint is only given where the cause has none.
+var yielding = map[string]bool{"unreadable": true, "replace-cut-short": true}
+
+// hintOf returns what the operator can do, "" when nobody said.
+func hintOf(err error) string {
+	var e *keeper.Error
+	if errors.As(err, &e) {
+		own := hintBy(e.Code, e.At)
+		if spelled[e.Code] != "" {
+			own = cmp.Or(own, hints["usage"])
+		}
+		if own == "" || yielding[e.Code] {
+			return cmp.Or(hintOf(e.Err), own)
+		}
+		return own
+	}
+	var h interface{ Hint() string }
+	var refused *guard.RefusedError
+	var bad *config.Error
+	var lost *config.NoDataDirError
+	switch {
+	case errors.As(err, &h):
+		return h.Hint()
+	case errors.As(err, &refused):
+		return refused.Hint
+	case errors.As(err, &bad):
+		return bad.Hint
+	case errors.As(err, &lost):
+		return hintDataDir
+	}
+	return ""
+}
+
+func hintBy(code, at string) string {
+	if text := hints[code]; strings.Contains(text, "%s") {
+		return fmt.Sprintf(text, at)
+	}
+	return hints[code]
+}
+
+// spelled are the words for errors about a value that a flag gave: %[1]s is what of
+// it, %[2]s the error.
+var spelled = map[string]string{
+	"to":            "--to %[1]s: %[2]s",
+	"to-collection": "--to %[1]s: %[2]s --as names it",
+	"drill-to":      "--to: %[2]s",
+	"drill-home":    "--to %[1]s is where the memory itself lives: a drill goes into a scratch database",
+	"token":         "read --confirm: %[2]s",
+	"into":          "-o %[1]s: %[2]s",
+	"into-nothing":  "%[2]s -o names the bundle to make, or a folder for it",
+}
+
+// messageOf is the text of an error, with the flag that it is about.
+func messageOf(err error) string {
+	var e *keeper.Error
+	if errors.As(err, &e) && spelled[e.Code] != "" {
+		words := strings.NewReplacer("%[1]s", e.At, "%[2]s", e.Error()).Replace(spelled[e.Code])
+		return strings.Replace(err.Error(), e.Error(), words, 1)
+	}
+	return err.Error()
+}

@@ -1,0 +1,158 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"keepsake/internal/catalog"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/lock"
+)
+
+// Catalog lists the backup root.
+func (m *Memory) Catalog() (*catalog.Catalog, error) {
+	if m.Root() == "" {
+		return nil, fail(NotFound, "no-backup-root", errors.New("there is no backup root"))
+	}
+	c, err := catalog.List(m.Root())
+	if errors.Is(err, bundle.ErrNotFound) {
+		return nil, fail(NotFound, "absent-backup-root", fmt.Errorf("there is no backup root %s", m.Root()))
+	}
+	return c, err
+}
+
+// Bundle opens the bundle that a person named: a path, a name in the backup root, or
+// "latest". Of that no file is read: who looks inside, or verifies, does it next.
+func (m *Memory) Bundle(name string) (*bundle.Bundle, error) {
+	if name == latest {
+		return m.choose("no good bundle", catalog.Wanted{}, nil)
+	}
+	return m.named(name)
+}
+
+// latest is the name of the newest good bundle.
+const latest = "latest"
+
+// Bundles opens those that were named, or all of the backup root, and keeps those
+// who remove some away until Close.
+func (m *Memory) Bundles(ctx context.Context, names []string, all bool) (out []*bundle.Bundle, err error) {
+	if err := m.lockRoot(ctx, lock.Shared); err != nil {
+		return nil, err
+	}
+	if all {
+		c, err := m.Catalog()
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range c.Bundles {
+			names = append(names, e.Path)
+		}
+	}
+	for _, name := range names {
+		b, err := m.Bundle(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// toRestore opens the bundle to restore from: as Bundle, or the newest that is not
+// younger than at. What it chooses by itself has the hashes that it should have; that
+// others don't goes on record, where anything may be written.
+func (m *Memory) toRestore(ctx context.Context, name, at string, record bool) (*bundle.Bundle, error) {
+	prove := func(e catalog.Entry) (string, error) { return m.unproven(ctx, e, record) }
+	switch {
+	case at != "":
+		when, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			return nil, usage(fmt.Errorf("choose a bundle by its time: %w", err))
+		}
+		return m.choose("no good bundle from "+at+" or before", catalog.Wanted{NotAfter: when}, prove)
+	case name == latest:
+		return m.choose("no good bundle", catalog.Wanted{}, prove)
+	}
+	return m.named(name)
+}
+
+func (m *Memory) named(name string) (*bundle.Bundle, error) {
+	path := name
+	if !strings.ContainsAny(name, `/\`) {
+		if _, err := bundle.ParseName(name); err == nil {
+			path = filepath.Join(m.Root(), name)
+		}
+	}
+	b, err := bundle.Open(m.absolute(path), bundle.Limits{})
+	if errors.Is(err, bundle.ErrNotFound) || errors.Is(err, bundle.ErrNotBundle) {
+		return nil, fail(NotFound, "no-such-bundle", err, m.Root())
+	}
+	return b, err
+}
+
+// choose opens the newest good bundle that is wanted, and tells which newer ones it
+// passed over. It doesn't guess past one that it can't read, unless it was told to.
+// With prove, which says why a bundle doesn't verify, it walks back past those too.
+func (m *Memory) choose(none string, wanted catalog.Wanted, prove func(catalog.Entry) (string, error)) (*bundle.Bundle, error) {
+	c, err := m.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	id, err := m.memoryID()
+	if err != nil {
+		return nil, err
+	}
+	if id == "" && severalMemories(c) {
+		return nil, fail(NotFound, "several-memories", fmt.Errorf("%s holds bundles of more than one memory, and this one has no id yet", m.Root()))
+	}
+	wanted.Memory, wanted.SkipUnreadable, wanted.Except = id, m.opts.SkipUnreadable, map[string]string{}
+	entry, passed, err := c.Latest(wanted)
+	for err == nil && prove != nil {
+		why, failed := prove(entry)
+		if failed != nil || why == "" {
+			err = failed
+			break
+		}
+		wanted.Except[entry.Name] = why
+		entry, passed, err = c.Latest(wanted)
+	}
+	for _, p := range passed {
+		m.notify("passed over %s: %s", p.Entry.Name, p.Why)
+	}
+	switch {
+	case errors.Is(err, bundle.ErrNotFound):
+		return nil, fail(NotFound, "no-good-bundle", fmt.Errorf("there is %s in %s", none, m.Root()))
+	case errors.Is(err, catalog.ErrUnreadable):
+		return nil, fail(NotVerified, "unreadable-newer", fmt.Errorf("choose bundle: %w", err), entry.Name)
+	case err != nil:
+		return nil, err
+	}
+	return bundle.Open(entry.Path, bundle.Limits{})
+}
+
+func severalMemories(c *catalog.Catalog) bool {
+	seen := map[string]bool{}
+	for _, e := range c.Bundles {
+		if e.Meta != nil && e.Meta.Keepsake != nil {
+			seen[e.Meta.Keepsake.MemoryID] = true
+		}
+	}
+	return len(seen) > 1
+}
+
+// Latest says which bundle of a catalog is the latest. Its errors are the catalog's:
+// bundle.ErrNotFound, and catalog.ErrUnreadable with the one that would be without
+// one that can't be read.
+func (m *Memory) Latest(c *catalog.Catalog) (catalog.Entry, error) {
+	id, err := m.memoryID()
+	if err != nil {
+		return catalog.Entry{}, err
+	}
+	e, _, err := c.Latest(catalog.Wanted{Memory: id})
+	return e, err
+}
