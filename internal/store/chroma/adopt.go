@@ -7,7 +7,7 @@ import (
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
-	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // adoptRows adds rows of other collections to the new one, which has its place by
@@ -61,24 +61,21 @@ func (w *swap) adoptParked(ctx context.Context, s *scene, n noted) error {
 
 // adopt adds rows that the new collection lacks and makes sure that they are in.
 // Rows that it can't take stay where they are, and are told.
-func (w *swap) adopt(ctx context.Context, s *scene, from *collection, ids *idSet) error {
-	m := &merger{server: w.server, spec: memory.SectionSpec{Name: w.spec.Name}, can: w.can, result: &store.Result{}}
-	r := &reader{
-		fetcher: fetcher{client: w.server.client, id: from.ID, set: ids, limit: w.server.config.PageBytes},
-		server:  w.server,
-		section: w.spec.Name,
-		sizer:   sizer{rows: w.server.config.PageRows, bytes: w.server.config.PageBytes},
-	}
-	if err := m.fill(ctx, s.fresh.collection, r.listed(ctx)); err != nil {
+func (w *swap) adopt(ctx context.Context, s *scene, from *collection, ids *rows.IDs) error {
+	r := newReader(w.server, w.spec.Name, &look{found: from, ids: ids})
+	t := w.server.table(s.fresh.collection, memory.SectionSpec{}, w.can)
+	added, err := rows.Fill(ctx, t, r.listed(ctx), false)
+	if err != nil {
 		return err
 	}
-	if _, err := m.relist(ctx); err != nil {
+	n, err := added.Unlisted(ctx)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%d rows of %s were added and are not listed afterwards", n, from.Name)
+	}
+	if err != nil {
 		return err
 	}
-	if n := m.set.count(0, bundled, refused|present|live); n > 0 {
-		return fmt.Errorf("%d rows of %s were added and are not listed afterwards", n, from.Name)
-	}
-	if n := len(m.reasons) + r.lost; n > 0 {
+	if n := added.Refused() + int64(r.lost); n > 0 {
 		w.findings = append(w.findings, w.warning("rows-left-aside", "see what is in "+from.Name+" that should be kept",
 			"%d rows of %s could not be taken over: they cannot be read, or do not fit", n, from.Name))
 	}
@@ -89,7 +86,7 @@ func (w *swap) adopt(ctx context.Context, s *scene, from *collection, ids *idSet
 func (r *reader) listed(ctx context.Context) iter.Seq2[memory.Record, error] {
 	return func(yield func(memory.Record, error) bool) {
 		r.yield = yield
-		if err := r.pass(ctx, func(mark) bool { return true }); err != nil {
+		if err := r.pass(ctx, func(rows.Mark) bool { return true }); err != nil {
 			yield(nil, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // Aside is a collection that a finished swap kept.
@@ -89,7 +90,7 @@ func (s *Server) asides(ctx context.Context, section memory.Section, all census)
 			return nil, err
 		}
 		if told {
-			a.Late = int64(late.len())
+			a.Late = int64(late.Len())
 		}
 		a.Target = guard.NewTarget(ctx, guard.Served, a.Locator, s)
 		asides = append(asides, a)
@@ -134,7 +135,7 @@ func (s *Server) holdsMore(ctx context.Context, all census, n noted) (bool, erro
 	if err == nil && !told {
 		late, _, err = s.client.later(ctx, n.ID, &extent{})
 	}
-	if err != nil || late.len() == 0 {
+	if err != nil || late.Len() == 0 {
 		return false, err
 	}
 	at := all.named(n.j.Name)
@@ -142,14 +143,14 @@ func (s *Server) holdsMore(ctx context.Context, all census, n noted) (bool, erro
 		return true, nil
 	}
 	_, err = s.client.list(ctx, at.ID,
-		func(int64, int64) { late.clear(present) },
+		func(int64, int64) { late.Clear(rows.Free) },
 		func(id []byte) error {
-			if i := late.find(id); i >= 0 {
-				late.marks[i] |= present
+			if i := late.Find(id); i >= 0 {
+				late.Marks[i] |= rows.Free
 			}
 			return nil
 		})
-	return late.count(0, present, 0) < int64(late.len()), err
+	return late.Count(0, rows.Free, 0) < int64(late.Len()), err
 }
 
 // aside looks up what a finished swap kept, by its id and its name.

@@ -2,11 +2,15 @@ package chroma
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
+	"errors"
 	"io"
+	"net/http"
 	"strings"
 
 	"keepsake/internal/record"
+	"keepsake/internal/store/rows"
 )
 
 // The columns of an add.
@@ -28,12 +32,8 @@ var columnHeads = [batchColumns]string{
 // run of them is the body of an add without being copied. Its buffers are used
 // again.
 type batch struct {
+	table   *table
 	columns [batchColumns]column
-	rows    []uint32 // numbers of their ids in the set
-	digests []record.Digest
-	taken   []bool   // acknowledged
-	reasons []string // why a row was refused
-	err     error
 }
 
 // column is values as JSON, with commas between, and where each ends.
@@ -69,8 +69,9 @@ func (c *column) add(value []byte) {
 	c.end()
 }
 
-// reset empties the batch. What one huge row has made large is let go of.
-func (b *batch) reset(limit int64) {
+// Reset empties the batch. What one huge row has made large is let go of.
+func (b *batch) Reset() {
+	limit := b.table.server.config.BatchBytes
 	for i := range b.columns {
 		c := &b.columns[i]
 		c.text, c.ends = c.text[:0], c.ends[:0]
@@ -78,12 +79,10 @@ func (b *batch) reset(limit int64) {
 			c.text = nil
 		}
 	}
-	b.rows, b.digests = b.rows[:0], b.digests[:0]
-	b.taken, b.reasons, b.err = b.taken[:0], b.reasons[:0], nil
 }
 
-// size is the length of the body in bytes, nearly.
-func (b *batch) size() int64 {
+// Size is the length of the body in bytes, nearly.
+func (b *batch) Size() int64 {
 	var n int64
 	for i := range b.columns {
 		n += int64(len(b.columns[i].text))
@@ -91,14 +90,14 @@ func (b *batch) size() int64 {
 	return n
 }
 
-// add appends a row that was scanned from line.
-func (b *batch) add(i uint32, line []byte, v *record.Vector, digest record.Digest, inBase64 bool) error {
+// Append implements rows.Batch. A server does not say whether a row lives.
+func (b *batch) Append(line []byte, v *record.Vector) (added bool, err error) {
 	metadata, err := keepable(v.Metadata.Of(line))
 	if err != nil {
-		return err
+		return false, err
 	}
 	b.columns[idColumn].add(v.ID.Of(line))
-	if inBase64 {
+	if b.table.can.Base64 {
 		b.columns[embeddingColumn].addBase64(v.Bits)
 	} else {
 		b.columns[embeddingColumn].add(v.Embedding.Of(line))
@@ -106,11 +105,36 @@ func (b *batch) add(i uint32, line []byte, v *record.Vector, digest record.Diges
 	b.columns[documentColumn].add(v.Document.Of(line))
 	b.columns[metadataColumn].add(metadata)
 	b.columns[uriColumn].add(uri(metadata))
-	b.rows = append(b.rows, i)
-	b.digests = append(b.digests, digest)
-	b.taken = append(b.taken, false)
-	b.reasons = append(b.reasons, "")
-	return nil
+	return true, nil
+}
+
+// Send implements rows.Batch. A server leaves rows that are there alone; of a batch
+// that is too large, or that holds rows that it refuses, it takes nothing.
+func (b *batch) Send(ctx context.Context, lo, hi int) error {
+	t := b.table
+	err := t.client.do(ctx, request{
+		what: "add rows", method: http.MethodPost, path: t.client.rows(t.id, "add"),
+		body:    func() (io.Reader, int64) { return b.body(lo, hi) },
+		silence: t.server.config.WriteTimeout,
+	}, discard)
+	if refusesRows(err) {
+		return &rows.Refusal{Reason: reason(err)}
+	}
+	return err
+}
+
+func discard(body io.Reader, _ int64) error {
+	_, err := io.Copy(io.Discard, body)
+	return err
+}
+
+// reason is what the server said about a row.
+func reason(err error) string {
+	var answer *StatusError
+	if errors.As(err, &answer) {
+		return "the server refused it: " + answer.Error()
+	}
+	return err.Error()
 }
 
 // addBase64 adds an embedding as the little-endian float32 that it is.

@@ -1,112 +1,58 @@
 package chroma
 
 import (
-	"bytes"
+	"context"
+	"iter"
 
-	"keepsake/internal/record"
+	"keepsake/internal/memory"
+	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
-// verdict is what the comparison of one row said.
-type verdict string
-
-const (
-	same     verdict = ""
-	noVector verdict = "its vector cannot be read"
-)
-
-// comparison compares rows that came back with the records that they were.
-type comparison struct {
-	live, bundled *record.Scanner
-	tolerance     float64
-}
-
-// of compares two lines. Most are equal byte for byte, or but for the vector;
-// only the others are taken apart. A record that has no vector is compared
-// without it.
-func (c comparison) of(row, rec []byte) verdict {
-	if bytes.Equal(row, rec) {
-		return same
-	}
-	is, isRest, ok1 := split(row)
-	was, wasRest, ok2 := split(rec)
-	if ok1 && ok2 && bytes.Equal(isRest, wasRest) {
-		return c.vectors(is, was)
-	}
-	return c.parts(row, rec)
-}
-
-// vectors compares embeddings as JSON.
-func (c comparison) vectors(is, was []byte) verdict {
-	switch {
-	case was[0] == 'n':
-		return same
-	case is[0] == 'n':
-		return noVector
-	case !sameVector(is, was, c.tolerance):
-		return "vector differs"
-	}
-	return same
-}
-
-// parts compares rows part by part.
-func (c comparison) parts(row, rec []byte) verdict {
-	is, err := c.live.Vector(row)
+// Compare says what a replace of the section by records would do. Rows are
+// compared as the proof of a merge compares them; one whose vector can't be read
+// has changed. Rows that the records lack are got without their vectors: Bytes
+// takes those to be as long as others.
+func (s *Server) Compare(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error], opts store.CompareOptions) (store.Difference, error) {
+	defer s.client.close()
+	t, _, err := s.openFor(ctx, spec)
 	if err != nil {
-		return verdict("not a row: " + err.Error())
+		return store.Difference{}, err
 	}
-	was, err := c.bundled.Vector(rec)
+	t.measured = true
+	difference, rest, err := rows.Compare(ctx, t, records, opts.Report)
+	if err == nil {
+		err = t.measure(ctx, rest, &difference)
+	}
+	return difference, s.explain("compare", spec.Name, err, store.ErrUnreadable)
+}
+
+// openFor looks the collection of a section up for more than adding to it; found
+// is nil when it is absent.
+func (s *Server) openFor(ctx context.Context, spec memory.SectionSpec) (*table, *collection, error) {
+	name, err := s.collectionOf(spec.Name)
 	if err != nil {
-		return verdict("not a record: " + err.Error())
+		return nil, nil, err
 	}
-	v := c.vectors(is.Embedding.Of(row), was.Embedding.Of(rec))
-	switch {
-	case v != same:
-		return v
-	case !sameDocument(is.Document.Of(row), was.Document.Of(rec)):
-		return "document differs"
-	case !sameMetadata(is.Metadata.Of(row), was.Metadata.Of(rec)):
-		return "metadata differs"
+	can, err := s.reach(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	return same
+	found, err := s.client.find(ctx, name)
+	if err != nil {
+		return nil, nil, s.failed("look at", spec.Name, err, store.ErrUnreadable)
+	}
+	return s.table(found, spec, can), found, nil
 }
 
-// split cuts a canonical line into its embedding and what follows. It gives up
-// on ids with escapes, which may look like more than an id.
-func split(line []byte) (embedding, rest []byte, ok bool) {
-	const head = `","embedding":`
-	at := bytes.Index(line, []byte(head))
-	if at < 0 || bytes.IndexByte(line[:at], '\\') >= 0 {
-		return nil, nil, false
+// explain says which section an error belongs to, unless it is the caller's own;
+// kind is as of failed.
+func (s *Server) explain(verb string, section memory.Section, err, kind error) error {
+	if err == nil {
+		return nil
 	}
-	embedding = line[at+len(head):]
-	end := len("null")
-	if bytes.HasPrefix(embedding, []byte("[")) {
-		end = bytes.IndexByte(embedding, ']') + 1
+	if err, theirs := rows.Theirs(err); theirs {
+		return err
 	}
-	if end <= 0 || end > len(embedding) {
-		return nil, nil, false
-	}
-	rest = embedding[end:]
-	return embedding[:end], rest, bytes.HasPrefix(rest, []byte(`,"metadata":`))
-}
-
-// sameDocument compares documents as text; null is not "".
-func sameDocument(a, b []byte) bool {
-	a, b = orNull(a), orNull(b)
-	if bytes.Equal(a, b) {
-		return true
-	}
-	if a[0] == 'n' || b[0] == 'n' {
-		return false
-	}
-	textA, errA := record.AppendUnquoted(nil, a)
-	textB, errB := record.AppendUnquoted(nil, b)
-	return errA == nil && errB == nil && bytes.Equal(textA, textB)
-}
-
-func orNull(value []byte) []byte {
-	if len(value) == 0 {
-		return []byte("null")
-	}
-	return value
+	return s.failed(verb, section, err, kind)
 }

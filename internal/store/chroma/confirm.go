@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"keepsake/internal/record"
+	"keepsake/internal/store/rows"
 )
 
 // A server looks rows up in its tables first, and then their vectors in its index.
@@ -29,7 +29,7 @@ type confirmation struct {
 
 // fetch gets a page, and confirms it.
 func (r *reader) fetch(ctx context.Context, p *page) error {
-	if err := r.get(ctx, p, everything, r.limit); err != nil {
+	if err := p.Fetch(ctx, r.ids, rows.Ask{Rows: p.wanted}); err != nil {
 		return err
 	}
 	return r.confirm(ctx, p)
@@ -44,10 +44,9 @@ func (r *reader) confirm(ctx context.Context, p *page) error {
 		return nil
 	}
 	if c.page == nil {
-		c.page = &page{}
+		c.page = &page{fetcher: &r.fetcher}
 	}
-	c.page.ask, c.page.halved = append(c.page.ask[:0], p.rows...), p.halved
-	return r.get(ctx, c.page, withoutVectors, 2*record.MaxLine)
+	return c.page.Fetch(ctx, r.ids, rows.Ask{Rows: p.rows, Bare: true, Alone: true, Waited: p.ask.Waited})
 }
 
 // settled reports whether row i of a page is of one moment.
@@ -69,7 +68,7 @@ func (r *reader) settled(p *page, i int) (bool, error) {
 		c.lines[1], err = c.page.scanner.AppendLine(c.lines[1][:0], c.page.body, &c.page.columns, at)
 	}
 	if err != nil {
-		return false, fmt.Errorf("row %q: %w", r.set.at(int(p.rows[i])), err)
+		return false, fmt.Errorf("row %q: %w", r.ids.At(int(p.rows[i])), err)
 	}
 	return bytes.Equal(c.lines[0], c.lines[1]), nil
 }
@@ -78,10 +77,10 @@ func (r *reader) settled(p *page, i int) (bool, error) {
 // one it is taken all the same, and counted.
 func (r *reader) postpone(i uint32) bool {
 	if r.round < mostRounds {
-		r.set.marks[i] &^= answered
+		r.ids.Marks[i] &^= rows.Answered
 		return true
 	}
-	r.set.marks[i] |= answered // also when it is gone again by now
+	r.ids.Marks[i] |= rows.Answered // also when it is gone again by now
 	r.unsettled++
 	return false
 }

@@ -71,11 +71,16 @@ func (s *Server) empty(ctx context.Context, l leave, n noted) error {
 	if err := s.client.annotate(ctx, n.ID, metadata); err != nil {
 		return err
 	}
-	ids, _, err := s.client.later(ctx, n.ID, &extent{})
-	if err != nil {
-		return err
+	return s.client.deleteAll(ctx, n.ID, s.config.PageRows)
+}
+
+// deleteAll deletes the rows of a collection that nobody lives in, so many at once.
+func (c *client) deleteAll(ctx context.Context, id string, atOnce int) error {
+	ids, _, err := c.later(ctx, id, &extent{})
+	if err == nil {
+		_, err = c.deleteRows(ctx, id, ids, ids.Numbers(0, 0), atOnce, c.silence)
 	}
-	return s.client.deleteAll(ctx, n.ID, ids, func(mark) bool { return true }, s.config.PageRows)
+	return err
 }
 
 // drop deletes the collection of that name.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"keepsake/internal/store/rows"
 )
 
 // hinted is an error with what the operator can do about it.
@@ -35,6 +37,11 @@ func (e *StatusError) Error() string {
 		return fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
 	}
 	return fmt.Sprintf("%d %s", e.Status, e.Message)
+}
+
+// Is has rows.ErrBroken mean what brokenRows says.
+func (e *StatusError) Is(target error) bool {
+	return target == rows.ErrBroken && e.Status == http.StatusInternalServerError
 }
 
 // status returns the status of an answer that was an error, else 0.
@@ -87,9 +94,6 @@ type malformedError struct{ err error }
 
 func (e *malformedError) Error() string { return "malformed answer: " + e.err.Error() }
 func (e *malformedError) Unwrap() error { return e.err }
-
-// errTooLarge is an answer of more bytes than are wanted at once.
-var errTooLarge = errors.New("answer is larger than a page may be")
 
 // silentError says how long nothing was heard.
 type silentError struct{ after time.Duration }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+
+	"keepsake/internal/store/rows"
 )
 
 // extent is how far a collection reached at a moment. Ids are listed in the order
@@ -79,18 +81,18 @@ func (d *divider) told() bool { return d.late || d.next >= 0 || d.rows == 0 }
 
 // later lists a collection's ids and returns those that came after the extent.
 // told is false when so much was deleted that nobody can say; then there are none.
-func (c *client) later(ctx context.Context, id string, e *extent) (ids *idSet, told bool, err error) {
+func (c *client) later(ctx context.Context, id string, e *extent) (ids *rows.IDs, told bool, err error) {
 	if e == nil {
-		return newIDSet(0, 0), false, nil
+		return rows.NewIDs(0, 0), false, nil
 	}
 	var d *divider
 	_, err = c.list(ctx, id,
-		func(int64, int64) { ids, d = newIDSet(0, 0), e.divider() },
+		func(int64, int64) { ids, d = rows.NewIDs(0, 0), e.divider() },
 		func(id []byte) error {
 			if !d.after(id) {
 				return nil
 			}
-			return addOnce(ids, id)
+			return ids.AddOnce(id)
 		})
 	if err != nil {
 		return nil, false, err

@@ -8,6 +8,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // stageInPlace makes sure that the records can take the place of the rows, one
@@ -18,51 +19,32 @@ func (s *Server) stageInPlace(ctx context.Context, spec memory.SectionSpec, reco
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	m, found, err := s.openFor(ctx, spec, nil)
+	t, found, err := s.openFor(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
 	staged := &inPlace{server: s, spec: spec, records: records, opts: opts}
-	if err = m.atRest(ctx); err == nil && found != nil {
+	if err = s.atRest(ctx, spec.Name); err == nil && found != nil {
 		err = fits(found, spec)
 	}
 	if err == nil {
-		err = m.takes(ctx, records)
+		staged.rows, err = rows.Takes(ctx, t, records)
 	}
 	if err != nil {
-		return nil, m.explain("stage", err, nil)
+		return nil, s.explain("stage", spec.Name, err, nil)
 	}
-	staged.rows = m.result.Records
 	return staged, nil
 }
 
 // atRest refuses a section whose collection is being swapped: what has its name
 // may be neither the old nor the new one.
-func (m *merger) atRest(ctx context.Context) error {
-	all, err := m.client.census(ctx)
+func (s *Server) atRest(ctx context.Context, section memory.Section) error {
+	all, err := s.client.census(ctx)
 	if err != nil {
 		return err
 	}
-	if plan := all.unfinished(m.server.config.Collections[m.spec.Name]); plan != "" {
+	if plan := all.unfinished(s.config.Collections[section]); plan != "" {
 		return unfinishedError(plan)
-	}
-	return nil
-}
-
-// takes makes sure that all of the records are fit, and none comes twice.
-func (m *merger) takes(ctx context.Context, records iter.Seq2[memory.Record, error]) error {
-	if err := m.enroll(ctx, records); err != nil {
-		return err
-	}
-	return m.noneRefused()
-}
-
-func (m *merger) noneRefused() error {
-	for i, marked := range m.set.marks {
-		if marked&refused != 0 {
-			return fmt.Errorf("row %q cannot be put in, nor %d others: %s",
-				m.set.at(i), len(m.reasons)-1, m.reasons[uint32(i)])
-		}
 	}
 	return nil
 }
@@ -81,51 +63,79 @@ type inPlace struct {
 // Check ranges over the records once more: they must be what they were.
 func (p *inPlace) Check(ctx context.Context) error {
 	defer p.server.client.close()
-	m, _, err := p.server.openFor(ctx, p.spec, nil)
+	t, _, err := p.server.openFor(ctx, p.spec)
 	if err != nil {
 		return err
 	}
-	err = m.takes(ctx, p.records)
-	if err == nil && m.result.Records != p.rows {
-		err = fmt.Errorf("%w: the records were %d at first and %d the second time", store.ErrStaged, p.rows, m.result.Records)
+	n, err := rows.Takes(ctx, t, p.records)
+	if err == nil && n != p.rows {
+		err = fmt.Errorf("%w: the records were %d at first and %d the second time", store.ErrStaged, p.rows, n)
 	}
-	if err != nil {
-		return m.explain("check", err, nil)
-	}
-	return nil
+	return p.server.explain("check", p.spec.Name, err, nil)
 }
 
-// Commit makes the rows those of the records: it adds what is missing, replaces
-// what differs, deletes what the records lack, and reads all of it back. Only
-// ids are compared with safety. A row is deleted to be replaced once the server
-// has looked at its replacement and would take it, some rows at a time, so that
-// a crash costs no row that the records don't hold; the same again goes on from
-// there, with a nil safety. Rows that came after the listing stay, and are told.
+// Commit has rows.InPlace make the rows those of the records. Only ids are compared
+// with safety. Rows that came after the listing stay, and are told.
 func (p *inPlace) Commit(ctx context.Context, permit guard.Permit, safety iter.Seq2[memory.Record, error]) (store.Committed, error) {
 	defer p.server.client.close()
-	m, found, err := p.server.openFor(ctx, p.spec, nil)
+	t, found, err := p.server.openFor(ctx, p.spec)
 	if err != nil {
 		return store.Committed{}, err
 	}
 	err = permit.Covers(p.opts.Operation, p.server.locatorOf(p.spec.Name, found))
 	if err == nil && p.done {
 		done := store.Committed{}
-		done.Rows, err = m.client.count(ctx, m.id)
+		done.Rows, err = t.client.count(ctx, t.id)
 		return done, err
 	}
 	var done store.Committed
 	if err == nil {
-		err = m.atRest(ctx)
+		err = p.server.atRest(ctx, p.spec.Name)
 	}
 	if err == nil {
-		r := &rewriter{merger: m}
-		done, err = r.run(ctx, found, p.records, safety)
+		done, err = p.replace(ctx, t, found, safety)
 	}
 	if err != nil {
-		return store.Committed{}, m.explain("replace in place", err, nil)
+		return store.Committed{}, p.server.explain("replace in place", p.spec.Name, err, nil)
 	}
 	p.done = true
 	return done, nil
+}
+
+// replace leaves the collection as it is until safety has been compared.
+func (p *inPlace) replace(ctx context.Context, t *table, found *collection, safety iter.Seq2[memory.Record, error]) (done store.Committed, err error) {
+	if found != nil {
+		err = fits(found, p.spec)
+	}
+	var begun *rows.InPlace
+	if err == nil {
+		begun, err = rows.Begin(ctx, t, safety)
+	}
+	if err == nil && found == nil {
+		found, begun, err = p.make(ctx, t.can)
+	}
+	if err != nil {
+		return done, err
+	}
+	var late int64
+	if done.Rows, late, err = begun.Run(ctx, p.records); err != nil {
+		return done, err
+	}
+	done.Findings, err = p.settle(ctx, found, late)
+	return done, err
+}
+
+// make makes the collection, which was absent.
+func (p *inPlace) make(ctx context.Context, can abilities) (*collection, *rows.InPlace, error) {
+	found, _, err := p.server.openOrMake(ctx, p.server.config.Collections[p.spec.Name], p.spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	begun, err := rows.Begin(ctx, p.server.table(found, p.spec, can), nil)
+	if err == nil && begun.Before() > 0 {
+		err = fmt.Errorf("%w: somebody made it meanwhile, with %d rows", store.ErrMoved, begun.Before())
+	}
+	return found, begun, err
 }
 
 // Close has nothing to let go of.

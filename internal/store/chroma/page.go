@@ -11,53 +11,33 @@ import (
 	"sync/atomic"
 
 	"keepsake/internal/record"
+	"keepsake/internal/store/rows"
 )
 
-// The marks that fetching puts on the ids of a set.
-const (
-	asked      mark = 1 << iota // a page that is being fetched asks for it
-	answered                    // it came
-	unreadable                  // the server can't give it
-	differing                   // it came, and was another
-)
-
-// page is one get: the numbers of the ids that are asked for, and the answer.
-// Its buffers are used again.
+// page is one get: what is asked for, and the answer. Its buffers are used again.
 type page struct {
-	ask  []uint32
-	rows []uint32 // numbers of the ids that came, as they came
-	err  error
+	fetcher *fetcher
+	wanted  []uint32 // what a reading asks for
+	ask     rows.Ask
+	rows    []uint32 // numbers of the ids that came, as they came
+	lines   rows.Lines
+	sizes   *sizes // of the rows that were compared, nil when nobody asks
 
-	halved  bool // part of a page that the server could not give
 	request []byte
 	body    []byte
 	columns record.Page
 	scanner record.Scanner
 	key     []byte
-	done    chan struct{}
-	proof   proofPage
+	row     []byte // a row that came, as a line
 	// confirmed is what a reading asked for once more.
 	confirmed confirmation
-}
-
-// unanswered returns the rows that were asked for and did not come.
-func (p *page) unanswered(set *idSet) []uint32 {
-	var rows []uint32
-	for _, i := range p.ask {
-		if set.marks[i]&(answered|unreadable) == 0 {
-			rows = append(rows, i)
-		}
-	}
-	return rows
 }
 
 // fetcher gets rows of one collection by their ids.
 type fetcher struct {
 	client *client
 	id     string // of the collection
-	set    *idSet
-	limit  int64   // of an answer's bytes
-	what   include // what settle asks for, "" for everything
+	limit  int64  // of an answer's bytes
 	// futile counts the rows that could not be given since the last single one
 	// that could.
 	futile atomic.Int32
@@ -66,15 +46,26 @@ type fetcher struct {
 // patience is how often a page is asked for that the server answers with 500,
 // 0 for as often as any. A whole page is worth waiting for; its parts have been
 // waited for already; and where row after row fails, waiting is no use.
-func (f *fetcher) patience(p *page) int {
+func (f *fetcher) patience(ask rows.Ask) int {
 	const enough = 10
 	switch {
-	case f.futile.Load() >= enough || p.halved && len(p.ask) > 1:
+	case f.futile.Load() >= enough || ask.Waited && len(ask.Rows) > 1:
 		return 1
-	case p.halved:
+	case ask.Waited:
 		return 2
 	}
 	return 0
+}
+
+// tally notes what became of a single row.
+func (f *fetcher) tally(ask rows.Ask, err error) {
+	switch {
+	case len(ask.Rows) > 1 || ask.Bare:
+	case err == nil:
+		f.futile.Store(0)
+	case brokenRows(err):
+		f.futile.Add(1)
+	}
 }
 
 // include says what of the rows is wanted.
@@ -85,17 +76,30 @@ const (
 	withoutVectors include = `"documents","metadatas","uris"`
 )
 
-// get fetches what p asks for. An answer larger than limit is errTooLarge. Rows
-// that are gone don't come; a row that was not asked for, or comes twice, is an
-// error.
-func (f *fetcher) get(ctx context.Context, p *page, what include, limit int64) error {
+// Fetch implements rows.Page.
+func (p *page) Fetch(ctx context.Context, ids *rows.IDs, ask rows.Ask) error {
+	p.ask = ask
 	p.rows, p.confirmed.done = p.rows[:0], false
-	f.question(p, what)
+	err := p.get(ctx, ids)
+	p.fetcher.tally(ask, err)
+	if err != nil {
+		return err
+	}
+	return p.check(ids)
+}
+
+// get asks for the rows and finds the columns of the answer.
+func (p *page) get(ctx context.Context, ids *rows.IDs) error {
+	p.question(ids)
+	f, limit := p.fetcher, p.fetcher.limit
+	if p.ask.Alone {
+		limit = 2 * record.MaxLine // an answer spells a row with a little around it, and may escape more
+	}
 	r := request{
-		what: "get rows", method: http.MethodPost, path: f.client.rows(f.id, "get"), tries500: f.patience(p),
+		what: "get rows", method: http.MethodPost, path: f.client.rows(f.id, "get"), tries500: f.patience(p.ask),
 		body: func() (io.Reader, int64) { return bytes.NewReader(p.request), int64(len(p.request)) },
 	}
-	err := f.client.do(ctx, r, func(body io.Reader, size int64) error {
+	return f.client.do(ctx, r, func(body io.Reader, size int64) error {
 		var err error
 		if p.body, err = readAll(p.body, body, size, limit); err != nil {
 			return err
@@ -105,10 +109,6 @@ func (f *fetcher) get(ctx context.Context, p *page, what include, limit int64) e
 		}
 		return p.hasColumns()
 	})
-	if err != nil {
-		return err
-	}
-	return f.check(p)
 }
 
 // hasColumns makes sure that documents and metadata came, which are always asked
@@ -122,48 +122,53 @@ func (p *page) hasColumns() error {
 }
 
 // question writes the request. IDs are printed as JSON again.
-func (f *fetcher) question(p *page, what include) {
-	b := p.request[:0]
+func (p *page) question(ids *rows.IDs) {
+	what := everything
+	if p.ask.Bare {
+		what = withoutVectors
+	}
+	b := append(appendIDs(p.request[:0], ids, p.ask.Rows), `,"include":[`...)
+	p.request = append(append(b, what...), "]}"...)
+}
+
+// appendIDs begins a request about rows with their ids.
+func appendIDs(b []byte, ids *rows.IDs, about []uint32) []byte {
 	b = append(b, `{"ids":[`...)
-	for n, i := range p.ask {
+	for n, i := range about {
 		if n > 0 {
 			b = append(b, ',')
 		}
-		b = record.AppendString(b, f.set.at(int(i)))
+		b = record.AppendString(b, ids.At(int(i)))
 	}
-	b = append(b, `],"include":[`...)
-	b = append(b, what...)
-	b = append(b, "]}"...)
-	p.request = b
+	return append(b, ']')
 }
 
 // check marks the rows that came and makes sure that they are those asked for.
-func (f *fetcher) check(p *page) error {
-	marks := f.set.marks
-	for _, i := range p.ask {
-		marks[i] = marks[i]&^answered | asked
+func (p *page) check(ids *rows.IDs) error {
+	for _, i := range p.ask.Rows {
+		ids.Marks[i] = ids.Marks[i]&^rows.Answered | rows.Asked
 	}
-	err := f.checkRows(p)
-	for _, i := range p.ask {
-		marks[i] &^= asked
+	err := p.checkRows(ids)
+	for _, i := range p.ask.Rows {
+		ids.Marks[i] &^= rows.Asked
 	}
 	return err
 }
 
-func (f *fetcher) checkRows(p *page) error {
+func (p *page) checkRows(ids *rows.IDs) error {
 	for _, span := range p.columns.IDs {
 		var err error
 		if p.key, err = record.AppendUnquoted(p.key[:0], span.Of(p.body)); err != nil {
 			return &malformedError{err}
 		}
-		i := f.set.find(p.key)
+		i := ids.Find(p.key)
 		switch {
-		case i < 0 || f.set.marks[i]&asked == 0:
+		case i < 0 || ids.Marks[i]&rows.Asked == 0:
 			return fmt.Errorf("get rows: the server gave row %q, which was not asked for", p.key)
-		case f.set.marks[i]&answered != 0:
+		case ids.Marks[i]&rows.Answered != 0:
 			return fmt.Errorf("get rows: the server gave row %q twice", p.key)
 		}
-		f.set.marks[i] |= answered
+		ids.Marks[i] |= rows.Answered
 		p.rows = append(p.rows, uint32(i))
 	}
 	p.voidVectors()
@@ -190,20 +195,38 @@ func (p *page) vectorless(i int) bool {
 	return len(p.columns.Embeddings) == 0 || p.columns.Embeddings[i].Of(p.body)[0] != '['
 }
 
-// trim lets go of a body that one huge row has made large.
-func (p *page) trim(limit int64) {
-	if int64(cap(p.body)) > limit+limit/4 {
+// Rows implements rows.Page.
+func (p *page) Rows() []uint32 { return p.rows }
+
+// Bytes implements rows.Page.
+func (p *page) Bytes() int64 { return int64(len(p.body)) }
+
+// Same implements rows.Page.
+func (p *page) Same(n int, rec []byte) (rows.Verdict, error) {
+	var err error
+	if p.row, err = p.scanner.AppendLine(p.row[:0], p.body, &p.columns, n); err != nil {
+		return rows.Verdict{}, err
+	}
+	if p.sizes != nil {
+		p.sizes.add(p, n)
+	}
+	return p.lines.Same(p.row, rec), nil
+}
+
+// Trim implements rows.Page.
+func (p *page) Trim() {
+	if limit := p.fetcher.limit; int64(cap(p.body)) > limit+limit/4 {
 		p.body = nil
 	}
 	if again := p.confirmed.page; again != nil {
-		again.trim(limit)
+		again.Trim()
 	}
 }
 
 // readAll reads an answer of that size, or of unknown size (-1), into b.
 func readAll(b []byte, body io.Reader, size, limit int64) ([]byte, error) {
 	if size > limit {
-		return b, errTooLarge
+		return b, rows.ErrTooLarge
 	}
 	if size >= 0 {
 		b = slices.Grow(b[:0], int(size))[:size]
@@ -220,7 +243,7 @@ func readAll(b []byte, body io.Reader, size, limit int64) ([]byte, error) {
 		b = b[:len(b)+n]
 		switch {
 		case int64(len(b)) > limit:
-			return b, errTooLarge
+			return b, rows.ErrTooLarge
 		case errors.Is(err, io.EOF):
 			return b, nil
 		case err != nil:

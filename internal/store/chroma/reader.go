@@ -9,15 +9,17 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // reader reads one section: all ids that were listed at first, then those that
 // came meanwhile, and says what became of each.
 type reader struct {
 	fetcher
+	ids     *rows.IDs
 	server  *Server
 	section memory.Section
-	sizer   sizer
+	sizer   rows.Sizer
 	yield   func(memory.Record, error) bool
 	line    []byte
 
@@ -35,11 +37,12 @@ type reader struct {
 
 func newReader(s *Server, section memory.Section, l *look) *reader {
 	return &reader{
-		fetcher: fetcher{client: s.client, id: l.found.ID, set: l.ids, limit: s.config.PageBytes},
+		fetcher: fetcher{client: s.client, id: l.found.ID, limit: s.config.PageBytes},
+		ids:     l.ids,
 		server:  s,
 		section: section,
-		sizer:   sizer{rows: s.config.PageRows, bytes: s.config.PageBytes},
-		before:  l.ids.len(),
+		sizer:   rows.Sizer{First: firstRows, Rows: s.config.PageRows, Bytes: s.config.PageBytes},
+		before:  l.ids.Len(),
 		started: l.at,
 	}
 }
@@ -71,7 +74,7 @@ func (r *reader) records(ctx context.Context) iter.Seq2[memory.Record, error] {
 // listing still has it; an agent that removes and adds it again and again may hide
 // it from one round, and hardly from all.
 func (r *reader) read(ctx context.Context) error {
-	if err := r.pass(ctx, func(mark) bool { return true }); err != nil {
+	if err := r.pass(ctx, func(rows.Mark) bool { return true }); err != nil {
 		return err
 	}
 	if err := r.relist(ctx, true); err != nil {
@@ -89,51 +92,60 @@ func (r *reader) read(ctx context.Context) error {
 		}
 	}
 	r.ended = r.server.config.Now()
-	if n := r.set.count(0, listed|unreadable, 0); n > 0 && n == r.set.count(0, listed, 0) {
+	if n := r.ids.Count(0, listed|rows.Unreadable, 0); n > 0 && n == r.ids.Count(0, listed, 0) {
 		return fmt.Errorf("none of %d rows could be got: %w", n, r.lostWhy)
 	}
 	return nil
 }
 
 // wanted reports whether a row of the last listing has not been dealt with.
-func wanted(m mark) bool { return m&listed != 0 && m&(answered|unreadable) == 0 }
+func wanted(m rows.Mark) bool { return m&listed != 0 && m&(rows.Answered|rows.Unreadable) == 0 }
 
 // left counts the rows that are wanted.
-func (r *reader) left() int64 { return r.set.count(0, listed, answered|unreadable) }
+func (r *reader) left() int64 { return r.ids.Count(0, listed, rows.Answered|rows.Unreadable) }
 
 // pass gets all rows whose marks are as need wants them.
-func (r *reader) pass(ctx context.Context, need func(mark) bool) error {
+func (r *reader) pass(ctx context.Context, need func(rows.Mark) bool) error {
 	r.round++
-	p, fetching := newPipe(ctx, r.fetch, r.use)
-	defer p.close()
-	for i := 0; i < r.set.len(); {
-		pg, err := p.page(fetching)
+	p, fetching := rows.NewPipe(ctx, fetchesAtOnce, func() *page { return &page{fetcher: &r.fetcher} }, r.fetch, r.use)
+	defer p.Close()
+	for i := 0; i < r.ids.Len(); {
+		pg, err := p.Page(fetching)
 		if err != nil {
 			return err
 		}
-		for n := r.sizer.next(); i < r.set.len() && len(pg.ask) < n; i++ {
-			if need(r.set.marks[i]) {
-				pg.ask = append(pg.ask, uint32(i))
+		ask := pg.wanted[:0]
+		for n := r.sizer.Next(); i < r.ids.Len() && len(ask) < n; i++ {
+			if need(r.ids.Marks[i]) {
+				ask = append(ask, uint32(i))
 			}
 		}
-		if len(pg.ask) > 0 {
-			p.send(fetching, pg)
+		if pg.wanted = ask; len(ask) == 0 {
+			break // i is at the end
+		}
+		if err := p.Send(fetching); err != nil {
+			return err
 		}
 	}
-	return p.drain(fetching)
+	return p.Drain(fetching)
 }
 
 // use yields a page that was fetched.
-func (r *reader) use(ctx context.Context, pg *page) error {
-	if errors.Is(pg.err, errTooLarge) {
-		r.sizer.tooMany(len(pg.ask))
+func (r *reader) use(ctx context.Context, pg *page, fetched error) error {
+	if errors.Is(fetched, rows.ErrTooLarge) {
+		r.sizer.TooMany(len(pg.wanted))
 	}
-	return r.settle(ctx, pg, pg.err, rescue{got: r.emit, lost: r.lose})
+	defer pg.Trim()
+	return rows.Rescue{
+		Get:  func(ctx context.Context, ask rows.Ask) error { return pg.Fetch(ctx, r.ids, ask) },
+		Got:  func(ctx context.Context) error { return r.emit(ctx, pg) },
+		Lost: r.lose,
+	}.Settle(ctx, rows.Ask{Rows: pg.wanted}, fetched)
 }
 
 // emit yields the rows of an answer.
 func (r *reader) emit(ctx context.Context, pg *page) error {
-	r.sizer.learn(len(pg.rows), int64(len(pg.body)))
+	r.sizer.Learn(len(pg.rows), int64(len(pg.body)))
 	if !pg.confirmed.done { // a part of a page that failed
 		if err := r.confirm(ctx, pg); err != nil {
 			return err
@@ -152,7 +164,7 @@ func (r *reader) emit(ctx context.Context, pg *page) error {
 		}
 		r.line, err = pg.scanner.AppendLine(r.line[:0], pg.body, &pg.columns, i)
 		if err != nil {
-			return fmt.Errorf("row %q: %w", r.set.at(int(pg.rows[i])), err)
+			return fmt.Errorf("row %q: %w", r.ids.At(int(pg.rows[i])), err)
 		}
 		if pg.vectorless(i) {
 			r.salvaged++
@@ -170,7 +182,7 @@ func (r *reader) emit(ctx context.Context, pg *page) error {
 
 // lose notes a row that can't be got.
 func (r *reader) lose(i uint32, why error) error {
-	r.set.marks[i] |= unreadable
+	r.ids.Marks[i] |= rows.Unreadable
 	r.lostWhy = why
 	if r.lost++; r.lost >= hopeless && r.rows == 0 {
 		return fmt.Errorf("none of the first %d rows could be got: %w", r.lost, why)
@@ -181,27 +193,27 @@ func (r *reader) lose(i uint32, why error) error {
 // relist lists the ids again and marks them. With grow, those that are new join
 // the set; else they are left alone.
 func (r *reader) relist(ctx context.Context, grow bool) error {
-	size := r.set.len()
+	size := r.ids.Len()
 	_, err := r.client.list(ctx, r.id,
 		func(int64, int64) {
-			r.set.truncate(size)
-			r.set.clear(listed)
+			r.ids.Truncate(size)
+			r.ids.Clear(listed)
 		},
 		func(id []byte) error {
-			i := r.set.find(id)
+			i := r.ids.Find(id)
 			if i < 0 && grow {
 				var err error
-				if i, _, err = r.set.add(id); err != nil {
+				if i, _, err = r.ids.Add(id); err != nil {
 					return err
 				}
 			}
 			if i < 0 {
 				return nil
 			}
-			if r.set.marks[i]&listed != 0 {
+			if r.ids.Marks[i]&listed != 0 {
 				return fmt.Errorf("list ids: the server lists row %q twice", id)
 			}
-			r.set.marks[i] |= listed
+			r.ids.Marks[i] |= listed
 			return nil
 		})
 	return err
@@ -210,16 +222,16 @@ func (r *reader) relist(ctx context.Context, grow bool) error {
 // capture says what was seen.
 func (r *reader) capture() memory.Capture {
 	old := r.before
-	held := r.set.count(0, listed, 0) - r.set.count(old, listed, 0)
+	held := r.ids.Count(0, listed, 0) - r.ids.Count(old, listed, 0)
 	return memory.Capture{
 		StartedAt:  r.started,
 		EndedAt:    r.ended,
 		Before:     int64(old),
-		After:      r.set.count(0, listed, 0),
+		After:      r.ids.Count(0, listed, 0),
 		Held:       held,
-		Added:      r.set.count(old, answered, 0),
+		Added:      r.ids.Count(old, rows.Answered, 0),
 		Removed:    int64(old) - held,
-		Missing:    r.left() - r.set.count(old, listed, answered|unreadable),
+		Missing:    r.left() - r.ids.Count(old, listed, rows.Answered|rows.Unreadable),
 		Salvaged:   r.salvaged,
 		Unsettled:  r.unsettled,
 		Unreadable: r.unreadable(),
@@ -230,9 +242,9 @@ func (r *reader) capture() memory.Capture {
 // unreadable lists the ids of rows that are there and could not be got.
 func (r *reader) unreadable() []string {
 	ids := []string{}
-	for i, m := range r.set.marks {
-		if m&unreadable != 0 && m&listed != 0 {
-			ids = append(ids, string(r.set.at(i)))
+	for i, m := range r.ids.Marks {
+		if m&rows.Unreadable != 0 && m&listed != 0 {
+			ids = append(ids, string(r.ids.At(i)))
 		}
 	}
 	return ids

@@ -9,6 +9,7 @@ import (
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // report says what a commit has done. It changes nothing; what it can't find out
@@ -58,15 +59,15 @@ func (w *swap) lateFindings(ctx context.Context, old *noted, safety iter.Seq2[me
 
 // lateRows counts the rows of a collection that the safety copy does not hold.
 func (w *swap) lateRows(ctx context.Context, id string, safety iter.Seq2[memory.Record, error]) (int64, error) {
-	held := newIDSet(0, 0)
+	held := rows.NewIDs(0, 0)
 	var scanner record.Scanner
 	var key []byte
 	for rec, err := range safety {
 		if err == nil {
-			key, err = idOf(key[:0], rec, &scanner)
+			key, err = rows.AppendID(key[:0], rec, &scanner)
 		}
 		if err == nil {
-			_, _, err = held.add(key)
+			_, _, err = held.Add(key)
 		}
 		if err != nil {
 			return 0, err
@@ -76,7 +77,7 @@ func (w *swap) lateRows(ctx context.Context, id string, safety iter.Seq2[memory.
 	_, err := w.server.client.list(ctx, id,
 		func(int64, int64) { late = 0 },
 		func(id []byte) error {
-			if held.find(id) < 0 {
+			if held.Find(id) < 0 {
 				late++
 			}
 			return nil

@@ -33,16 +33,10 @@ func (s *Server) makeScratch(ctx context.Context, name string, spec memory.Secti
 		err = fmt.Errorf("collection %s is there already", name)
 	}
 	if err == nil {
-		err = s.client.create(ctx, name, spec, notes{})
+		found, err = s.client.make(ctx, name, spec, notes{})
 	}
-	if err == nil {
-		found, err = s.client.find(ctx, name)
-	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case found == nil:
-		return notCreated(name)
 	}
 	rows, err := s.client.count(ctx, found.ID)
 	if err == nil && rows > 0 {
@@ -81,11 +75,7 @@ func (s *Server) dropScratch(ctx context.Context, l leave) error {
 	if err != nil || found == nil {
 		return err
 	}
-	ids, _, err := s.client.later(ctx, found.ID, &extent{})
-	if err != nil {
-		return err
-	}
-	if err := s.client.deleteAll(ctx, found.ID, ids, func(mark) bool { return true }, s.config.PageRows); err != nil {
+	if err := s.client.deleteAll(ctx, found.ID, s.config.PageRows); err != nil {
 		return err
 	}
 	if found, err = s.scratch(ctx, l.locator); err != nil || found == nil {

@@ -12,10 +12,11 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // listed is the mark of a reading for ids of the last listing.
-const listed mark = 1 << 4
+const listed = rows.Free
 
 // session is one look at a server: the ids of its collections as Open saw them.
 type session struct {
@@ -29,7 +30,7 @@ type look struct {
 	found *collection
 	rows  int64
 	at    time.Time
-	ids   *idSet // nil once a reading has taken it
+	ids   *rows.IDs // nil once a reading has taken it
 }
 
 // Open makes sure that a Chroma with the database answers, looks the collections
@@ -110,20 +111,11 @@ func (s *session) Findings() []memory.Finding { return s.findings }
 // list takes the first listing of a section.
 func (l *look) list(ctx context.Context, s *Server) error {
 	l.at = s.config.Now()
-	var ids *idSet
-	rows, err := s.client.list(ctx, l.found.ID,
-		func(rows, size int64) { ids = newIDSet(rows, size) },
-		func(id []byte) error { return addOnce(ids, id) })
-	l.rows, l.ids = rows, ids
-	return err
-}
-
-// addOnce adds an id that may not be there yet.
-func addOnce(ids *idSet, id []byte) error {
-	_, added, err := ids.add(id)
-	if err == nil && !added {
-		err = fmt.Errorf("list ids: the server lists row %q twice", id)
-	}
+	var ids *rows.IDs
+	n, err := s.client.list(ctx, l.found.ID,
+		func(n, size int64) { ids = rows.NewIDs(n, size) },
+		func(id []byte) error { return ids.AddOnce(id) })
+	l.rows, l.ids = n, ids
 	return err
 }
 
@@ -171,8 +163,8 @@ func (s *session) IDs(_ context.Context, section memory.Section) iter.Seq2[[]byt
 			yield(nil, fmt.Errorf("list ids of %s: %w", section, store.ErrAbsent))
 			return
 		}
-		for i := range l.ids.len() {
-			if !yield(l.ids.at(i), nil) {
+		for i := range l.ids.Len() {
+			if !yield(l.ids.At(i), nil) {
 				return
 			}
 		}

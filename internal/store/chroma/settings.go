@@ -1,7 +1,6 @@
 package chroma
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,48 +10,36 @@ import (
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
-	"keepsake/internal/record"
-	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
-// end gives the collection the records' metadata, and says what could not be
+// settle gives the collection the records' metadata, and says what could not be
 // changed in place and what came meanwhile.
-func (r *rewriter) end(ctx context.Context, found *collection) (store.Committed, error) {
-	var done store.Committed
-	var late int64
-	var err error
-	done.Rows, err = r.server.client.list(ctx, r.id, func(int64, int64) { late = 0 }, func(id []byte) error {
-		if i := r.set.find(id); i < 0 || r.set.marks[i]&bundled == 0 {
-			late++
-		}
-		return nil
-	})
-	if err != nil {
-		return done, err
-	}
+func (p *inPlace) settle(ctx context.Context, found *collection, late int64) ([]memory.Finding, error) {
+	var findings []memory.Finding
 	if late > 0 {
-		done.Findings = append(done.Findings, memory.Finding{
-			Level: memory.Warning, Code: "late-rows", Section: r.spec.Name,
+		findings = append(findings, memory.Finding{
+			Level: memory.Warning, Code: "late-rows", Section: p.spec.Name,
 			Message: fmt.Sprintf("%d rows came while it was replaced, and were kept", late),
 		})
 	}
-	kept, err := r.configure(ctx, found)
+	kept, err := p.configure(ctx, found)
 	if kept != "" {
-		done.Findings = append(done.Findings, memory.Finding{
-			Level: memory.Note, Code: "collection-settings", Section: r.spec.Name,
+		findings = append(findings, memory.Finding{
+			Level: memory.Note, Code: "collection-settings", Section: p.spec.Name,
 			Message: kept,
 			Hint:    "a replace that is not in place makes the collection anew, with its settings",
 		})
 	}
-	return done, err
+	return findings, err
 }
 
 // configure sets the metadata of the bundle's collection and returns what was
 // not, or could not be, set. Settings of the index are fixed when a collection
 // is made, and are kept in the metadata of old ones: written there afterwards
 // they would only be said. Arrays crash a worker of the server.
-func (r *rewriter) configure(ctx context.Context, found *collection) (string, error) {
-	from := r.spec.Collection
+func (p *inPlace) configure(ctx context.Context, found *collection) (string, error) {
+	from := p.spec.Collection
 	if from == nil {
 		return "", nil
 	}
@@ -77,7 +64,7 @@ func (r *rewriter) configure(ctx context.Context, found *collection) (string, er
 			return "", err
 		}
 	}
-	return sameSettings(found, from), r.client.annotate(ctx, r.id, metadata)
+	return sameSettings(found, from), p.server.client.annotate(ctx, found.ID, metadata)
 }
 
 // members takes an object apart; what is none has no members.
@@ -92,11 +79,7 @@ func members(object memory.RawJSON) map[string]memory.RawJSON {
 
 func sameMembers(a, b map[string]memory.RawJSON) bool { return maps.EqualFunc(a, b, sameJSON) }
 
-func sameJSON(a, b memory.RawJSON) bool {
-	textA, errA := record.AppendCanonical(nil, a)
-	textB, errB := record.AppendCanonical(nil, b)
-	return errA == nil && errB == nil && bytes.Equal(textA, textB)
-}
+func sameJSON(a, b memory.RawJSON) bool { return rows.SameJSON(a, b) }
 
 // plain reports whether no value is an array or object.
 func plain(values map[string]memory.RawJSON) bool {

@@ -8,6 +8,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // Stage fills a collection of its own, the shadow, with the records. It is made as
@@ -80,16 +81,14 @@ func (w *swap) fillShadow(ctx context.Context, all census) error {
 	if err := w.fill(ctx, shadow); err != nil {
 		return err
 	}
-	return w.clear(ctx, func(m mark) bool { return m&live != 0 && m&bundled == 0 })
+	return w.rows.DeleteOthers(ctx)
 }
 
 // fill adds what the shadow lacks.
 func (w *swap) fill(ctx context.Context, shadow *collection) error {
-	w.rows = &merger{
-		server: w.server, spec: w.spec, can: w.can, whole: true,
-		result: &store.Result{Proof: store.ProofFull},
-	}
-	return w.rows.fill(ctx, shadow, w.records.hashed)
+	var err error
+	w.rows, err = rows.Fill(ctx, w.server.table(shadow, w.spec, w.can), w.records.hashed, true)
+	return err
 }
 
 // shadow returns the plan's shadow, and makes it when it is not there.
@@ -123,14 +122,7 @@ func (w *swap) makeShadow(ctx context.Context, all census, name string) (*collec
 		w.likeLive(&spec, all)
 	}
 	j := journal{Plan: w.opts.Plan, Name: w.name, Role: roleNew, Phase: phaseFilling}
-	if err := w.server.client.create(ctx, name, spec, notes{journal: j.text()}); err != nil {
-		return nil, err
-	}
-	found, err := w.server.client.find(ctx, name)
-	if err == nil && found == nil {
-		err = notCreated(name)
-	}
-	return found, err
+	return w.server.client.make(ctx, name, spec, notes{journal: j.text()})
 }
 
 // likeLive describes the shadow as the live one is, or the old one of the plan,

@@ -7,6 +7,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // swap puts one collection in the place of another, by their names. Nothing that
@@ -19,9 +20,9 @@ type swap struct {
 	name    string         // of the section's collection
 	locator memory.Locator // of the survey
 	can     abilities
-	records *replay // nil for a collection that comes back
-	fresh   string  // id of the collection that takes the place
-	rows    *merger // what is known of its rows, nil when nothing is
+	records *replay       // nil for a collection that comes back
+	fresh   string        // id of the collection that takes the place
+	rows    *rows.Filling // what is known of its rows, nil when nothing is
 
 	moved bool // it has the name already: an earlier run checked it
 	over  bool // all is done

@@ -2,13 +2,13 @@ package chroma
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // Survey looks at the collection of a section.
@@ -58,12 +58,8 @@ func (s *Server) collectionOf(section memory.Section) (string, error) {
 	return name, nil
 }
 
-// Merge adds the rows that the collection lacks, and makes the collection when
-// it is absent. Adding never changes a row that is there. Then it lists the ids
-// and reads every row of records back: vectors are compared bit for bit, in
-// cosine spaces as sameVector says; documents exactly; metadata as typed values,
-// as far as Chroma keeps them. A row that was added and reads back otherwise
-// counts as missing: it may have been changed since, but nobody can say so.
+// Merge has rows.Merge add the rows that the collection lacks, and makes the
+// collection when it is absent. Adding never changes a row that is there.
 func (s *Server) Merge(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error], opts store.MergeOptions) (store.Result, error) {
 	defer s.client.close()
 	result := store.Result{Proof: or(opts.Proof, store.ProofFull)}
@@ -75,86 +71,38 @@ func (s *Server) Merge(ctx context.Context, spec memory.SectionSpec, records ite
 	if err != nil {
 		return result, err
 	}
-	m := &merger{server: s, spec: spec, opts: opts, result: &result, can: can}
-	err = m.merge(ctx, name, records)
-	if err != nil && !m.theirs(err) {
-		err = s.failed("merge", spec.Name, err, nil)
+	found, made, err := s.openOrMake(ctx, name, spec)
+	result.Created = made
+	if err == nil {
+		err = rows.Merge(ctx, s.table(found, spec, can), records, opts, &result)
 	}
-	return result, err
+	return result, s.explain("merge", spec.Name, err, nil)
 }
 
-// merger is one merge.
-type merger struct {
-	fetcher
-	server *Server
-	spec   memory.SectionSpec
-	opts   store.MergeOptions
-	result *store.Result
-	can    abilities
-	cosine bool
-	// fixed is the length of embeddings, 0 when nothing has fixed it.
-	fixed int
-	whole bool // a row that is refused ends it
-
-	callers error             // what records or Report returned, which is not ours to name
-	deaf    bool              // Report has failed
-	reasons map[uint32]string // why rows were refused
-}
-
-// theirs reports whether an error is the caller's own.
-func (m *merger) theirs(err error) bool { return m.callers != nil && errors.Is(err, m.callers) }
-
-func (m *merger) merge(ctx context.Context, name string, records iter.Seq2[memory.Record, error]) error {
-	found, err := m.open(ctx, name)
-	if err != nil {
-		return err
-	}
-	if err := m.fill(ctx, found, records); err != nil {
-		return err
-	}
-	return m.prove(ctx, records)
-}
-
-// fill adds to a collection the records that it lacks.
-func (m *merger) fill(ctx context.Context, found *collection, records iter.Seq2[memory.Record, error]) error {
-	m.attach(found)
-	var err error
-	if m.result.Before, err = m.listLive(ctx); err != nil {
-		return err
-	}
-	return m.addMissing(ctx, records)
-}
-
-// attach has the merge work on a collection.
-func (m *merger) attach(found *collection) {
-	m.cosine = found.distance() == "cosine"
-	m.fixed = or(found.Dimension, m.spec.Dimension)
-	m.reasons = map[uint32]string{}
-	m.id, m.limit = found.ID, m.server.config.PageBytes
-	m.client = m.server.client
-}
-
-// open looks the collection up, makes it when it is absent, and refuses one of
-// another dimension or distance.
-func (m *merger) open(ctx context.Context, name string) (*collection, error) {
-	found, err := m.server.client.find(ctx, name)
+// openOrMake looks the collection up, makes it when it is absent, and refuses one
+// of another dimension or distance.
+func (s *Server) openOrMake(ctx context.Context, name string, spec memory.SectionSpec) (found *collection, made bool, err error) {
+	found, err = s.client.find(ctx, name)
 	if err == nil && found == nil {
-		m.result.Created = true
-		if err = m.server.client.create(ctx, name, m.spec, notes{}); err == nil {
-			found, err = m.server.client.find(ctx, name)
-		}
+		made = true
+		found, err = s.client.make(ctx, name, spec, notes{})
 	}
-	switch {
-	case err != nil:
-		return nil, err
-	case found == nil:
-		return nil, notCreated(name)
+	if err == nil {
+		err = fits(found, spec)
 	}
-	return found, fits(found, m.spec)
+	return found, made, err
 }
 
-func notCreated(name string) error {
-	return fmt.Errorf("create collection %s: the server says it did, and has none", name)
+// make makes a collection and looks it up.
+func (c *client) make(ctx context.Context, name string, spec memory.SectionSpec, n notes) (*collection, error) {
+	if err := c.create(ctx, name, spec, n); err != nil {
+		return nil, err
+	}
+	found, err := c.find(ctx, name)
+	if err == nil && found == nil {
+		err = fmt.Errorf("create collection %s: the server says it did, and has none", name)
+	}
+	return found, err
 }
 
 // fits refuses a collection of another dimension or distance than the records'.
@@ -164,25 +112,6 @@ func fits(found *collection, spec memory.SectionSpec) error {
 	}
 	if is, want := found.distance(), spec.Distance; is != "" && want != "" && is != want {
 		return fmt.Errorf("its distance is %s, the records' is %s", is, want)
-	}
-	return nil
-}
-
-// listLive lists the ids that live in the collection.
-func (m *merger) listLive(ctx context.Context) (int64, error) {
-	return m.server.client.list(ctx, m.id,
-		func(rows, size int64) { m.set = newIDSet(rows, size) },
-		func(id []byte) error { return addOnce(m.set, id) })
-}
-
-// tell reports an event.
-func (m *merger) tell(e store.Event) error {
-	if m.opts.Report == nil || m.deaf {
-		return nil
-	}
-	if err := m.opts.Report(e); err != nil {
-		m.callers, m.deaf = err, true
-		return err
 	}
 	return nil
 }

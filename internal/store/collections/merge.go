@@ -10,6 +10,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // Survey implements store.Target. It looks as a reader does and makes no file.
@@ -65,8 +66,7 @@ func (s *Store) Merge(ctx context.Context, spec memory.SectionSpec, records iter
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
 
-	m := &merge{file: f, name: name, opts: opts, result: &result}
-	if err := m.run(ctx, spec, records); err != nil {
+	if err := f.merge(ctx, name, spec, records, opts, &result); err != nil {
 		return result, fmt.Errorf("merge %s: %w", spec.Name, explain(err))
 	}
 	return result, nil
@@ -83,50 +83,85 @@ func (s *Store) openForWriting(ctx context.Context) (*file, error) {
 	return f, err
 }
 
-// merge is one run of Merge.
-type merge struct {
-	file   *file
-	name   string
-	opts   store.MergeOptions
-	result *store.Result
-	entry  entry
-	scan   incoming
-}
-
-func (m *merge) run(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error]) error {
-	if err := m.begin(ctx, spec); err != nil {
-		return err
-	}
-	err := m.add(ctx, records)
-	if err == nil {
-		err = m.prove(ctx, records)
-	}
-	// Counted even after a failure: the result says what is in.
-	now, countErr := m.file.find(context.WithoutCancel(ctx), m.name)
-	m.result.After = now.rows
-	return errors.Join(err, countErr)
-}
-
-// begin finds the collection or makes it. All that speaks against the merge as
-// a whole is said here, before anything is written.
-func (m *merge) begin(ctx context.Context, spec memory.SectionSpec) error {
-	e, err := m.file.find(ctx, m.name)
+// merge finds the collection or makes it. All that speaks against the merge as a
+// whole is said before anything is written.
+func (f *file) merge(ctx context.Context, name string, spec memory.SectionSpec, records iter.Seq2[memory.Record, error], opts store.MergeOptions, result *store.Result) (err error) {
+	e, err := f.find(ctx, name)
 	if errors.Is(err, store.ErrAbsent) {
-		if e, err = m.file.create(ctx, m.name, spec); err == nil {
-			m.result.Created = true
-		}
+		e, err = f.create(ctx, name, spec)
+		result.Created = err == nil
 	}
 	if err != nil {
 		return err
 	}
-	m.entry, m.result.Before = e, e.rows
-	return e.accepts(spec)
+	// Counted even after a failure: the result says what is in.
+	defer func() {
+		now, countErr := f.find(context.WithoutCancel(ctx), name)
+		result.After = now.rows
+		err = errors.Join(err, countErr)
+	}()
+	if result.Before = e.rows; e.accepts(spec) != nil {
+		return e.accepts(spec)
+	}
+	t, err := f.table(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.close()) }()
+	opts.Report = saying(opts.Report, map[store.Outcome]string{store.Removed: "it was in and has been deleted since"})
+	return rows.Merge(ctx, t, records, opts, result)
 }
 
-// report passes an event on to who asked for it.
-func (m *merge) report(event store.Event) error {
-	if m.opts.Report == nil {
+// saying is report with reasons that go without saying elsewhere.
+func saying(report func(store.Event) error, why map[store.Outcome]string) func(store.Event) error {
+	if report == nil {
 		return nil
 	}
-	return m.opts.Report(event)
+	return func(e store.Event) error {
+		if e.Reason == "" {
+			e.Reason = why[e.Outcome]
+		}
+		return report(e)
+	}
+}
+
+// Compare implements store.Replacer, in one read transaction. Newest is zero: rows
+// have no time that this engine knows of.
+func (s *Store) Compare(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error], opts store.CompareOptions) (diff store.Difference, err error) {
+	if err := checkSpec(spec); err != nil {
+		return diff, fmt.Errorf("compare %s: %w", spec.Name, err)
+	}
+	look, err := s.open(ctx, []memory.Section{spec.Name})
+	if err != nil {
+		return diff, err
+	}
+	defer func() { err = errors.Join(err, look.Close()) }()
+	if _, err := s.collectionOf(spec.Name); err != nil {
+		return diff, err
+	}
+	e := look.entries[spec.Name]
+	spec = inherit(spec, e)
+	if err = e.accepts(spec); err == nil {
+		diff, err = look.compare(ctx, e, spec.Dimension, records, opts.Report)
+	}
+	if err != nil {
+		return diff, fmt.Errorf("compare %s: %w", spec.Name, explain(err))
+	}
+	return diff, nil
+}
+
+func (s *session) compare(ctx context.Context, e entry, dimension int, records iter.Seq2[memory.Record, error], report func(store.Event) error) (diff store.Difference, err error) {
+	t, err := s.file.table(ctx, e)
+	if err != nil {
+		return diff, err
+	}
+	defer func() { err = errors.Join(err, t.close()) }()
+	t.dimension, t.inSession = dimension, true
+	diff, _, err = rows.Compare(ctx, t, records, saying(report, map[store.Outcome]string{
+		store.Missing: "the row is not in the collection", store.Lost: "no record has its id",
+	}))
+	if err == nil && e.number != 0 {
+		err = s.file.size(ctx, e, &diff)
+	}
+	return diff, err
 }

@@ -77,7 +77,7 @@ func TestSequenceChanges(t *testing.T) {
 			}
 		}
 	}, store.MergeOptions{})
-	if err == nil || !strings.Contains(err.Error(), "had 2 records at first and 1 now") {
+	if err == nil || !strings.Contains(err.Error(), "the records were 2 at first and 1 the second time") {
 		t.Errorf("got %v, want the difference", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/rows"
 )
 
 // Stage implements store.Replacer. The records become a collection of their own
@@ -77,45 +78,36 @@ func (g *staged) fill(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
-	whole, err := g.add(ctx, f)
-	if err != nil || whole {
-		return err
-	}
-	if err := g.drop(ctx, f); err != nil {
-		return err
-	}
-	if whole, err = g.add(ctx, f); err == nil && !whole {
-		err = fmt.Errorf("%w: an id comes more than once", store.ErrStaged)
+	err = g.add(ctx, f)
+	if errors.Is(err, rows.ErrRefused) { // the same plan would be refused again
+		err = errors.Join(err, g.drop(ctx, f))
 	}
 	return err
 }
 
-// add merges the records into the shadow. Whole says that it holds as many rows
-// as there are records.
-func (g *staged) add(ctx context.Context, f *file) (whole bool, err error) {
-	m := &merge{file: f, name: g.shadow(), result: &store.Result{}, opts: store.MergeOptions{Report: refuse}}
-	if m.entry, err = g.open(ctx, f); err != nil {
-		return false, err
+// add has the shadow hold the records and no others.
+func (g *staged) add(ctx context.Context, f *file) error {
+	e, err := g.open(ctx, f)
+	if err != nil {
+		return err
 	}
-	if err := m.add(ctx, g.records); err != nil {
-		if errors.Is(err, errRefused) { // the same plan would be refused again
-			err = errors.Join(err, g.drop(ctx, f))
+	return g.with(ctx, f, e, func(t *table) error {
+		filled, err := rows.Fill(ctx, t, g.records, true)
+		if err == nil {
+			g.rows, err = filled.Records(), filled.DeleteOthers(ctx)
 		}
-		return false, err
-	}
-	now, err := f.find(ctx, g.shadow())
-	g.rows = m.result.Records
-	return now.rows == g.rows, err
+		return err
+	})
 }
 
-var errRefused = errors.New("a record cannot be kept")
-
-// refuse ends a staging at the first record that isn't taken.
-func refuse(e store.Event) error {
-	if e.Outcome != store.Rejected {
-		return nil
+// with does something with the rows of the shadow, of which none or all count.
+func (g *staged) with(ctx context.Context, f *file, e entry, do func(*table) error) error {
+	t, err := f.table(ctx, e)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%w: row %q: %s", errRefused, e.ID, e.Reason)
+	t.whole = true
+	return errors.Join(do(t), t.close())
 }
 
 // open returns the shadow, and makes it when it isn't there.
@@ -194,15 +186,13 @@ func (g *staged) check(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(store.ErrStaged, err)
 	}
-	result := store.Result{Records: g.rows, Proof: store.ProofFull}
-	m := &merge{file: f, name: g.shadow(), entry: e, result: &result}
-	if err := m.prove(ctx, g.records); err != nil {
+	return g.with(ctx, f, e, func(t *table) error {
+		d, _, err := rows.Compare(ctx, t, g.records, nil)
+		if err == nil && (d.Same != g.rows || d.Live != g.rows) {
+			err = fmt.Errorf("%w: of %d records %d are in it as they are, in %d rows", store.ErrStaged, g.rows, d.Same, d.Live)
+		}
 		return err
-	}
-	if result.Same != g.rows || e.rows != g.rows {
-		return fmt.Errorf("%w: of %d records %d are in it as they are, in %d rows", store.ErrStaged, g.rows, result.Same, e.rows)
-	}
-	return nil
+	})
 }
 
 // Close implements store.Staged. A shadow in a file that lives is left to the

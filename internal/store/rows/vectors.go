@@ -1,4 +1,4 @@
-package chroma
+package rows
 
 import (
 	"bytes"
@@ -8,12 +8,6 @@ import (
 
 	"keepsake/internal/record"
 )
-
-// cosineTolerance is how far a number may be off in a cosine space, relative to
-// the largest number of its vector (by magnitude). The index keeps the unit
-// vector and its length, so a few last bits change on the way: up to 4e-7 were
-// seen.
-const cosineTolerance = 5e-7
 
 // sameVector compares two embeddings, as JSON. Without a tolerance they must be
 // the same float32 bit for bit. With one, each number may differ by the
