@@ -58,6 +58,8 @@ func offences() []offence {
 		importing("internal/provenance/x.go", internal+"memory", "layer-provenance", "provenance reads what stands beside"),
 		importing("internal/store/chroma/x.go", internal+"store/collections", "layer-adapters", adapter),
 		importing("internal/store/graph/x.go", internal+"config", "layer-adapters", adapter),
+		importing("internal/store/rows/x.go", internal+"store/chroma", "layer-rows", "it knows none of them"),
+		importing("internal/store/rows/x.go", "net/http", "layer-rows", "it knows none of them"),
 		importing("internal/store/sqlitefile/x.go", internal+"store/graph", "layer-sqlitefile", "it knows no adapter"),
 		importing("internal/store/x.go", internal+"record", "layer-store", "the store contracts name memory and permits"),
 		importing("internal/catalog/x.go", internal+"store", "layer-catalog", "it knows a bundle by its meta"),
@@ -156,6 +158,7 @@ var layers = map[string]string{
 	"internal/store":       "layer-store",
 	"internal/store/graph": "layer-adapters",
 
+	"internal/store/rows":       "layer-rows",
 	"internal/store/sqlitefile": "layer-sqlitefile",
 }
 

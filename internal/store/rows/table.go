@@ -128,7 +128,7 @@ type Limits struct {
 	Faithful bool
 	// Unlisted says that Append knows which rows live, and that Fetch reads one
 	// moment: a Merge then lists no ids, and keeps those of one batch or page. Its
-	// caller counts Before and After.
+	// caller counts Before and After. It takes a Faithful Table.
 	Unlisted bool
 	// Lenient says that a record that is no row is Rejected, and that of two
 	// records of one id the first is put in and both are proved. Elsewhere either
