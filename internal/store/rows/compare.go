@@ -26,6 +26,9 @@ type Rest struct {
 	Rows []uint32
 }
 
+// named says that a record had the id; rows of a Compare bear no other such mark.
+const named = differing
+
 // comparison decides about the rows of a Compare.
 type comparison struct {
 	*prover
@@ -52,7 +55,11 @@ func (c *comparison) one(ctx context.Context, rec memory.Record) error {
 	if err != nil || !ok {
 		return err
 	}
-	switch m := c.ids.Marks[i]; {
+	m := c.ids.Marks[i]
+	c.ids.Marks[i] |= named
+	switch {
+	case m&named != 0: // a lenient Table's record whose id came before
+		return nil
 	case m&refused != 0:
 		return c.refused(i, rec)
 	case m&live == 0:

@@ -16,7 +16,6 @@ func Merge(ctx context.Context, t Table, records iter.Seq2[memory.Record, error]
 	r.result = result
 	if r.limits.Unlisted {
 		r.never = NewIDs(0, 0)
-		r.limits.Sending, r.limits.Fetching = 0, 0
 	}
 	if err := r.addMissing(ctx, records); err != nil {
 		return err

@@ -132,7 +132,7 @@ type Limits struct {
 	Unlisted bool
 	// Lenient says that a record that is no row is Rejected, and that of two
 	// records of one id the first is put in and both are proved. Elsewhere either
-	// is an error.
+	// is an error. It costs what is done at once.
 	Lenient bool
 }
 

@@ -48,6 +48,9 @@ type refusal struct {
 
 func newRun(t Table, report func(store.Event) error) *run {
 	limits := t.Limits()
+	if limits.Lenient || limits.Unlisted { // a row may be on two pages
+		limits.Sending, limits.Fetching = 0, 0
+	}
 	return &run{
 		table: t, limits: limits, ids: NewIDs(0, 0), report: report, result: &store.Result{},
 		fixed: limits.Dimension, refusals: map[uint32]refusal{},
