@@ -9,15 +9,19 @@ import (
 )
 
 // Remove deletes those of the records whose rows are still what they were. A record
-// that can't be put in was never added, so its row stays. It reads the records once,
-// and deletes after each page; what an agent writes into a row between the two is
-// lost with it, unless the Table locks it out. Leave to delete is for the Table, and
+// that can't be put in was never added, so its row stays. Rows are deleted after each
+// page; what an agent writes into one between the two is lost with it, unless the
+// Table locks it out. The records are read to their end first, unless the Table is
+// lenient. Leave to delete is for the Table, and
 // so is to count what is left.
 func Remove(ctx context.Context, t Table, records iter.Seq2[memory.Record, error], report func(store.Event) error) (store.Removal, error) {
 	r := &removal{}
 	r.prover = newRun(t, report).newProver(r)
 	r.used = r.delete
 	_, err := r.listLive(ctx)
+	if err == nil && !r.limits.Lenient {
+		err = r.enroll(ctx, records)
+	}
 	if err == nil {
 		err = r.compareAll(ctx, records, r.one)
 	}
@@ -32,25 +36,35 @@ type removal struct {
 }
 
 func (r *removal) one(ctx context.Context, rec memory.Record) error {
-	if err := r.idOf(rec); err != nil {
-		if !r.limits.Lenient {
-			return r.malformed(rec, err)
-		}
-		r.rows = r.result.Records
-		return r.gone(digestOf(rec, &r.scanner))
-	}
-	r.rows = r.result.Records
-	i := r.ids.Find(r.key)
-	if i < 0 {
-		return r.gone(string(r.key))
-	}
-	if err := r.mark(uint32(i), rec); err != nil {
+	i, lives, err := r.find(rec)
+	if err != nil || !lives {
 		return err
 	}
 	if r.ids.Marks[i]&refused != 0 {
-		return r.lacks(uint32(i), r.refusals[uint32(i)].reason)
+		return r.lacks(i, r.refusals[i].reason)
 	}
-	return r.ask(ctx, uint32(i), rec)
+	return r.ask(ctx, i, rec)
+}
+
+// find returns the number of a record's row, or tells that it is gone.
+func (r *removal) find(rec memory.Record) (i uint32, lives bool, err error) {
+	if !r.limits.Lenient {
+		i, _, err = r.number(rec)
+		if err == nil && r.ids.Marks[i]&live == 0 {
+			return i, false, r.removed(i)
+		}
+		return i, err == nil, err
+	}
+	err = r.idOf(rec)
+	r.rows = r.result.Records
+	if err != nil {
+		return 0, false, r.gone(digestOf(rec, &r.scanner))
+	}
+	n := r.ids.Find(r.key)
+	if n < 0 {
+		return 0, false, r.gone(string(r.key))
+	}
+	return uint32(n), true, r.mark(uint32(n), rec)
 }
 
 // judge dooms a row that is what it was.

@@ -49,8 +49,8 @@ type Table interface {
 
 	// Delete deletes rows by their ids, and returns how many were asked for when
 	// it ended; those are gone for good. A row that is gone is no error; no rows
-	// are none. It comes after each page of a Remove, also with no rows: what a
-	// Table opened for the page, it closes.
+	// are none. It comes after each page of a Remove, also with no rows, and
+	// beside pages on their way.
 	Delete(ctx context.Context, ids *IDs, rows []uint32) (int64, error)
 }
 

@@ -93,6 +93,8 @@ func (t *table) Unfit(dimension, fixed int) string {
 }
 
 func (t *table) Delete(_ context.Context, ids *rows.IDs, which []uint32) (int64, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, i := range which {
 		t.remove(string(ids.At(int(i))))
 	}
