@@ -13,6 +13,7 @@ import (
 	"keepsake/internal/sample"
 	"keepsake/internal/store"
 	"keepsake/internal/store/chroma/chromatest"
+	"keepsake/internal/store/chroma/swapmark"
 )
 
 // generations are the servers whose directories are read.
@@ -221,7 +222,7 @@ func TestUnfinishedSwapInADirectory(t *testing.T) {
 	path := a.collection(memory.Memories)
 	id := path[strings.LastIndexByte(path, '/')+1:]
 	journal := `{"version":1,"plan":"plan-7","name":"neo-agent-memory","id":"` + id + `","role":"old","phase":"begun"}`
-	a.mc.Call(t, http.MethodPut, path, map[string]any{"new_metadata": map[string]any{store.SwapKey: journal}}, nil)
+	a.mc.Call(t, http.MethodPut, path, map[string]any{"new_metadata": map[string]any{swapmark.Key: journal}}, nil)
 	a.fromDirectories()
 	says(t, a.must(11, "backup", "--only", "mc").stderr, "an unfinished replace is in the way: plan plan-7", "keepsake restore --resume")
 	a.noResidue()

@@ -3,7 +3,6 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"path"
 
 	"keepsake/internal/memory"
@@ -32,24 +31,4 @@ func Leftover(collection string) string {
 		}
 	}
 	return ""
-}
-
-// SwapKey is the key of a collection's metadata under which a replace keeps its
-// journal. Like a mark of the guard's it is no memory.
-const SwapKey = "keepsake:swap"
-
-// UnfinishedSwap returns the plan that began to swap the collection of that name
-// and has not ended, by the journal that the collection of that id bears; "" when
-// the journal is none, or of another collection, or its swap is over.
-func UnfinishedSwap(journal, id, name string) (plan string) {
-	var j struct {
-		Version        int
-		Plan, Name, ID string
-		Phase          string
-	}
-	err := json.Unmarshal([]byte(journal), &j)
-	if err != nil || j.Version != 1 || j.ID != id || j.Name != name || j.Phase != "begun" {
-		return ""
-	}
-	return j.Plan
 }

@@ -9,6 +9,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/chroma/swapmark"
 )
 
 // census is all collections of a database, as one look saw them. An old server
@@ -73,7 +74,7 @@ func (c census) of(name string) []noted {
 // not ended, "" when there is none.
 func (c census) unfinished(name string) string {
 	for _, found := range c {
-		if plan := store.UnfinishedSwap(found.note(swapKey), found.ID, name); plan != "" {
+		if plan := swapmark.Unfinished(found.note(swapmark.Key), found.ID, name); plan != "" {
 			return plan
 		}
 	}
@@ -105,7 +106,7 @@ func (c *client) annotate(ctx context.Context, id string, metadata memory.RawJSO
 // changes nothing, but keys that are null are taken out.
 func orNothing(metadata memory.RawJSON) memory.RawJSON {
 	if len(metadata) == 0 {
-		return memory.RawJSON(`{"` + swapKey + `":null}`)
+		return memory.RawJSON(`{"` + swapmark.Key + `":null}`)
 	}
 	return metadata
 }

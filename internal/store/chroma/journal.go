@@ -7,9 +7,10 @@ import (
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
+	"keepsake/internal/store/chroma/swapmark"
 )
 
-// journal is what a swap writes under swapKey into each collection that it
+// journal is what a swap writes under swapmark.Key into each collection that it
 // moves, so that whoever comes after a crash knows how far it was. It counts only
 // on the collection whose id it names.
 type journal struct {
@@ -69,7 +70,7 @@ type noted struct {
 // its own.
 func (c *collection) noted() (noted, bool) {
 	var j journal
-	if json.Unmarshal([]byte(c.note(swapKey)), &j) != nil || j.Version != journalVersion || j.Plan == "" {
+	if json.Unmarshal([]byte(c.note(swapmark.Key)), &j) != nil || j.Version != journalVersion || j.Plan == "" {
 		return noted{}, false
 	}
 	// A journal on another collection than it names is a copy.
@@ -108,7 +109,7 @@ func (n notes) with(metadata memory.RawJSON) (memory.RawJSON, error) {
 			return nil, fmt.Errorf("decode metadata of collection: %w", err)
 		}
 	}
-	for key, text := range map[string]string{guard.MarkKey: n.mark, swapKey: n.journal} {
+	for key, text := range map[string]string{guard.MarkKey: n.mark, swapmark.Key: n.journal} {
 		if text == "" {
 			continue
 		}

@@ -8,11 +8,8 @@ import (
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
-	"keepsake/internal/store"
+	"keepsake/internal/store/chroma/swapmark"
 )
-
-// swapKey is the key of a collection's metadata that holds the journal of a swap.
-const swapKey = store.SwapKey
 
 // Look returns what the guard asks of a collection: whether it stands under the
 // locator's name, its id, and its mark. It implements guard.Witness.
@@ -52,7 +49,7 @@ func withoutNotes(metadata memory.RawJSON) memory.RawJSON {
 	}
 	before := len(members)
 	delete(members, guard.MarkKey)
-	delete(members, swapKey)
+	delete(members, swapmark.Key)
 	switch len(members) {
 	case before:
 		return metadata

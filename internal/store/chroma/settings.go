@@ -10,6 +10,7 @@ import (
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
+	"keepsake/internal/store/chroma/swapmark"
 	"keepsake/internal/store/rows"
 )
 
@@ -45,7 +46,7 @@ func (p *inPlace) configure(ctx context.Context, found *collection) (string, err
 	}
 	want, have := members(withoutNotes(from.Metadata)), members(found.Metadata)
 	for key, value := range have {
-		if key == guard.MarkKey || key == swapKey {
+		if key == guard.MarkKey || key == swapmark.Key {
 			want[key] = value
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/chroma/swapmark"
 )
 
 // collection is a collection as the database describes it.
@@ -143,7 +144,7 @@ func (c *collection) distance() string {
 
 // exported is the collection as a bundle keeps it, without marks of our own.
 func (c *collection) exported() *memory.Collection {
-	e := &memory.Collection{ID: c.id, Name: c.name, Metadata: c.metadata.without(guard.MarkKey, store.SwapKey)}
+	e := &memory.Collection{ID: c.id, Name: c.name, Metadata: c.metadata.without(guard.MarkKey, swapmark.Key)}
 	if json.Valid([]byte(c.schema)) && c.schema != "null" {
 		e.Schema = memory.RawJSON(c.schema)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/chroma/swapmark"
 )
 
 // find looks the collections of the sections up; none asks for all there are. A swap
@@ -65,7 +66,7 @@ func (s *Session) take(section memory.Section, name string, all []*collection) e
 		return nil
 	}
 	for _, c := range all {
-		if plan := store.UnfinishedSwap(c.metadata.text(store.SwapKey), c.id, name); plan != "" {
+		if plan := swapmark.Unfinished(c.metadata.text(swapmark.Key), c.id, name); plan != "" {
 			return fmt.Errorf("collection %q: %w: plan %s", name, store.ErrUnfinished, plan)
 		}
 	}

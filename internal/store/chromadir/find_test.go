@@ -14,6 +14,7 @@ import (
 	"keepsake/internal/store"
 	"keepsake/internal/store/chroma"
 	"keepsake/internal/store/chroma/chromatest"
+	"keepsake/internal/store/chroma/swapmark"
 	"keepsake/internal/store/chromadir"
 	"keepsake/internal/store/storetest"
 )
@@ -82,7 +83,7 @@ func TestUnfinishedSwap(t *testing.T) {
 	}
 	dir := chromadir.New(chromadir.Config{Path: s.Dir(), Database: database, TempDir: t.TempDir(), Collections: sectionsOf("rows", "rows-other")})
 	note := func(phase, id string) map[string]any {
-		return map[string]any{store.SwapKey: `{"version":1,"plan":"plan-7","name":"rows","id":"` + id + `","role":"old","phase":"` + phase + `"}`}
+		return map[string]any{swapmark.Key: `{"version":1,"plan":"plan-7","name":"rows","id":"` + id + `","role":"old","phase":"` + phase + `"}`}
 	}
 	for _, tt := range []struct {
 		name string
