@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // Estimate is what a replace will take, about: within a factor of two.
@@ -19,8 +20,8 @@ type Estimate struct {
 
 // Load is one section that is to be replaced, as a preflight has seen it.
 type Load struct {
-	// Kind is that of the target: memory.KindChroma, …
-	Kind string
+	// Costs are those of the target.
+	Costs store.Costs
 	// Rows are the records that are staged, and Bytes their size in the bundle; of
 	// that Text is no embedding, and Documents are the text of the documents.
 	// Dimension is the length of an embedding.
@@ -75,10 +76,18 @@ func (p *Plan) estimate() {
 // replaces reports whether the section is yet to be replaced, as far as is known.
 func (p *Plan) replaces(s Section) bool { return s.seen && !p.opts.Replace.committed(s.Spec.Name) }
 
+// costsOf are what a target says of itself; the zero Costs when it says nothing.
+func costsOf(t store.Target) store.Costs {
+	if t, ok := t.(store.Coster); ok {
+		return t.Costs()
+	}
+	return store.Costs{}
+}
+
 func (p *Plan) load(s Section) Load {
 	_, back := p.opts.Replace.Back[s.Spec.Name]
 	l := Load{
-		Kind: s.Survey.Locator.Kind, Rows: s.tally.rows, Bytes: s.tally.bytes, Text: s.tally.text, Documents: s.tally.documents,
+		Costs: costsOf(s.target), Rows: s.tally.rows, Bytes: s.tally.bytes, Text: s.tally.text, Documents: s.tally.documents,
 		Dimension: cmp.Or(s.Spec.Dimension, s.Survey.Dimension),
 		Live:      s.Difference.Live, LiveBytes: s.Difference.Bytes,
 		InPlace: p.opts.Replace.InPlace, Back: back && s.keeper() != nil,

@@ -4,16 +4,16 @@ import (
 	"testing"
 	"time"
 
-	"keepsake/internal/memory"
 	"keepsake/internal/restore"
+	"keepsake/internal/store/chroma"
 )
 
 // bulk is a section as make bench has them: 300 bytes of document a row, 130 of
 // all else.
-func bulk(kind string, rows, dimension int64) restore.Load {
+func bulk(rows, dimension int64) restore.Load {
 	const document, text = 280, 410
 	return restore.Load{
-		Kind: kind, Rows: rows, Dimension: int(dimension), Documents: rows * document, Text: rows * text,
+		Costs: (&chroma.Server{}).Costs(), Rows: rows, Dimension: int(dimension), Documents: rows * document, Text: rows * text,
 		Bytes: rows * (text + 12*dimension),
 	}
 }
@@ -41,13 +41,13 @@ func TestEstimateOfRuns(t *testing.T) {
 		seconds float64
 		staged  int64
 	}{
-		"400 × 64":       {bulk(memory.KindChroma, 400, 64), 0.5, 1_289_380},
-		"3,000 × 64":     {bulk(memory.KindChroma, 3000, 64), 2.6, 7_825_456},
-		"3,000 × 256":    {bulk(memory.KindChroma, 3000, 256), 2.9, 10_612_784},
-		"3,000 × 1,024":  {bulk(memory.KindChroma, 3000, 1024), 3.9, 23_945_264},
-		"10,000 × 256":   {bulk(memory.KindChroma, 10_000, 256), 9.6, 32_108_512},
-		"10,000 × 1,024": {bulk(memory.KindChroma, 10_000, 1024), 14, 68_000_000},
-		"50,000 × 1,024": {bulk(memory.KindChroma, 50_000, 1024), 125, 310_000_000},
+		"400 × 64":       {bulk(400, 64), 0.5, 1_289_380},
+		"3,000 × 64":     {bulk(3000, 64), 2.6, 7_825_456},
+		"3,000 × 256":    {bulk(3000, 256), 2.9, 10_612_784},
+		"3,000 × 1,024":  {bulk(3000, 1024), 3.9, 23_945_264},
+		"10,000 × 256":   {bulk(10_000, 256), 9.6, 32_108_512},
+		"10,000 × 1,024": {bulk(10_000, 1024), 14, 68_000_000},
+		"50,000 × 1,024": {bulk(50_000, 1024), 125, 310_000_000},
 	} {
 		e := estimated(tt.load, false)
 		within(t, name+", seconds", e.Seconds, tt.seconds)
@@ -58,7 +58,7 @@ func TestEstimateOfRuns(t *testing.T) {
 // TestEstimateFollowsTheMachine: where the preflight took three times as long, the
 // run will.
 func TestEstimateFollowsTheMachine(t *testing.T) {
-	one := bulk(memory.KindChroma, 3000, 256)
+	one := bulk(3000, 256)
 	one.Live, one.LiveBytes, one.Comparing = 3000, one.Bytes, time.Second
 	three := one
 	three.Comparing *= 3
@@ -74,7 +74,7 @@ func TestEstimateFollowsTheMachine(t *testing.T) {
 
 // TestEstimateOfLess: what is not done costs nothing.
 func TestEstimateOfLess(t *testing.T) {
-	whole := bulk(memory.KindChroma, 3000, 256)
+	whole := bulk(3000, 256)
 	whole.Live, whole.LiveBytes = 3000, whole.Bytes
 	all := estimated(whole, false)
 	for name, tt := range map[string]struct {
@@ -103,7 +103,7 @@ func TestEstimateOfLess(t *testing.T) {
 
 // TestEstimateOfFiles: they take what they are.
 func TestEstimateOfFiles(t *testing.T) {
-	l := restore.Load{Kind: memory.KindFiles, Rows: 100, Bytes: 5000, Text: 5000, Live: 90, LiveBytes: 4500}
+	l := restore.Load{Rows: 100, Bytes: 5000, Text: 5000, Live: 90, LiveBytes: 4500}
 	got := restore.EstimateOf([]restore.Load{l, l}, restore.Pace{}, false)
 	if got.StagedBytes != 10_000 || got.SafetyBytes != 9000 {
 		t.Errorf("got %+v, want 10,000 and 9,000 bytes", got)
@@ -124,8 +124,8 @@ func TestEstimateMeasures(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := restore.EstimateOf([]restore.Load{
-		{Kind: memory.KindFiles, Rows: 2, Bytes: 22, Text: 22, Live: 1, LiveBytes: 11, Comparing: time.Second},
-		{Kind: memory.KindFiles, Rows: 2, Bytes: 34, Text: 34, Live: 2, LiveBytes: 34, Comparing: time.Second},
+		{Rows: 2, Bytes: 22, Text: 22, Live: 1, LiveBytes: 11, Comparing: time.Second},
+		{Rows: 2, Bytes: 34, Text: 34, Live: 2, LiveBytes: 34, Comparing: time.Second},
 	}, restore.Pace{Bytes: 56, Verifying: time.Second}, false)
 	if got := plan.Estimate(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
