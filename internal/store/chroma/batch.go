@@ -118,7 +118,7 @@ func (b *batch) Send(ctx context.Context, lo, hi int) error {
 		silence: t.server.config.WriteTimeout,
 	}, discard)
 	if refusesRows(err) {
-		return &rows.Refusal{Reason: reason(err)}
+		return &rows.RefusedError{Reason: reason(err)}
 	}
 	return err
 }

@@ -51,7 +51,7 @@ func (s *Server) explain(verb string, section memory.Section, err, kind error) e
 	if err == nil {
 		return nil
 	}
-	if err, theirs := rows.Theirs(err); theirs {
+	if theirs, err := rows.Theirs(err); theirs {
 		return err
 	}
 	return s.failed(verb, section, err, kind)

@@ -2,11 +2,11 @@ package chroma
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 	"keepsake/internal/store/chroma/swapmark"
 )
 
@@ -103,24 +103,5 @@ type notes struct{ mark, journal string }
 
 // with returns the metadata with the notes in place of those that it has.
 func (n notes) with(metadata memory.RawJSON) (memory.RawJSON, error) {
-	members := map[string]memory.RawJSON{}
-	if own := nonNull(withoutNotes(metadata)); len(own) > 0 {
-		if err := json.Unmarshal(own, &members); err != nil {
-			return nil, fmt.Errorf("decode metadata of collection: %w", err)
-		}
-	}
-	for key, text := range map[string]string{guard.MarkKey: n.mark, swapmark.Key: n.journal} {
-		if text == "" {
-			continue
-		}
-		quoted, err := json.Marshal(text)
-		if err != nil {
-			return nil, err
-		}
-		members[key] = quoted
-	}
-	if len(members) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(members)
+	return store.WithNotes(withoutNotes(metadata), map[string]string{guard.MarkKey: n.mark, swapmark.Key: n.journal})
 }

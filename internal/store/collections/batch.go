@@ -26,7 +26,7 @@ func (b *batch) Append(line []byte, v *record.Vector) (added bool, err error) {
 		document, err = b.text(v.Document.Of(line))
 	}
 	if err != nil {
-		return false, &rows.Refusal{Reason: err.Error()}
+		return false, &rows.RefusedError{Reason: err.Error()}
 	}
 	if err := t.change(ctx(), t.again); err != nil {
 		return false, err
@@ -37,7 +37,7 @@ func (b *batch) Append(line []byte, v *record.Vector) (added bool, err error) {
 				return false, err
 			}
 		}
-		return false, &rows.Refusal{Reason: reason}
+		return false, &rows.RefusedError{Reason: reason}
 	}
 	result, err := b.insert(string(v.Key), v, metadata, document)
 	if err != nil {

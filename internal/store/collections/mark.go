@@ -2,7 +2,6 @@ package collections
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,49 +11,10 @@ import (
 	"keepsake/internal/store"
 )
 
-// withoutMark takes the mark by which the guard knows a collection of our own
-// making out of its metadata: it is no memory, so it neither leaves with a
-// backup nor arrives with a restore. Metadata without one is not touched, to
-// the byte.
+// withoutMark takes out of metadata the mark by which the guard knows a collection
+// of our own making.
 func withoutMark(metadata memory.RawJSON) memory.RawJSON {
-	var members map[string]memory.RawJSON
-	if json.Unmarshal(metadata, &members) != nil {
-		return metadata
-	}
-	if _, marked := members[guard.MarkKey]; !marked {
-		return metadata
-	}
-	delete(members, guard.MarkKey)
-	rest, err := json.Marshal(members)
-	if err != nil {
-		return nil // the members came from JSON, so this can't be
-	}
-	return rest
-}
-
-// withMark adds a mark to metadata, an object or nil.
-func withMark(metadata memory.RawJSON, mark guard.Mark) (memory.RawJSON, error) {
-	members := map[string]memory.RawJSON{}
-	if metadata != nil {
-		if err := json.Unmarshal(metadata, &members); err != nil {
-			return nil, fmt.Errorf("mark collection: %w", err)
-		}
-	}
-	text, err := json.Marshal(mark.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("mark collection: %w", err)
-	}
-	members[guard.MarkKey] = text
-	return json.Marshal(members)
-}
-
-// markOf is the mark in metadata as the guard reads it, "" without one.
-func markOf(metadata memory.RawJSON) (text string) {
-	var members map[string]memory.RawJSON
-	// What can't be decoded was not written by us.
-	_ = json.Unmarshal(metadata, &members)
-	_ = json.Unmarshal(members[guard.MarkKey], &text)
-	return text
+	return store.WithoutNotes(metadata, guard.MarkKey)
 }
 
 // Look implements guard.Witness: whether the collection stands under the
@@ -75,7 +35,7 @@ func (s *Store) Look(ctx context.Context, l memory.Locator) (seen guard.Sighting
 	if errors.Is(err, store.ErrAbsent) {
 		return seen, nil
 	}
-	return guard.Sighting{Exists: err == nil, CollectionID: e.collection.ID, Mark: markOf(e.collection.Metadata)}, err
+	return guard.Sighting{Exists: err == nil, CollectionID: e.collection.ID, Mark: store.Note(e.collection.Metadata, guard.MarkKey)}, err
 }
 
 var _ guard.Witness = (*Store)(nil)

@@ -79,7 +79,8 @@ func (g *staged) fill(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
 	err = g.add(ctx, f)
-	if errors.Is(err, rows.ErrRefused) { // the same plan would be refused again
+	var refused *rows.RefusedError
+	if errors.As(err, &refused) { // the same plan would be refused again
 		err = errors.Join(err, g.drop(ctx, f))
 	}
 	return err
@@ -126,7 +127,7 @@ func (g *staged) open(ctx context.Context, f *file) (entry, error) {
 	}
 	c := g.collection()
 	c.ID, c.Name = uuid.NewString(), g.shadow()
-	if c.Metadata, err = withMark(c.Metadata, g.mark(c.ID)); err != nil {
+	if c.Metadata, err = store.WithNotes(c.Metadata, map[string]string{guard.MarkKey: g.mark(c.ID).Encode()}); err != nil {
 		return entry{}, err
 	}
 	return f.insert(ctx, c, g.spec)
@@ -148,7 +149,7 @@ func (g *staged) mark(id string) guard.Mark {
 // find returns the shadow. One that doesn't bear this plan's mark is not ours.
 func (g *staged) find(ctx context.Context, f *file) (entry, error) {
 	e, err := f.find(ctx, g.shadow())
-	if err == nil && markOf(e.collection.Metadata) != g.mark(e.collection.ID).Encode() {
+	if err == nil && store.Note(e.collection.Metadata, guard.MarkKey) != g.mark(e.collection.ID).Encode() {
 		err = fmt.Errorf("collection %q was not made by this plan", g.shadow())
 	}
 	return e, err

@@ -67,7 +67,7 @@ func (f *file) table(ctx context.Context, e entry) (*table, error) {
 		lookupQuery: &t.lookup, insertStatement: &t.insert, deleteStatement: &t.deletes,
 	} {
 		var err error
-		if *statement, err = f.conn.PrepareContext(context.WithoutCancel(ctx), text); err != nil {
+		if *statement, err = f.conn.PrepareContext(context.WithoutCancel(ctx), text); err != nil { //nolint:sqlclosecheck // close does
 			return nil, errors.Join(err, t.close())
 		}
 	}

@@ -56,7 +56,7 @@ func (s *sending) full(rec memory.Record, limits Limits) bool {
 // send puts the rows lo to hi in, in halves where some are refused.
 func (s *sending) send(ctx context.Context, lo, hi int) error {
 	err := s.Send(ctx, lo, hi)
-	var no *Refusal
+	var no *RefusedError
 	switch {
 	case err == nil:
 		for n := lo; n < hi; n++ {
@@ -165,7 +165,7 @@ func (a *adder) append(ctx context.Context, i uint32, rec memory.Record, v *reco
 		}
 	}
 	added, err := a.filling.Append(rec, v)
-	var no *Refusal
+	var no *RefusedError
 	switch {
 	case errors.As(err, &no):
 		return a.unfit(i, no.Reason, rec)

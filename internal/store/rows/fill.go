@@ -14,7 +14,7 @@ import (
 type Filling struct{ *run }
 
 // Fill adds the records that the collection lacks. With whole, a record that can't
-// be put in is ErrRefused.
+// be put in is a RefusedError.
 func Fill(ctx context.Context, t Table, records iter.Seq2[memory.Record, error], whole bool) (*Filling, error) {
 	f := &Filling{newRun(t, nil)}
 	f.whole, f.result.Proof = whole, store.ProofFull

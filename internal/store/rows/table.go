@@ -58,14 +58,14 @@ type Table interface {
 // record, and allocates nothing for it.
 type Batch interface {
 	// Append takes in the row that was scanned from line. added is false when it
-	// is known to live. A Refusal is about this row alone.
+	// is known to live. A RefusedError is about this row alone.
 	Append(line []byte, v *record.Vector) (added bool, err error)
 	// Size is about the bytes that were taken in, 0 when there is nothing to send.
 	Size() int64
 	// Send puts the rows lo to hi in, of those that were added, and changes none
 	// that live. It may be called
 	// again for the same rows. Without an error they are in, as far as the store
-	// can say. A Refusal is the answer to all of them, and none is in: they are
+	// can say. A RefusedError is the answer to all of them, and none is in: they are
 	// tried in halves then, down to single rows.
 	Send(ctx context.Context, lo, hi int) error
 	// Reset empties the batch.
@@ -144,26 +144,23 @@ var (
 	ErrBroken = errors.New("some of the rows cannot be given")
 )
 
-// Refusal says that the store looked at rows and will not take them.
-type Refusal struct{ Reason string }
+// RefusedError says that the store looked at rows and will not take them.
+type RefusedError struct{ Reason string }
 
 // Error returns the reason.
-func (r *Refusal) Error() string { return r.Reason }
-
-// ErrRefused says that a record can't be put in, where all are or none.
-var ErrRefused = errors.New("it cannot be put in")
+func (r *RefusedError) Error() string { return r.Reason }
 
 // caller is an error of the caller's own.
 type caller struct{ error }
 
 func (c caller) Unwrap() error { return c.error }
 
-// Theirs returns the error of the records or of Report that ended a call; false
-// when it was another that did.
-func Theirs(err error) (error, bool) {
+// Theirs reports whether the records or Report ended a call, and returns their own
+// error then, else err.
+func Theirs(err error) (theirs bool, own error) {
 	var c caller
 	if errors.As(err, &c) {
-		return c.error, true
+		return true, c.error
 	}
-	return err, false
+	return false, err
 }

@@ -156,14 +156,8 @@ func (r *run) refuse(i uint32, reason string) error {
 }
 
 func unfit(id []byte, reason string) error {
-	return &refusedError{fmt.Sprintf("row %q cannot be put in: %s", id, reason)}
+	return &RefusedError{fmt.Sprintf("row %q cannot be put in: %s", id, reason)}
 }
-
-// refusedError is ErrRefused in words of its own.
-type refusedError struct{ text string }
-
-func (e *refusedError) Error() string        { return e.text }
-func (e *refusedError) Is(target error) bool { return target == ErrRefused }
 
 // idOf takes in the id of a record of the first pass, where one that is no row
 // is found.
