@@ -11,7 +11,6 @@ import (
 // canoniser prints rows of others in canonical form.
 type canoniser struct {
 	scanner record.Scanner
-	page    record.Page
 	out     []byte
 }
 
@@ -30,26 +29,18 @@ func (c *canoniser) row(kind memory.Kind, line []byte) (row []byte, err error) {
 	return nil, nil
 }
 
-// vector reads a row as a page of one.
 func (c *canoniser) vector(line []byte) ([]byte, error) {
 	v, err := c.scanner.Vector(line)
 	if err != nil {
 		return nil, err
 	}
-	c.page.Embeddings = append(c.page.Embeddings[:0], v.Embedding)
-	return c.print(line, v)
+	return c.print(line, v, v.Embedding)
 }
 
-func (c *canoniser) print(line []byte, v *record.Vector) (row []byte, err error) {
-	c.page.IDs = append(c.page.IDs[:0], v.ID)
-	c.page.Metadatas, c.page.Documents = c.page.Metadatas[:0], c.page.Documents[:0]
-	if !v.Metadata.Empty() {
-		c.page.Metadatas = append(c.page.Metadatas, v.Metadata)
-	}
-	if !v.Document.Empty() {
-		c.page.Documents = append(c.page.Documents, v.Document)
-	}
-	c.out, err = c.scanner.AppendLine(c.out[:0], line, &c.page, 0)
+func (c *canoniser) print(line []byte, v *record.Vector, embedding record.Span) (row []byte, err error) {
+	c.out, err = c.scanner.AppendLine(c.out[:0], line, record.Row{
+		ID: v.ID, Embedding: embedding, Metadata: v.Metadata, Document: v.Document,
+	})
 	return c.out, err
 }
 
@@ -57,8 +48,7 @@ func (c *canoniser) print(line []byte, v *record.Vector) (row []byte, err error)
 // most of the row, is looked at where it stands; the rest is printed anew.
 func (c *canoniser) confirm(line []byte, v *record.Vector) error {
 	const null = "null"
-	c.page.Embeddings = c.page.Embeddings[:0]
-	want, err := c.print(line, v)
+	want, err := c.print(line, v, record.Span{})
 	if err != nil {
 		return err
 	}

@@ -9,31 +9,33 @@ import (
 // uriKey is the metadata key under which Chroma keeps the uri of a row.
 const uriKey = `"chroma:uri"`
 
-// AppendLine appends row i of a page that Page scanned as a canonical line,
-// without a newline: id, embedding, metadata, document. Values are the bytes of
-// the body without whitespace outside strings; metadata keys are sorted, and a
-// uri is put among them as "chroma:uri". It checks what it has to look at; the
-// rest is for Vector.
-func (s *Scanner) AppendLine(dst []byte, body []byte, p *Page, i int) ([]byte, error) {
-	dst = append(append(dst, `{"id":`...), p.IDs[i].Of(body)...)
-	dst, err := appendEmbedding(append(dst, `,"embedding":`...), item(body, p.Embeddings, i))
+// Row is where the parts of a row stand in a text, each a JSON value. An empty Span
+// is null.
+type Row struct{ ID, Embedding, Metadata, Document, URI Span }
+
+// AppendLine appends a row of body as a canonical line, without a newline: id,
+// embedding, metadata, document. Values are the bytes of the body without whitespace
+// outside strings; metadata keys are sorted, and a uri is put among them as
+// "chroma:uri". It checks what it has to look at; the rest is for Vector.
+func (s *Scanner) AppendLine(dst []byte, body []byte, row Row) ([]byte, error) {
+	dst = append(append(dst, `{"id":`...), row.ID.Of(body)...)
+	dst, err := appendEmbedding(append(dst, `,"embedding":`...), orNull(body, row.Embedding))
 	if err != nil {
 		return dst, err
 	}
-	dst, err = s.appendMetadata(append(dst, `,"metadata":`...), item(body, p.Metadatas, i), item(body, p.URIs, i))
+	dst, err = s.appendMetadata(append(dst, `,"metadata":`...), row.Metadata.Of(body), row.URI.Of(body))
 	if err != nil {
 		return dst, err
 	}
-	dst = append(append(dst, `,"document":`...), item(body, p.Documents, i)...)
+	dst = append(append(dst, `,"document":`...), orNull(body, row.Document)...)
 	return append(dst, '}'), nil
 }
 
-// item returns an item of a column, null when the column is empty.
-func item(body []byte, column []Span, i int) []byte {
-	if len(column) == 0 {
+func orNull(body []byte, span Span) []byte {
+	if span.Empty() {
 		return []byte("null")
 	}
-	return column[i].Of(body)
+	return span.Of(body)
 }
 
 // appendEmbedding appends the array without its whitespace. There is none as a
@@ -51,7 +53,7 @@ func appendEmbedding(dst, array []byte) ([]byte, error) {
 // appendMetadata appends a metadata object or null, sorted, with the uri in it.
 // metadata and uri are JSON, null where there is none.
 func (s *Scanner) appendMetadata(dst, metadata, uri []byte) ([]byte, error) {
-	if string(uri) == "null" {
+	if len(uri) == 0 || string(uri) == "null" {
 		uri = nil
 	}
 	if len(metadata) == 0 || string(metadata) == "null" {

@@ -1,7 +1,6 @@
 package record_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -35,26 +34,6 @@ func rows(n, dimension int) [][]byte {
 		out[i] = row(rng, dimension)
 	}
 	return out
-}
-
-// page returns the answer of a server that holds rows.
-func page(rows [][]byte) []byte {
-	var columns [4][]byte
-	var s record.Scanner
-	for _, line := range rows {
-		v, err := s.Vector(line)
-		if err != nil {
-			panic(err)
-		}
-		for i, span := range []record.Span{v.ID, v.Embedding, v.Metadata, v.Document} {
-			columns[i] = append(append(columns[i], span.Of(line)...), ',')
-		}
-	}
-	for i := range columns {
-		columns[i] = bytes.TrimSuffix(columns[i], []byte(","))
-	}
-	return fmt.Appendf(nil, `{"ids":[%s],"embeddings":[%s],"metadatas":[%s],"documents":[%s],"uris":null,"include":["embeddings"]}`,
-		columns[0], columns[1], columns[2], columns[3])
 }
 
 // reference is a row as encoding/json sees it.
@@ -106,59 +85,21 @@ func each(b *testing.B, lines [][]byte, f func(line []byte) error) {
 	}
 }
 
-func BenchmarkPage(b *testing.B) {
-	body := page(rows(200, 1024))
-	b.Run("Scanner", func(b *testing.B) {
-		var s record.Scanner
-		var p record.Page
-		var dst []byte
-		each(b, [][]byte{body}, func(body []byte) error {
-			if err := s.Page(body, &p); err != nil {
-				return err
-			}
-			for i := range p.IDs {
-				var err error
-				if dst, err = s.AppendLine(dst[:0], body, &p, i); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-	b.Run("EncodingJSON", func(b *testing.B) {
-		each(b, [][]byte{body}, func(body []byte) error {
-			var p struct {
-				IDs        []string          `json:"ids"`
-				Embeddings [][]float32       `json:"embeddings"`
-				Metadatas  []json.RawMessage `json:"metadatas"`
-				Documents  []*string         `json:"documents"`
-			}
-			if err := json.Unmarshal(body, &p); err != nil {
-				return err
-			}
-			for i := range p.IDs {
-				if _, err := json.Marshal(reference{p.IDs[i], p.Embeddings[i], p.Metadatas[i], p.Documents[i]}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-}
-
 func BenchmarkAppendLine(b *testing.B) {
-	body := page(rows(200, 1024))
 	var s record.Scanner
-	var p record.Page
-	if err := s.Page(body, &p); err != nil {
-		b.Fatal(err)
-	}
 	var dst []byte
-	i := 0
-	each(b, [][]byte{body[:len(body)/len(p.IDs)]}, func([]byte) error {
+	lines := rows(200, 1024)
+	parts := map[*byte]record.Row{}
+	for _, line := range lines {
+		v, err := s.Vector(line)
+		if err != nil {
+			b.Fatal(err)
+		}
+		parts[&line[0]] = record.Row{ID: v.ID, Embedding: v.Embedding, Metadata: v.Metadata, Document: v.Document}
+	}
+	each(b, lines, func(line []byte) error {
 		var err error
-		dst, err = s.AppendLine(dst[:0], body, &p, i%len(p.IDs))
-		i++
+		dst, err = s.AppendLine(dst[:0], line, parts[&line[0]])
 		return err
 	})
 }

@@ -129,13 +129,11 @@ func TestDigestLeavesRowsAlone(t *testing.T) {
 func TestNoAllocations(t *testing.T) {
 	vectors := rows(4, 64)
 	vectors = append(vectors, []byte(`{"id":"\u0061","embedding":[1, 2e-40,16777217],"metadata":{"z":1.5,"\u0062":{"d":1,"c":2},"a":[1,2]},"document":"x\ny"}`))
-	body := page(vectors)
 	elements := [][]byte{
 		[]byte(`{"type":"node","data":{"z":1,"id":"n\u0031","properties":{"userId":"u"}},"columns":{"user_id":"v"}}`),
 		[]byte(`{"type":"edge","data":{"source":"a","target":"b","type":"T"}}`),
 	}
 	var s record.Scanner
-	var p record.Page
 	var dst []byte
 	check := func(err error) {
 		if err != nil {
@@ -149,13 +147,10 @@ func TestNoAllocations(t *testing.T) {
 			_, err = s.VectorDigest(line, v)
 			check(err)
 			metadata := v.Metadata.Of(line)
+			parts := record.Row{ID: v.ID, Embedding: v.Embedding, Metadata: v.Metadata, Document: v.Document}
 			dst, err = s.AppendVector(dst[:0], "id of a row", v.Bits, metadata, nil)
 			check(err)
-		}
-		check(s.Page(body, &p))
-		for i := range p.IDs {
-			var err error
-			dst, err = s.AppendLine(dst[:0], body, &p, i)
+			dst, err = s.AppendLine(dst[:0], line, parts)
 			check(err)
 		}
 		for _, line := range elements {

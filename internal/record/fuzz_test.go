@@ -38,7 +38,7 @@ func FuzzVector(f *testing.F) {
 		if err != nil {
 			t.Fatalf("AppendVector of %s: %v", line, err)
 		}
-		for _, again := range [][]byte{canonical, respell(t, line), viaPage(t, &s, line, v)} {
+		for _, again := range [][]byte{canonical, respell(t, line), viaParts(t, &s, line, v)} {
 			v, err := s.Vector(again)
 			if err != nil {
 				t.Fatalf("%s\nwritten as %s: %v", line, again, err)
@@ -85,107 +85,14 @@ func decode(t *testing.T, text []byte, into any) {
 	}
 }
 
-// viaPage sends a row through the answer of a server.
-func viaPage(t *testing.T, s *record.Scanner, line []byte, v *record.Vector) []byte {
+// viaParts prints a row from where its parts stand.
+func viaParts(t *testing.T, s *record.Scanner, line []byte, v *record.Vector) []byte {
 	t.Helper()
-	or := func(span record.Span) []byte {
-		if span.Empty() {
-			return []byte("null")
-		}
-		return span.Of(line)
-	}
-	body := fmt.Appendf(nil, `{"documents":[%s],"embeddings":[%s],"ids":[%s],"metadatas":[%s]}`,
-		or(v.Document), or(v.Embedding), or(v.ID), or(v.Metadata))
-	var p record.Page
-	if err := s.Page(body, &p); err != nil {
-		t.Fatalf("Page(%s): %v", body, err)
-	}
-	again, err := s.AppendLine(nil, body, &p, 0)
+	again, err := s.AppendLine(nil, line, record.Row{ID: v.ID, Embedding: v.Embedding, Metadata: v.Metadata, Document: v.Document})
 	if err != nil {
-		t.Fatalf("AppendLine of %s: %v", body, err)
+		t.Fatalf("AppendLine of %s: %v", line, err)
 	}
 	return again
-}
-
-// FuzzPage: a page whose rows are all accepted is JSON, and its rows are those
-// that encoding/json finds in it.
-func FuzzPage(f *testing.F) {
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var s record.Scanner
-		var p record.Page
-		if s.Page(body, &p) != nil {
-			return
-		}
-		var rows [][]byte
-		for i := range p.IDs {
-			line, err := s.AppendLine(nil, body, &p, i)
-			if err != nil {
-				return
-			}
-			if _, err := s.Vector(line); err != nil {
-				return
-			}
-			rows = append(rows, line)
-		}
-		var ref map[string]json.RawMessage
-		decode(t, body, &ref)
-		columns := map[string]*[]json.RawMessage{}
-		for _, name := range []string{"ids", "embeddings", "metadatas", "documents", "uris"} {
-			columns[name] = new([]json.RawMessage)
-			if ref[name] != nil {
-				decode(t, ref[name], columns[name])
-			}
-		}
-		if len(rows) != len(*columns["ids"]) {
-			t.Fatalf("got %d rows of %s", len(rows), body)
-		}
-		for i, line := range rows {
-			sameRow(t, line, i, columns)
-		}
-	})
-}
-
-// sameRow compares a row with item i of the columns that encoding/json found.
-func sameRow(t *testing.T, line []byte, i int, columns map[string]*[]json.RawMessage) {
-	t.Helper()
-	item := func(name string) []byte {
-		if column := *columns[name]; column != nil {
-			return column[i]
-		}
-		return []byte("null")
-	}
-	var row map[string]json.RawMessage
-	decode(t, line, &row)
-	for key, name := range map[string]string{"id": "ids", "embedding": "embeddings", "document": "documents"} {
-		var want bytes.Buffer
-		if err := json.Compact(&want, item(name)); err != nil {
-			t.Fatal(err)
-		}
-		if string(row[key]) != want.String() {
-			t.Fatalf("%s of row %d: got %s, want %s", key, i, row[key], want.Bytes())
-		}
-	}
-	var got, want map[string]json.RawMessage
-	decode(t, row["metadata"], &got)
-	decode(t, item("metadatas"), &want)
-	if uri := item("uris"); string(uri) != "null" {
-		if want == nil {
-			want = map[string]json.RawMessage{}
-		}
-		want["chroma:uri"] = uri
-	}
-	if !bytes.Equal(canonicalMap(t, got), canonicalMap(t, want)) {
-		t.Fatalf("metadata of row %d: got %s, want %s", i, got, want)
-	}
-}
-
-func canonicalMap(t *testing.T, m map[string]json.RawMessage) []byte {
-	t.Helper()
-	text, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }
 
 // FuzzElement: what Element accepts is JSON, and the row that its columns and

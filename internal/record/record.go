@@ -1,4 +1,4 @@
-// Package record scans the rows of a bundle and the pages of a vector store:
+// Package record scans the rows of a bundle, and of a store that spells them as JSON:
 // it finds the spans of what a row holds without decoding it, checks grammar,
 // UTF-8 and float32, prints rows in canonical form and computes the record
 // digest. Its functions are pure; DESIGN.md beside it says what they promise.
@@ -31,7 +31,7 @@ func (s Span) Of(b []byte) []byte { return b[s.Start:s.End] }
 // Empty reports whether s covers nothing.
 func (s Span) Empty() bool { return s.Start == s.End }
 
-// SyntaxError says what is wrong with a row or page, and at which byte of it.
+// SyntaxError says what is wrong with a row or text, and at which byte of it.
 type SyntaxError struct {
 	Offset int
 	Msg    string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"keepsake/internal/record"
 	"keepsake/internal/store/rows"
 )
 
@@ -61,11 +62,11 @@ func (r *reader) settled(p *page, i int) (bool, error) {
 			return false, nil
 		}
 	}
-	bare := p.columns
-	bare.Embeddings = nil
+	bare := p.columns.Row(i)
+	bare.Embedding = record.Span{}
 	var err error
-	if c.lines[0], err = p.scanner.AppendLine(c.lines[0][:0], p.body, &bare, i); err == nil {
-		c.lines[1], err = c.page.scanner.AppendLine(c.lines[1][:0], c.page.body, &c.page.columns, at)
+	if c.lines[0], err = p.scanner.AppendLine(c.lines[0][:0], p.body, bare); err == nil {
+		c.lines[1], err = c.page.scanner.AppendLine(c.lines[1][:0], c.page.body, c.page.columns.Row(at))
 	}
 	if err != nil {
 		return false, fmt.Errorf("row %q: %w", r.ids.At(int(p.rows[i])), err)

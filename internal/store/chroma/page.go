@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"keepsake/internal/record"
+	"keepsake/internal/store/chroma/answer"
 	"keepsake/internal/store/rows"
 )
 
@@ -25,7 +26,7 @@ type page struct {
 
 	request []byte
 	body    []byte
-	columns record.Page
+	columns answer.Page
 	scanner record.Scanner
 	key     []byte
 	row     []byte // a row that came, as a line
@@ -104,7 +105,7 @@ func (p *page) get(ctx context.Context, ids *rows.IDs) error {
 		if p.body, err = readAll(p.body, body, size, limit); err != nil {
 			return err
 		}
-		if err := p.scanner.Page(p.body, &p.columns); err != nil {
+		if err := p.columns.Scan(p.body); err != nil {
 			return &malformedError{err}
 		}
 		return p.hasColumns()
@@ -204,7 +205,7 @@ func (p *page) Bytes() int64 { return int64(len(p.body)) }
 // Same implements rows.Page.
 func (p *page) Same(n int, rec []byte) (rows.Verdict, error) {
 	var err error
-	if p.row, err = p.scanner.AppendLine(p.row[:0], p.body, &p.columns, n); err != nil {
+	if p.row, err = p.scanner.AppendLine(p.row[:0], p.body, p.columns.Row(n)); err != nil {
 		return rows.Verdict{}, err
 	}
 	if p.sizes != nil {

@@ -162,7 +162,7 @@ func (r *reader) emit(ctx context.Context, pg *page) error {
 		if !settled && r.postpone(pg.rows[i]) {
 			continue
 		}
-		r.line, err = pg.scanner.AppendLine(r.line[:0], pg.body, &pg.columns, i)
+		r.line, err = pg.scanner.AppendLine(r.line[:0], pg.body, pg.columns.Row(i))
 		if err != nil {
 			return fmt.Errorf("row %q: %w", r.ids.At(int(pg.rows[i])), err)
 		}

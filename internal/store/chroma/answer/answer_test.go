@@ -1,23 +1,37 @@
-package record_test
+package answer_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"keepsake/internal/record"
+	"keepsake/internal/store/chroma/answer"
 )
+
+// offset fails the test unless err is a SyntaxError at that byte.
+func offset(t *testing.T, err error, want int) {
+	t.Helper()
+	var syntax *record.SyntaxError
+	if !errors.As(err, &syntax) {
+		t.Fatalf("got error %v, want a SyntaxError", err)
+	}
+	if syntax.Offset != want {
+		t.Errorf("got %q, want offset %d", syntax, want)
+	}
+}
 
 // lines returns the rows of a page.
 func lines(t *testing.T, body string) []string {
 	t.Helper()
 	var s record.Scanner
-	var p record.Page
-	if err := s.Page([]byte(body), &p); err != nil {
+	var p answer.Page
+	if err := p.Scan([]byte(body)); err != nil {
 		t.Fatal(err)
 	}
 	var out []string
 	for i := range p.IDs {
-		line, err := s.AppendLine(nil, []byte(body), &p, i)
+		line, err := s.AppendLine(nil, []byte(body), p.Row(i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,10 +99,9 @@ func TestPage(t *testing.T) {
 
 // TestPageReused scans a page into the columns of another.
 func TestPageReused(t *testing.T) {
-	var s record.Scanner
-	var p record.Page
+	var p answer.Page
 	for _, body := range []string{`{"ids":["x","y"],"uris":["u",null],"documents":["d","e"]}`, `{"ids":["z"]}`} {
-		if err := s.Page([]byte(body), &p); err != nil {
+		if err := p.Scan([]byte(body)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,9 +139,8 @@ func TestPageRefuses(t *testing.T) {
 		{"UnknownKeyBroken", `{"ids":["x"],"data":tru}`, 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var s record.Scanner
-			var p record.Page
-			err := s.Page([]byte(c.body), &p)
+			var p answer.Page
+			err := p.Scan([]byte(c.body))
 			if err == nil {
 				t.Fatalf("got %+v, want an error", p)
 			}
@@ -152,11 +164,11 @@ func TestPageLeavesNumbersToVector(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s record.Scanner
-			var p record.Page
-			if err := s.Page([]byte(body), &p); err != nil {
+			var p answer.Page
+			if err := p.Scan([]byte(body)); err != nil {
 				t.Fatal(err)
 			}
-			line, err := s.AppendLine(nil, []byte(body), &p, 0)
+			line, err := s.AppendLine(nil, []byte(body), p.Row(0))
 			if name == "NumbersJoined" {
 				offset(t, err, 3)
 				return
@@ -166,58 +178,6 @@ func TestPageLeavesNumbersToVector(t *testing.T) {
 			}
 			if v, err := s.Vector(line); err == nil {
 				t.Errorf("Vector(%s): got %+v, want an error", line, v)
-			}
-		})
-	}
-}
-
-func TestAppendVector(t *testing.T) {
-	text, empty := "a \"b\"\n", ""
-	for _, c := range []struct {
-		name, id       string
-		bits, metadata []byte
-		document       *string
-		want           string
-	}{
-		{
-			"Full", "é\t", b("\x00\x00\x80\x3f\x00\x00\x00\x80"), b(`{"b": 1,"a":[ ]}`), &text,
-			`{"id":"é\t","embedding":[1,-0],"metadata":{"a":[],"b":1},"document":"a \"b\"\n"}`,
-		},
-		{"Nulls", "x", nil, nil, nil, `{"id":"x","embedding":null,"metadata":null,"document":null}`},
-		{"NullMetadata", "x", []byte{}, b("null"), &empty, `{"id":"x","embedding":[],"metadata":null,"document":""}`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var s record.Scanner
-			got, err := s.AppendVector(b("before "), c.id, c.bits, c.metadata, c.document)
-			if err != nil || string(got) != "before "+c.want {
-				t.Errorf("got %s %v\nwant %s", got, err, c.want)
-			}
-		})
-	}
-}
-
-func TestAppendVectorRefuses(t *testing.T) {
-	bad, good := "\xff", "x"
-	for name, c := range map[string]struct {
-		id             string
-		bits, metadata []byte
-		document       *string
-	}{
-		"IDEmpty":             {"", nil, nil, &good},
-		"IDInvalidUTF8":       {bad, nil, nil, &good},
-		"DocumentInvalidUTF8": {good, nil, nil, &bad},
-		"NaN":                 {good, b("\x00\x00\xc0\x7f"), nil, &good},
-		"Infinity":            {good, b("\x00\x00\x80\xff"), nil, &good},
-		"BitsCutShort":        {good, b("\x00\x00\x80"), nil, &good},
-		"MetadataArray":       {good, nil, b("[]"), &good},
-		"MetadataWord":        {good, nil, b("nope"), &good},
-		"MetadataBroken":      {good, nil, b(`{"a":}`), &good},
-		"MetadataAndMore":     {good, nil, b(`{"a":1} x`), &good},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var s record.Scanner
-			if line, err := s.AppendVector(nil, c.id, c.bits, c.metadata, c.document); err == nil {
-				t.Errorf("got %s, want an error", line)
 			}
 		})
 	}
