@@ -43,7 +43,7 @@ func (w *swap) adoptRows(ctx context.Context) error {
 
 // adoptParked adds the rows of a parked collection. How far it reaches is noted
 // before they are read, so that no later one is overlooked.
-func (w *swap) adoptParked(ctx context.Context, s *scene, n noted) error {
+func (w *swap) adoptParked(ctx context.Context, s *swapState, n noted) error {
 	var err error
 	if n.j.Rows, err = w.server.client.extent(ctx, n.ID); err != nil {
 		return err
@@ -61,11 +61,12 @@ func (w *swap) adoptParked(ctx context.Context, s *scene, n noted) error {
 
 // adopt adds rows that the new collection lacks and makes sure that they are in.
 // Rows that it can't take stay where they are, and are told.
-func (w *swap) adopt(ctx context.Context, s *scene, from *collection, ids *rows.IDs) error {
+func (w *swap) adopt(ctx context.Context, s *swapState, from *collection, ids *rows.IDs) error {
 	r := newReader(w.server, w.spec.Name, &look{found: from, ids: ids})
 	t := w.server.table(s.fresh.collection, memory.SectionSpec{}, w.can)
 	added, err := rows.Fill(ctx, t, r.listed(ctx), false)
 	if err != nil {
+		_, err = rows.Theirs(err) // these records are ours
 		return err
 	}
 	n, err := added.Unlisted(ctx)

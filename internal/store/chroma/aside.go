@@ -42,7 +42,7 @@ func (s *Server) Asides(ctx context.Context) ([]Aside, error) {
 	if _, err := s.reach(ctx); err != nil {
 		return nil, err
 	}
-	all, err := s.client.census(ctx)
+	all, err := s.client.roster(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list what is kept aside: %w", err)
 	}
@@ -71,7 +71,7 @@ func (n noted) kept() bool {
 }
 
 // asides lists those of one section, sorted by name.
-func (s *Server) asides(ctx context.Context, section memory.Section, all census) ([]Aside, error) {
+func (s *Server) asides(ctx context.Context, section memory.Section, all roster) ([]Aside, error) {
 	var asides []Aside
 	for _, n := range all.of(s.config.Collections[section]) {
 		if !n.kept() {
@@ -114,23 +114,10 @@ func (a Aside) Finding() (memory.Finding, bool) {
 	return f, a.Late != 0
 }
 
-// HoldsMore reports whether a collection that was set aside holds a row that came
+// holdsMore reports whether a collection that was set aside holds a row that came
 // after the swap and that the live one lacks. Where nobody can say which came
-// later, any row that the live one lacks is one. ErrAbsent when it is gone.
-func (s *Server) HoldsMore(ctx context.Context, aside memory.Locator) (bool, error) {
-	defer s.client.close()
-	all, n, err := s.aside(ctx, aside)
-	if err != nil {
-		return false, fmt.Errorf("compare %s with the live collection: %w", aside, err)
-	}
-	more, err := s.holdsMore(ctx, all, n)
-	if err != nil {
-		return false, fmt.Errorf("compare %s with the live collection: %w", aside, err)
-	}
-	return more, nil
-}
-
-func (s *Server) holdsMore(ctx context.Context, all census, n noted) (bool, error) {
+// later, any row that the live one lacks is one.
+func (s *Server) holdsMore(ctx context.Context, all roster, n noted) (bool, error) {
 	late, told, err := s.client.later(ctx, n.ID, n.j.Rows)
 	if err == nil && !told {
 		late, _, err = s.client.later(ctx, n.ID, &extent{})
@@ -154,14 +141,14 @@ func (s *Server) holdsMore(ctx context.Context, all census, n noted) (bool, erro
 }
 
 // aside looks up what a finished swap kept, by its id and its name.
-func (s *Server) aside(ctx context.Context, l memory.Locator) (census, noted, error) {
+func (s *Server) aside(ctx context.Context, l memory.Locator) (roster, noted, error) {
 	if ours := s.locator(l.Collection, l.CollectionID); l != ours {
 		return nil, noted{}, fmt.Errorf("it is not of %s", s.config.BaseURL)
 	}
 	if _, err := s.reach(ctx); err != nil {
 		return nil, noted{}, err
 	}
-	all, err := s.client.census(ctx)
+	all, err := s.client.roster(ctx)
 	if err != nil {
 		return nil, noted{}, err
 	}

@@ -24,7 +24,7 @@ func (s *Server) StageBack(ctx context.Context, spec memory.SectionSpec, aside m
 
 // stageBack finds the collection by its id: it may have its place again, if the
 // plan was there before.
-func (w *swap) stageBack(all census, aside memory.Locator) error {
+func (w *swap) stageBack(all roster, aside memory.Locator) error {
 	if ours := w.server.locator(aside.Collection, aside.CollectionID); aside != ours {
 		return fmt.Errorf("%s is not of %s", aside, w.server.config.BaseURL)
 	}

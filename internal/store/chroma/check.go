@@ -30,7 +30,7 @@ func (w *swap) check(ctx context.Context) error {
 		err = fits(shadow, w.spec)
 	}
 	if err == nil {
-		err = w.rows.Check(ctx, w.records.all)
+		err = w.rows.Check(ctx, w.records.records)
 	}
 	if err == nil {
 		w.rows = nil // what was known of its rows is let go of
@@ -67,7 +67,7 @@ func (w *swap) checkReadable(ctx context.Context) error {
 
 // refind looks the collection that takes the place up again, by its id.
 func (w *swap) refind(ctx context.Context) (*collection, error) {
-	all, err := w.server.client.census(ctx)
+	all, err := w.server.client.roster(ctx)
 	if err != nil {
 		return nil, err
 	}

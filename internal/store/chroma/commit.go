@@ -62,7 +62,7 @@ func (w *swap) exchange(ctx context.Context, l leave) error {
 
 // setAside begins: it writes into the new one what is about to be done, and renames
 // the old one.
-func (w *swap) setAside(ctx context.Context, l leave, s *scene) error {
+func (w *swap) setAside(ctx context.Context, l leave, s *swapState) error {
 	old, err := w.old(s)
 	if err != nil {
 		return err

@@ -30,11 +30,7 @@ func (s *Server) Compare(ctx context.Context, spec memory.SectionSpec, records i
 // openFor looks the collection of a section up for more than adding to it; found
 // is nil when it is absent.
 func (s *Server) openFor(ctx context.Context, spec memory.SectionSpec) (*table, *collection, error) {
-	name, err := s.collectionOf(spec.Name)
-	if err != nil {
-		return nil, nil, err
-	}
-	can, err := s.reach(ctx)
+	name, can, err := s.reachFor(ctx, spec.Name)
 	if err != nil {
 		return nil, nil, err
 	}

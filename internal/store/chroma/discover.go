@@ -12,7 +12,7 @@ import (
 // discover names the collections that nobody named: of each that is to be taken a
 // section under Config.Others. What is left out is told of, unless it was not
 // asked for.
-func (s *session) discover(all census) {
+func (s *session) discover(all roster) {
 	config := s.server.config
 	if config.Others == "" {
 		return
@@ -55,7 +55,7 @@ func (s *Server) named(names map[memory.Section]string) *Server {
 
 // withSwapped is the same server, of which also the collections are known that swaps
 // were about and that are to be taken.
-func (s *Server) withSwapped(all census) *Server {
+func (s *Server) withSwapped(all roster) *Server {
 	names, taken := s.known()
 	for _, found := range all {
 		if n, ok := found.noted(); ok && taken(n.j.Name) {

@@ -46,16 +46,16 @@ func (c *client) extent(ctx context.Context, id string) (*extent, error) {
 
 // divider goes through a listing and says which rows came after an extent.
 type divider struct {
-	place map[string]int // of the last ids, by their digest
-	next  int            // place of the last id that is due, -1 before the first was met
-	late  bool
-	rows  int64
+	position map[string]int // of the last ids, by their digest
+	next     int            // position of the last id that is due, -1 before the first was met
+	late     bool
+	rows     int64
 }
 
 func (e *extent) divider() *divider {
-	d := &divider{place: map[string]int{}, next: -1, late: e.Rows == 0}
+	d := &divider{position: map[string]int{}, next: -1, late: e.Rows == 0}
 	for i, digest := range e.Last {
-		d.place[digest] = i
+		d.position[digest] = i
 	}
 	return d
 }
@@ -67,9 +67,9 @@ func (d *divider) after(id []byte) bool {
 	if d.late {
 		return true
 	}
-	switch place, ok := d.place[shortDigest(id)]; {
-	case ok && place >= d.next:
-		d.next = place + 1
+	switch at, ok := d.position[shortDigest(id)]; {
+	case ok && at >= d.next:
+		d.next = at + 1
 	case d.next >= 0:
 		d.late = true
 	}

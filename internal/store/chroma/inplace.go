@@ -39,7 +39,7 @@ func (s *Server) stageInPlace(ctx context.Context, spec memory.SectionSpec, reco
 // atRest refuses a section whose collection is being swapped: what has its name
 // may be neither the old nor the new one.
 func (s *Server) atRest(ctx context.Context, section memory.Section) error {
-	all, err := s.client.census(ctx)
+	all, err := s.client.roster(ctx)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func parkingName(name, plan, id string) string {
 }
 
 // asideName is dated, for people; no other collection may have it.
-func (c census) asideName(name, plan, id string, now time.Time) string {
+func (c roster) asideName(name, plan, id string, now time.Time) string {
 	stamp := now.UTC().Format("20060102T150405")
 	aside := besides(name, "aside", stamp, planPart(plan))
 	if c.named(aside) != nil {

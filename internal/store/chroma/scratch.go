@@ -14,11 +14,8 @@ import (
 // name is an error, whatever it holds. DropScratch takes it away again.
 func (s *Server) MakeScratch(ctx context.Context, spec memory.SectionSpec) error {
 	defer s.client.close()
-	name, err := s.collectionOf(spec.Name)
+	name, _, err := s.reachFor(ctx, spec.Name)
 	if err != nil {
-		return err
-	}
-	if _, err := s.reach(ctx); err != nil {
 		return err
 	}
 	if err := s.makeScratch(ctx, name, spec); err != nil {

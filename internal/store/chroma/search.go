@@ -17,11 +17,8 @@ const searchAtOnce = 20
 // which finds most of the nearest rows, not always all.
 func (s *Server) Search(ctx context.Context, section memory.Section, vectors [][]float32, k int) ([][]string, error) {
 	defer s.client.close()
-	name, err := s.collectionOf(section)
+	name, _, err := s.reachFor(ctx, section)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := s.reach(ctx); err != nil {
 		return nil, err
 	}
 	found, err := s.client.find(ctx, name)

@@ -49,7 +49,7 @@ func (s *session) open(ctx context.Context, sections []memory.Section) error {
 	if _, err := s.server.reach(ctx); err != nil {
 		return err
 	}
-	all, err := s.server.client.census(ctx)
+	all, err := s.server.client.roster(ctx)
 	if err != nil {
 		return fmt.Errorf("open %s: %w: %w", s.server.config.BaseURL, store.ErrUnreadable, err)
 	}
@@ -70,7 +70,7 @@ func (s *session) open(ctx context.Context, sections []memory.Section) error {
 
 // look takes the first look at a section. A swap that has not ended is in its way:
 // what has the name may be neither the old nor the new one.
-func (s *session) look(ctx context.Context, section memory.Section, all census) error {
+func (s *session) look(ctx context.Context, section memory.Section, all roster) error {
 	name := s.server.config.Collections[section]
 	if plan := all.unfinished(name); plan != "" {
 		return unfinishedError(plan)
@@ -94,7 +94,7 @@ func (s *session) look(ctx context.Context, section memory.Section, all census) 
 }
 
 // inspect finds rows that were written into collections after they were set aside.
-func (s *session) inspect(ctx context.Context, section memory.Section, all census) error {
+func (s *session) inspect(ctx context.Context, section memory.Section, all roster) error {
 	asides, err := s.server.asides(ctx, section, all)
 	for _, a := range asides {
 		if f, ok := a.Finding(); ok {

@@ -32,7 +32,7 @@ func (s *Server) Stage(ctx context.Context, spec memory.SectionSpec, records ite
 
 // stage goes on where the plan was: the new one may have its place already, or all
 // may be done.
-func (w *swap) stage(ctx context.Context, all census) error {
+func (w *swap) stage(ctx context.Context, all roster) error {
 	at := all.named(w.name)
 	if at == nil {
 		return w.fillShadow(ctx, all)
@@ -55,7 +55,7 @@ func (w *swap) stage(ctx context.Context, all census) error {
 
 // swap returns the journal by which a plan has put the collection of that id into
 // its place, nil when it hasn't. One that has not ended comes first.
-func (c census) swap(name, plan, id string) (ended *noted) {
+func (c roster) swap(name, plan, id string) (ended *noted) {
 	for _, n := range c.of(name) {
 		switch {
 		case n.j.Plan != plan || n.j.New != id || n.j.Role == roleParked:
@@ -69,7 +69,7 @@ func (c census) swap(name, plan, id string) (ended *noted) {
 }
 
 // fillShadow makes the shadow hold the records and nothing else.
-func (w *swap) fillShadow(ctx context.Context, all census) error {
+func (w *swap) fillShadow(ctx context.Context, all roster) error {
 	shadow, err := w.shadow(ctx, all)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (w *swap) fill(ctx context.Context, shadow *collection) error {
 }
 
 // shadow returns the plan's shadow, and makes it when it is not there.
-func (w *swap) shadow(ctx context.Context, all census) (*collection, error) {
+func (w *swap) shadow(ctx context.Context, all roster) (*collection, error) {
 	name := shadowName(w.name, w.opts.Plan)
 	found := all.named(name)
 	if found == nil {
@@ -116,7 +116,7 @@ func (w *swap) shadow(ctx context.Context, all census) (*collection, error) {
 }
 
 // makeShadow makes an empty one.
-func (w *swap) makeShadow(ctx context.Context, all census, name string) (*collection, error) {
+func (w *swap) makeShadow(ctx context.Context, all roster, name string) (*collection, error) {
 	spec := w.spec
 	if spec.Collection == nil {
 		w.likeLive(&spec, all)
@@ -127,7 +127,7 @@ func (w *swap) makeShadow(ctx context.Context, all census, name string) (*collec
 
 // likeLive describes the shadow as the live one is, or the old one of the plan,
 // where the bundle says nothing: its distance would be another else.
-func (w *swap) likeLive(spec *memory.SectionSpec, all census) {
+func (w *swap) likeLive(spec *memory.SectionSpec, all roster) {
 	like := all.named(w.name)
 	for _, n := range all.of(w.name) {
 		if n.j.Plan == w.opts.Plan && n.j.Role == roleOld && n.j.Phase == phaseBegun {

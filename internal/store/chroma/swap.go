@@ -33,19 +33,16 @@ type swap struct {
 
 // newSwap looks at what is there, as a survey does, and refuses when another plan
 // has not ended.
-func (s *Server) newSwap(ctx context.Context, spec memory.SectionSpec, opts store.StageOptions) (*swap, census, error) {
+func (s *Server) newSwap(ctx context.Context, spec memory.SectionSpec, opts store.StageOptions) (*swap, roster, error) {
 	w := &swap{server: s, spec: spec, opts: opts}
 	if !isPlan(opts.Plan) || opts.Operation == "" {
 		return w, nil, fmt.Errorf("plan %q, operation %q: a plan is letters, digits and -, and both are required", opts.Plan, opts.Operation)
 	}
 	var err error
-	if w.name, err = s.collectionOf(spec.Name); err != nil {
+	if w.name, w.can, err = s.reachFor(ctx, spec.Name); err != nil {
 		return w, nil, err
 	}
-	if w.can, err = s.reach(ctx); err != nil {
-		return w, nil, err
-	}
-	all, err := s.client.census(ctx)
+	all, err := s.client.roster(ctx)
 	if err != nil {
 		return w, nil, err
 	}
@@ -69,10 +66,7 @@ func isPlan(text string) bool {
 // end returns what a call has come to, with all connections let go of.
 func (w *swap) end(verb string, err error) error {
 	w.server.client.close()
-	if err == nil || w.records.theirs(err) {
-		return err
-	}
-	return w.server.failed(verb, w.spec.Name, err, nil)
+	return w.server.explain(verb, w.spec.Name, err, nil)
 }
 
 // Close lets go of connections. The shadow stays: the same plan finds it again.

@@ -14,18 +14,15 @@ import (
 // Survey looks at the collection of a section.
 func (s *Server) Survey(ctx context.Context, section memory.Section) (store.Survey, error) {
 	defer s.client.close()
-	name, err := s.collectionOf(section)
+	name, _, err := s.reachFor(ctx, section)
 	if err != nil {
-		return store.Survey{}, err
-	}
-	if _, err := s.reach(ctx); err != nil {
 		return store.Survey{}, err
 	}
 	survey, err := s.survey(ctx, name)
 	if err != nil {
 		return store.Survey{}, s.failed("survey", section, err, store.ErrUnreadable)
 	}
-	all, err := s.client.census(ctx)
+	all, err := s.client.roster(ctx)
 	if err != nil {
 		return store.Survey{}, s.failed("survey", section, err, store.ErrUnreadable)
 	}
@@ -50,6 +47,14 @@ func (s *Server) survey(ctx context.Context, name string) (store.Survey, error) 
 	}, err
 }
 
+// reachFor finds out what the server can do, and the name of a section's collection.
+func (s *Server) reachFor(ctx context.Context, section memory.Section) (name string, can abilities, err error) {
+	if name, err = s.collectionOf(section); err == nil {
+		can, err = s.reach(ctx)
+	}
+	return name, can, err
+}
+
 func (s *Server) collectionOf(section memory.Section) (string, error) {
 	name := s.config.Collections[section]
 	if name == "" {
@@ -63,11 +68,7 @@ func (s *Server) collectionOf(section memory.Section) (string, error) {
 func (s *Server) Merge(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error], opts store.MergeOptions) (store.Result, error) {
 	defer s.client.close()
 	result := store.Result{Proof: or(opts.Proof, store.ProofFull)}
-	name, err := s.collectionOf(spec.Name)
-	if err != nil {
-		return result, err
-	}
-	can, err := s.reach(ctx)
+	name, can, err := s.reachFor(ctx, spec.Name)
 	if err != nil {
 		return result, err
 	}

@@ -121,10 +121,8 @@ func (a *adder) one(ctx context.Context, rec memory.Record) error {
 		return a.malformed(rec, err)
 	}
 	if i := a.ids.Find(a.key); i >= 0 {
-		if err := a.once(uint32(i)); !errors.Is(err, errRepeated) {
-			return err
-		}
-		return nil
+		_, err := a.once(uint32(i))
+		return err
 	}
 	v, err := a.scanner.Vector(rec)
 	if err != nil {

@@ -155,6 +155,9 @@ type caller struct{ error }
 
 func (c caller) Unwrap() error { return c.error }
 
+// Own makes an error one of the records' own, for Theirs to tell.
+func Own(err error) error { return caller{err} }
+
 // Theirs reports whether the records or Report ended a call, and returns their own
 // error then, else err.
 func Theirs(err error) (theirs bool, own error) {

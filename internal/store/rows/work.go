@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -207,27 +206,21 @@ func (r *run) enroll(ctx context.Context, records iter.Seq2[memory.Record, error
 	})
 }
 
-// errRepeated says that the id of a record came before.
-var errRepeated = errors.New("it came before")
-
-// once marks a row as one of the records.
-func (r *run) once(i uint32) error {
+// once marks a row as one of the records; false when one of its id came before.
+func (r *run) once(i uint32) (first bool, err error) {
 	if r.ids.Marks[i]&bundled == 0 {
 		r.ids.Marks[i] |= bundled
-		return nil
+		return true, nil
 	}
-	if r.limits.Lenient {
-		return errRepeated
+	if !r.limits.Lenient {
+		err = fmt.Errorf("record %d: row %q comes twice", r.result.Records, r.key)
 	}
-	return fmt.Errorf("record %d: row %q comes twice", r.result.Records, r.key)
+	return false, err
 }
 
 // mark takes in a record whose row is not added now.
 func (r *run) mark(i uint32, rec memory.Record) error {
-	if err := r.once(i); err != nil {
-		if errors.Is(err, errRepeated) {
-			err = nil
-		}
+	if first, err := r.once(i); !first {
 		return err
 	}
 	numbers, err := dimension(rec, &r.scanner)

@@ -12,34 +12,34 @@ import (
 	"keepsake/internal/store/chroma/swapmark"
 )
 
-// census is all collections of a database, as one look saw them. An old server
+// roster is all collections of a database, as one look saw them. An old server
 // can't be asked for a collection by its id.
-type census []*collection
+type roster []*collection
 
-// censusPage is how many collections are asked for at once.
-const censusPage = 1000
+// rosterPage is how many collections are asked for at once.
+const rosterPage = 1000
 
-// census lists the collections. The server sorts them by id, so that a page is
+// roster lists the collections. The server sorts them by id, so that a page is
 // not moved by what is renamed meanwhile.
-func (c *client) census(ctx context.Context) (census, error) {
-	var all census
+func (c *client) roster(ctx context.Context) (roster, error) {
+	var all roster
 	for {
-		var page census
+		var page roster
 		r := request{
 			what: "list collections", method: http.MethodGet,
-			path: fmt.Sprintf("%s/collections?limit=%d&offset=%d", c.scope, censusPage, len(all)),
+			path: fmt.Sprintf("%s/collections?limit=%d&offset=%d", c.scope, rosterPage, len(all)),
 		}
 		if err := c.call(ctx, r, nil, &page); err != nil {
 			return nil, err
 		}
 		all = append(all, page...)
-		if len(page) < censusPage {
+		if len(page) < rosterPage {
 			return all, nil
 		}
 	}
 }
 
-func (c census) find(is func(*collection) bool) *collection {
+func (c roster) find(is func(*collection) bool) *collection {
 	for _, found := range c {
 		if is(found) {
 			return found
@@ -49,18 +49,18 @@ func (c census) find(is func(*collection) bool) *collection {
 }
 
 // named returns the collection of that name, nil when there is none.
-func (c census) named(name string) *collection {
+func (c roster) named(name string) *collection {
 	return c.find(func(f *collection) bool { return f.Name == name })
 }
 
 // byID returns the collection of that id, nil when there is none.
-func (c census) byID(id string) *collection {
+func (c roster) byID(id string) *collection {
 	return c.find(func(f *collection) bool { return f.ID == id })
 }
 
 // of returns the collections that swaps of the section's collection have left
 // their journals in.
-func (c census) of(name string) []noted {
+func (c roster) of(name string) []noted {
 	var all []noted
 	for _, found := range c {
 		if n, ok := found.noted(); ok && n.j.Name == name {
@@ -72,7 +72,7 @@ func (c census) of(name string) []noted {
 
 // unfinished returns the plan that began to swap the section's collection and has
 // not ended, "" when there is none.
-func (c census) unfinished(name string) string {
+func (c roster) unfinished(name string) string {
 	for _, found := range c {
 		if plan := swapmark.Unfinished(found.note(swapmark.Key), found.ID, name); plan != "" {
 			return plan

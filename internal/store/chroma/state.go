@@ -7,21 +7,21 @@ import (
 	"keepsake/internal/store"
 )
 
-// scene is where the collections of a swap are.
-type scene struct {
-	all    census
+// swapState is where the collections of a swap are.
+type swapState struct {
+	all    roster
 	at     *collection // what has the section's name, nil when nothing has
 	fresh  noted       // with no journal when it comes back, and nothing was begun
 	aside  *noted      // the old one, when it is kept aside already
 	parked []noted
 }
 
-func (w *swap) see(ctx context.Context) (*scene, error) {
-	all, err := w.server.client.census(ctx)
+func (w *swap) see(ctx context.Context) (*swapState, error) {
+	all, err := w.server.client.roster(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &scene{all: all, at: all.named(w.name)}
+	s := &swapState{all: all, at: all.named(w.name)}
 	s.fresh.collection = all.byID(w.fresh)
 	if s.fresh.collection == nil {
 		return nil, fmt.Errorf("%w: the collection with id %s is gone", store.ErrStaged, w.fresh)
@@ -44,7 +44,7 @@ func (w *swap) see(ctx context.Context) (*scene, error) {
 // old decides what is to be set aside: nothing when there was nothing, or when it
 // was done before. What came to stand there since the survey is no old one: the
 // permit is for another.
-func (w *swap) old(s *scene) (*collection, error) {
+func (w *swap) old(s *swapState) (*collection, error) {
 	begun := s.fresh.j.Phase == phaseBegun
 	switch {
 	case s.aside != nil || begun && s.fresh.j.Old == "":
@@ -60,7 +60,7 @@ func (w *swap) old(s *scene) (*collection, error) {
 }
 
 // begun returns the journal of the new one, once the swap has begun.
-func (w *swap) begun(ctx context.Context, s *scene, old *collection) (journal, error) {
+func (w *swap) begun(ctx context.Context, s *swapState, old *collection) (journal, error) {
 	was := s.fresh.j
 	if was.Phase == phaseBegun && (old == nil || old.ID == was.Old) {
 		return was, nil
@@ -88,7 +88,7 @@ func (w *swap) begun(ctx context.Context, s *scene, old *collection) (journal, e
 
 // since returns how far a collection reached when it was put into its place, nil
 // when nothing tells.
-func (c census) since(name, id string) *extent {
+func (c roster) since(name, id string) *extent {
 	for _, n := range c.of(name) {
 		if n.j.New != id {
 			continue
