@@ -117,7 +117,7 @@ func TestT12_ManyRows(t *testing.T) {
 		return collections.New(collections.Config{Path: filepath.Join(a.home, name), Collections: collectionNames()})
 	}
 	spec := memory.SectionSpec{Name: memory.Memories, Kind: memory.Vectors, Dimension: dim, Rows: n, Collection: &memory.Collection{Name: "neo-agent-memory"}}
-	if _, err := vectors("one.sqlite3").Merge(t.Context(), spec, sample.Bulk(n, dim, 1), store.MergeOptions{Proof: store.ProofIDs}); err != nil {
+	if _, err := vectors("one.sqlite3").Merge(t.Context(), spec, sample.Records(memory.Memories, n, dim, 1), store.MergeOptions{Proof: store.ProofIDs}); err != nil {
 		t.Fatal(err)
 	}
 	a.env["NEO_CHROMA_UNIFIED"] = "true"

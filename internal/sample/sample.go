@@ -71,16 +71,6 @@ func Records(section memory.Section, rows, dim int, seed uint64) iter.Seq2[memor
 	return records(write, string(section), rows, dim, seed)
 }
 
-// Bulk yields rows that are alike and quickly made, for benches: dim numbers, a
-// document of about three hundred bytes, and four metadata keys, one of each
-// type that Chroma has.
-func Bulk(rows, dim int, seed uint64) iter.Seq2[memory.Record, error] {
-	if dim < 1 {
-		return fails(fmt.Errorf("make sample: dimension %d", dim))
-	}
-	return records((*maker).bulk, "bulk", rows, dim, seed)
-}
-
 // writer appends the i-th record of a section to m.line.
 type writer func(m *maker, i int)
 

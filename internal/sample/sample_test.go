@@ -90,13 +90,6 @@ func TestRecordsAreCanonical(t *testing.T) {
 			}
 		})
 	}
-	t.Run("Bulk", func(t *testing.T) {
-		for i, rec := range collect(t, sample.Bulk(300, 1024, 1)) {
-			if err := check(memory.SectionSpec{Kind: memory.Vectors, Dimension: 1024}, rec); err != nil {
-				t.Fatalf("record %d: %v\n%.400s", i, err, rec)
-			}
-		}
-	})
 }
 
 func check(spec memory.SectionSpec, rec memory.Record) error {
@@ -203,7 +196,6 @@ func TestIDsAreUnique(t *testing.T) {
 	} {
 		t.Run(string(section), func(t *testing.T) { unique(t, sample.Records(section, 5000, 1, 3)) })
 	}
-	t.Run("Bulk", func(t *testing.T) { unique(t, sample.Bulk(50_000, 1, 3)) })
 }
 
 type element struct {
@@ -312,23 +304,10 @@ func TestKnowledgeBase(t *testing.T) {
 	}
 }
 
-func TestBulkHasFourKeysAndADocument(t *testing.T) {
-	for _, rec := range collect(t, sample.Bulk(100, 4, 1)) {
-		row := decode[struct {
-			Document string
-			Metadata map[string]any
-		}](t, rec)
-		if len(row.Metadata) != 4 || len(row.Document) < 200 {
-			t.Fatalf("got %d keys and a document of %d bytes, want 4 and a text: %s", len(row.Metadata), len(row.Document), rec)
-		}
-	}
-}
-
 func TestRefuses(t *testing.T) {
 	for name, records := range map[string]iter.Seq2[memory.Record, error]{
 		"UnknownSection": sample.Records("kb/nothing", 1, 1, 1),
 		"NoDimension":    sample.Records(memory.Memories, 1, 0, 1),
-		"NoBulk":         sample.Bulk(1, 0, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := 0
@@ -346,7 +325,7 @@ func TestRefuses(t *testing.T) {
 
 func TestStopsWhenAsked(t *testing.T) {
 	n := 0
-	for _, err := range sample.Bulk(1000, 4, 1) {
+	for _, err := range sample.Records(memory.Memories, 1000, 4, 1) {
 		if n++; err != nil || n == 3 {
 			break
 		}
@@ -354,34 +333,4 @@ func TestStopsWhenAsked(t *testing.T) {
 	if n != 3 {
 		t.Errorf("got %d records, want 3", n)
 	}
-}
-
-func TestBulkAllocatesNothingPerRow(t *testing.T) {
-	drain := func(rows int) float64 {
-		return testing.AllocsPerRun(2, func() {
-			for _, err := range sample.Bulk(rows, 64, 1) {
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
-	}
-	if few, many := drain(100), drain(2100); many > few+20 {
-		t.Errorf("got %.0f allocations for 2,000 rows more, want none", many-few)
-	}
-}
-
-// BenchmarkBulk makes the rows that the big benches use.
-func BenchmarkBulk(b *testing.B) {
-	var bytes int64
-	for b.Loop() {
-		bytes = 0
-		for rec, err := range sample.Bulk(2000, 1024, 1) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			bytes += int64(len(rec)) + 1
-		}
-	}
-	b.SetBytes(bytes)
 }

@@ -96,14 +96,3 @@ func (m *maker) summary(i int) {
 		m.str("title", "About the "+strings.ToLower(concepts[topic].name))
 	}, func() { m.prose(4) })
 }
-
-// bulk writes a row of a bench.
-func (m *maker) bulk(i int) {
-	m.text = numbered(m.text[:0], "row-", i)
-	m.vectorRow(m.below(len(concepts)), func() {
-		m.flag("checked", i%2 == 0)
-		m.num("created", at(i))
-		m.str("shelf", m.pick(places))
-		m.fraction("weight", m.below(10_000))
-	}, func() { m.prose(3) })
-}
