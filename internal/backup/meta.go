@@ -11,7 +11,7 @@ import (
 
 // meta says of the bundle what only the engine knows; the writer adds the rest.
 func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.Meta, error) {
-	sequence, parent, err := r.place(ctx)
+	sequence, parent, err := r.succeed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -29,9 +29,9 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.
 	}, nil
 }
 
-// place finds the bundle's number in its memory's history, and the one before it:
+// succeed finds the bundle's number in its memory's history, and the one before it:
 // what was made to be able to undo a restore is no part of the history.
-func (r *run) place(ctx context.Context) (int64, *bundle.Parent, error) {
+func (r *run) succeed(ctx context.Context) (int64, *bundle.Parent, error) {
 	catalog, err := catalog.List(r.opts.Bundle.Root)
 	if err != nil {
 		return 0, nil, fmt.Errorf("list bundles: %w", err)

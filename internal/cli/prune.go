@@ -159,7 +159,7 @@ func became(r *keeper.Removing, d retention.Decision) string {
 func why(grounds []retention.Ground) string {
 	var told []string
 	for i, g := range grounds {
-		if i == 0 || g.Code == retention.NoPlace {
+		if i == 0 || g.Code == retention.NoSlot {
 			told = append(told, g.Text)
 		}
 	}

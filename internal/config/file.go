@@ -55,16 +55,16 @@ func (s *scalar) UnmarshalYAML(node ast.Node) error {
 }
 
 func (s scalar) error(message string) error {
-	return &placed{line: s.line, column: s.column, err: errors.New(message)}
+	return &positioned{line: s.line, column: s.column, err: errors.New(message)}
 }
 
-// placed is an error at a place of the file, on its way out of the decoder.
-type placed struct {
+// positioned is an error at a place of the file, on its way out of the decoder.
+type positioned struct {
 	line, column int
 	err          error
 }
 
-func (p *placed) Error() string { return p.err.Error() }
+func (p *positioned) Error() string { return p.err.Error() }
 
 // entry is what the file says of one store: a STORE, or a mapping.
 type entry struct {
@@ -228,7 +228,7 @@ func (f *file) checkPlain(body ast.Node) error {
 // located turns an error of the decoder into ours, without the excerpt of the
 // file that it would print: that may hold what was meant to be a secret.
 func (f *file) located(err error) error {
-	if p := (*placed)(nil); errors.As(err, &p) {
+	if p := (*positioned)(nil); errors.As(err, &p) {
 		return f.error(p.line, p.column, p.err)
 	}
 	var y yaml.Error

@@ -26,7 +26,7 @@ func (l *list) UnmarshalYAML(node ast.Node) error {
 	}
 	if len(*l) == 0 {
 		at := node.GetToken().Position
-		return &placed{line: at.Line, column: at.Column, err: errors.New("the list is empty")}
+		return &positioned{line: at.Line, column: at.Column, err: errors.New("the list is empty")}
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (s *sources) UnmarshalYAML(node ast.Node) error {
 	if node.Type() != ast.MappingType && node.Type() != ast.MappingValueType {
 		at := node.GetToken().Position
 		err := fmt.Errorf("want names of subsystems here, each with a store")
-		return &placed{line: at.Line, column: at.Column, err: err}
+		return &positioned{line: at.Line, column: at.Column, err: err}
 	}
 	for _, pair := range pairs(node) {
 		var e sourceEntry

@@ -1,7 +1,7 @@
 // Package drill finds out whether a bundle can be restored, by restoring it: into
-// throw-away places, with the one engine that restores. Then everything is read
+// throw-away targets, with the one engine that restores. Then everything is read
 // back and compared with the bundle, and the vectors that went to a server are
-// searched there. It makes and removes no place: who brings them does.
+// searched there. It makes and removes no target: who brings them does.
 package drill
 
 import (
@@ -22,8 +22,8 @@ type Store interface {
 	store.Target
 }
 
-// Place is a throw-away store, empty, and the sections that are restored into it.
-type Place struct {
+// Target is a throw-away store, empty, and the sections that are restored into it.
+type Target struct {
 	// Sections are selectors: "mc", "mc/memory".
 	Sections []string
 	Store    Store
@@ -37,8 +37,8 @@ type Place struct {
 // Options say what is restored, and where to. All are required.
 type Options struct {
 	Bundle *bundle.Bundle
-	// Places take every section; the first that selects a section takes it.
-	Places []Place
+	// Targets take every section; the first that selects a section takes it.
+	Targets []Target
 	// Dir is made for the plan and the receipt of the restore.
 	Dir      string
 	Progress store.Progress
@@ -73,9 +73,9 @@ type Section struct {
 // Refused reports whether something differs.
 func (r *Report) Refused() bool { return memory.Refused(r.Findings) }
 
-// Run restores the bundle into the places, and compares. What differs, and a
+// Run restores the bundle into the targets, and compares. What differs, and a
 // bundle that does not verify, is a finding; an error means that the drill could
-// not be carried through: a *restore.RefusedError when a place was not fit.
+// not be carried through: a *restore.RefusedError when a target was not fit.
 func Run(ctx context.Context, opts Options) (*Report, error) {
 	d := &drill{opts: opts, report: &Report{Sections: []Section{}, Findings: []memory.Finding{}}}
 	began := opts.Clock()
@@ -117,7 +117,7 @@ func (d *drill) restoring() restore.Options {
 	if meta := d.opts.Bundle.Meta(); meta != nil && meta.Topology != nil {
 		opts.Topology = *meta.Topology
 	}
-	for _, p := range d.opts.Places {
+	for _, p := range d.opts.Targets {
 		opts.Targets = append(opts.Targets, restore.Target{Sections: p.Sections, Store: p.Store})
 	}
 	return opts
@@ -132,24 +132,24 @@ func (d *drill) refused(err error) (*Report, error) {
 	return nil, err
 }
 
-func (d *drill) place(s memory.Section) Place {
-	for _, p := range d.opts.Places {
+func (d *drill) target(s memory.Section) Target {
+	for _, p := range d.opts.Targets {
 		for _, selector := range p.Sections {
 			if s.Matches(selector) {
 				return p
 			}
 		}
 	}
-	return Place{}
+	return Target{}
 }
 
 func (d *drill) section(ctx context.Context, spec memory.SectionSpec, got restore.SectionReceipt) error {
 	d.report.Sections = append(d.report.Sections, Section{Name: spec.Name, Target: got.Target, Rows: got.Records})
 	d.report.Rows += got.Records
-	place := d.place(spec.Name)
+	target := d.target(spec.Name)
 	s := &sectionDrill{
-		drill: d, spec: spec, place: place, out: &d.report.Sections[len(d.report.Sections)-1],
-		ledger: newLedger(place.Exact, got.Records), sampler: newSampler(spec, got.Records),
+		drill: d, spec: spec, target: target, out: &d.report.Sections[len(d.report.Sections)-1],
+		ledger: newLedger(target.Exact, got.Records), sampler: newSampler(spec, got.Records),
 	}
 	if spec.Kind == memory.Opaque {
 		s.judge(got)
@@ -159,7 +159,7 @@ func (d *drill) section(ctx context.Context, spec memory.SectionSpec, got restor
 		return err
 	}
 	s.judge(got)
-	if place.Exact {
+	if target.Exact {
 		if err := s.readBack(ctx); err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func TestT15(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			original := server(t, b)
 			scratch := &heard{server(t, b), map[memory.Section][][]float32{}, map[memory.Section][][]string{}}
-			r := run(t, options(t, b, drill.Place{Sections: []string{"kb", "mc"}, Store: scratch}))
+			r := run(t, options(t, b, drill.Target{Sections: []string{"kb", "mc"}, Store: scratch}))
 			// The fixture has a row of the least numbers there are: in a cosine space
 			// a server can't read its vector back.
 			if unfit := name == "Ours"; r.Refused() != unfit || r.Recall == nil || *r.Recall < 0.9 {
@@ -223,7 +223,7 @@ func TestDrillFinds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := written(t, 60, specOf(memory.KnowledgeBase))
 			opts := options(t, b)
-			opts.Places[0].Store = &changing{opts.Places[0].Store, c.change}
+			opts.Targets[0].Store = &changing{opts.Targets[0].Store, c.change}
 			r := run(t, opts)
 			var got []string
 			for _, f := range r.Findings {
@@ -267,7 +267,7 @@ func TestDrillFindsInASearch(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := written(t, 60, specOf(memory.KnowledgeBase))
-			r := run(t, options(t, b, drill.Place{Sections: []string{"kb"}, Store: &misled{server(t, b), c.search}}))
+			r := run(t, options(t, b, drill.Target{Sections: []string{"kb"}, Store: &misled{server(t, b), c.search}}))
 			var got []string
 			for _, f := range r.Findings {
 				if f.Section == memory.KnowledgeBase && f.Level != memory.Note {

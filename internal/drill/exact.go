@@ -14,12 +14,12 @@ import (
 type judgement struct {
 	distance string
 	probes   []*judged
-	asked    map[string][]place // where an id was answered
+	asked    map[string][]position // where an id was answered
 	row      []float64
 }
 
-// place is one answered id of one probe.
-type place struct{ probe, answer int }
+// position is one answered id of one probe.
+type position struct{ probe, answer int }
 
 // judged is one probe.
 type judged struct {
@@ -30,7 +30,7 @@ type judged struct {
 }
 
 func newJudgement(distance string, vectors [][]float32, answers [][]string) *judgement {
-	j := &judgement{distance: distance, asked: map[string][]place{}}
+	j := &judgement{distance: distance, asked: map[string][]position{}}
 	for i, v := range vectors {
 		p := &judged{vector: make([]float64, len(v))}
 		for n, x := range v {
@@ -40,7 +40,7 @@ func newJudgement(distance string, vectors [][]float32, answers [][]string) *jud
 		ids := answers[i]
 		slices.Sort(ids) // one that is answered twice is found once
 		for n, id := range slices.Compact(ids) {
-			j.asked[id] = append(j.asked[id], place{i, n})
+			j.asked[id] = append(j.asked[id], position{i, n})
 			p.found = append(p.found, math.NaN())
 		}
 		j.probes = append(j.probes, p)

@@ -94,8 +94,8 @@ func vectorNames(b *bundle.Bundle) map[memory.Section]string {
 	return names
 }
 
-// options drill a bundle into a folder of the test's own; places go first.
-func options(t *testing.T, b *bundle.Bundle, places ...drill.Place) drill.Options {
+// options drill a bundle into a folder of the test's own; targets go first.
+func options(t *testing.T, b *bundle.Bundle, targets ...drill.Target) drill.Options {
 	t.Helper()
 	dir := t.TempDir()
 	files := flat.Config{}
@@ -105,10 +105,10 @@ func options(t *testing.T, b *bundle.Bundle, places ...drill.Place) drill.Option
 	vectors := collections.New(collections.Config{Path: filepath.Join(dir, "vectors.db"), Collections: vectorNames(b)})
 	return drill.Options{
 		Bundle: b, Dir: filepath.Join(dir, "restore"), Progress: store.Quiet{}, Clock: time.Now,
-		Places: append(places,
-			drill.Place{Sections: []string{"kb", "mc"}, Store: vectors, Exact: true},
-			drill.Place{Sections: []string{"graph"}, Store: graph.New(graph.Config{Path: filepath.Join(dir, "graph.sqlite")}), Exact: true},
-			drill.Place{Sections: []string{"concepts", "trajectories", "mailbox"}, Store: flat.New(files), Exact: true},
+		Targets: append(targets,
+			drill.Target{Sections: []string{"kb", "mc"}, Store: vectors, Exact: true},
+			drill.Target{Sections: []string{"graph"}, Store: graph.New(graph.Config{Path: filepath.Join(dir, "graph.sqlite")}), Exact: true},
+			drill.Target{Sections: []string{"concepts", "trajectories", "mailbox"}, Store: flat.New(files), Exact: true},
 		),
 	}
 }

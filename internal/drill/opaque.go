@@ -11,16 +11,16 @@ import (
 )
 
 // compareFile holds the file of an opaque section against the bundle's, byte for
-// byte, where the place gives every bit back.
+// byte, where the target gives every bit back.
 func (s *sectionDrill) compareFile(ctx context.Context) error {
-	if !s.place.Exact {
+	if !s.target.Exact {
 		return nil
 	}
 	want, size, err := sumOf(s.phase("sample", s.opts.Bundle.Records(ctx, s.spec.Name)))
 	if err != nil {
 		return err
 	}
-	session, err := s.place.Store.Open(ctx, []memory.Section{s.spec.Name})
+	session, err := s.target.Store.Open(ctx, []memory.Section{s.spec.Name})
 	if err != nil {
 		return err
 	}

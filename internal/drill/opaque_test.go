@@ -109,7 +109,7 @@ func TestDrillOfAnOpaqueSection(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := &drawer{change: c.change}
 			b := opaqueBundle(t, c.file)
-			r := run(t, options(t, b, drill.Place{Sections: []string{"state"}, Store: d, Exact: true}))
+			r := run(t, options(t, b, drill.Target{Sections: []string{"state"}, Store: d, Exact: true}))
 			var got []string
 			for _, f := range r.Findings {
 				if f.Level == memory.Refusal {
@@ -122,14 +122,14 @@ func TestDrillOfAnOpaqueSection(t *testing.T) {
 		})
 	}
 	t.Run("NotExact", func(t *testing.T) {
-		r := run(t, options(t, opaqueBundle(t, file), drill.Place{Sections: []string{"state"}, Store: &drawer{change: lose}}))
+		r := run(t, options(t, opaqueBundle(t, file), drill.Target{Sections: []string{"state"}, Store: &drawer{change: lose}}))
 		if r.Refused() || r.Sections[0].Compared != 0 || r.Rows != 7 {
 			t.Errorf("got %+v, want seven rows that are not compared", r)
 		}
 	})
 	t.Run("CannotBeRead", func(t *testing.T) {
 		d := &drawer{change: keep, fails: errors.New("the disk went away")}
-		opts := options(t, opaqueBundle(t, file), drill.Place{Sections: []string{"state"}, Store: d, Exact: true})
+		opts := options(t, opaqueBundle(t, file), drill.Target{Sections: []string{"state"}, Store: d, Exact: true})
 		if _, err := drill.Run(t.Context(), opts); !errors.Is(err, d.fails) {
 			t.Errorf("got %v, want %v", err, d.fails)
 		}

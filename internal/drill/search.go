@@ -12,13 +12,13 @@ import (
 // enough is the recall below which a server's search is spoken of.
 const enough = 0.9
 
-// search asks the place for the rows nearest to each probe, and holds the answers
+// search asks the target for the rows nearest to each probe, and holds the answers
 // against the bundle's own rows, measured one by one.
 func (s *sectionDrill) search(ctx context.Context) error {
 	if s.lacking > 0 {
 		s.find(memory.Warning, CodeNoVector, "%d rows have no vector in the bundle", s.lacking)
 	}
-	searcher, ok := s.place.Store.(store.Searcher) // a server: what has no index of its own has nothing to show
+	searcher, ok := s.target.Store.(store.Searcher) // a server: what has no index of its own has nothing to show
 	vectors := s.sampler.probes()
 	if !ok || len(vectors) == 0 {
 		return nil

@@ -30,7 +30,7 @@ const named = 10
 type sectionDrill struct {
 	*drill
 	spec    memory.SectionSpec
-	place   Place
+	target  Target
 	out     *Section
 	ledger  *ledger
 	sampler *sampler
@@ -106,9 +106,9 @@ func (s *sectionDrill) digest(rec memory.Record) (record.Digest, *record.Vector,
 	return digest, v, err
 }
 
-// readBack reads the place and holds every record against the bundle's.
+// readBack reads the target and holds every record against the bundle's.
 func (s *sectionDrill) readBack(ctx context.Context) error {
-	session, err := s.place.Store.Open(ctx, []memory.Section{s.spec.Name})
+	session, err := s.target.Store.Open(ctx, []memory.Section{s.spec.Name})
 	if err != nil {
 		return err
 	}

@@ -64,22 +64,22 @@ func (a Agreement) names(t Target) bool {
 
 // identity is what a target is, to the device and inode.
 func (t Target) identity() string {
-	l, p := t.locator, t.place
+	l, p := t.locator, t.location
 	return digest(l.Kind, t.server, l.Tenant, l.Database, l.Collection, l.CollectionID, p.resolved,
 		strconv.FormatUint(p.id.device, 10), strconv.FormatUint(p.id.inode, 10))
 }
 
-// places are what a target is called. They outlive a restart of the machine, the
+// addresses are what a target is called. They outlive a restart of the machine, the
 // renames of a swap and a file that took another's place, so that a plan which
 // was begun finds its targets again.
-func (t Target) places() []string {
+func (t Target) addresses() []string {
 	l := t.locator
-	at := []string{l.Kind, t.server, l.Tenant, l.Database, t.place.resolved}
-	places := []string{digest(append(at, "name", l.Collection)...)}
+	at := []string{l.Kind, t.server, l.Tenant, l.Database, t.location.resolved}
+	addresses := []string{digest(append(at, "name", l.Collection)...)}
 	if l.CollectionID != "" {
-		places = append(places, digest(append(at, "id", l.CollectionID)...))
+		addresses = append(addresses, digest(append(at, "id", l.CollectionID)...))
 	}
-	return places
+	return addresses
 }
 
 // tokenLife is how long a plan may wait to be started.
@@ -108,7 +108,7 @@ const issuedVersion = 1
 func (a Agreement) issue(at time.Time) issued {
 	i := issued{Version: issuedVersion, Operation: a.Operation, Bundle: a.Bundle, At: at.UTC()}
 	for _, l := range a.Losses {
-		i.Targets = append(i.Targets, agreedTo{l.Target.String(), l.Target.identity(), l.Target.places(), l.Lost, l.Changed})
+		i.Targets = append(i.Targets, agreedTo{l.Target.String(), l.Target.identity(), l.Target.addresses(), l.Lost, l.Changed})
 	}
 	return i
 }
@@ -145,9 +145,9 @@ func (i issued) finishes(a Agreement, t Target) error {
 	if a.Operation != i.Operation || a.Bundle != i.Bundle {
 		return ErrTokenOther
 	}
-	places := t.places()
+	addresses := t.addresses()
 	for _, known := range i.Targets {
-		if slices.ContainsFunc(known.Places, func(p string) bool { return slices.Contains(places, p) }) {
+		if slices.ContainsFunc(known.Places, func(p string) bool { return slices.Contains(addresses, p) }) {
 			return nil
 		}
 	}

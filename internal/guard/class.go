@@ -58,7 +58,7 @@ func (t Target) byMark(otherwise string) verdict {
 }
 
 func (r Rules) classifyPath(t Target) verdict {
-	p := t.place
+	p := t.location
 	switch {
 	case ownFolder(p, r.BackupRoot):
 		return verdict{class: Own, why: "a folder of this tool in the backup root"}
@@ -80,10 +80,10 @@ func (r Rules) classifyPath(t Target) verdict {
 }
 
 func (t Target) byPath() verdict {
-	if isMarked(t.place) {
+	if isMarked(t.location) {
 		return verdict{Disposable, "the folder bears a disposable mark with its own inode", true}
 	}
-	if folder, ok := temporaryFolder(t.place); ok {
+	if folder, ok := temporaryFolder(t.location); ok {
 		return verdict{class: Disposable, why: "in the temporary folder " + folder}
 	}
 	return verdict{class: Production, why: "nothing proves it disposable"}
@@ -91,7 +91,7 @@ func (t Target) byPath() verdict {
 
 // lookInside takes back the verdict over a folder with which something would go
 // that is not disposable: a .neo-ai-data in it has that name on its path too.
-func (v verdict) lookInside(folder place) verdict {
+func (v verdict) lookInside(folder location) verdict {
 	switch why, err := spared(folder); {
 	case err != nil:
 		return verdict{class: Unknown, why: "look through folder: " + err.Error()}

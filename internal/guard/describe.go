@@ -17,18 +17,18 @@ func (t Target) String() string {
 	if t.locator.CollectionID != "" {
 		add("collection id %s", t.locator.CollectionID)
 	}
-	switch p := t.place; {
+	switch p := t.location; {
 	case p.resolved == "":
 	case !p.exists:
 		add("nothing there yet")
 	default:
 		add("device %d, inode %d", p.id.device, p.id.inode)
 	}
-	if t.place.resolved != "" && t.place.resolved != t.locator.Path {
-		add("resolves to %s", t.place.resolved)
+	if t.location.resolved != "" && t.location.resolved != t.locator.Path {
+		add("resolves to %s", t.location.resolved)
 	}
-	if t.place.links > 1 {
-		add("%d names", t.place.links)
+	if t.location.links > 1 {
+		add("%d names", t.location.links)
 	}
 	if len(facts) > 0 {
 		b.WriteString(" (" + strings.Join(facts, ", ") + ")")
@@ -61,10 +61,10 @@ type description struct {
 }
 
 func (t Target) describe() description {
-	d := description{Locator: t.shown(), Resolved: t.place.resolved, Mark: t.seen.Mark, Links: t.place.links}
-	d.Exists = t.place.exists || t.seen.Exists
-	if t.place.exists {
-		d.Device, d.Inode = t.place.id.device, t.place.id.inode
+	d := description{Locator: t.shown(), Resolved: t.location.resolved, Mark: t.seen.Mark, Links: t.location.links}
+	d.Exists = t.location.exists || t.seen.Exists
+	if t.location.exists {
+		d.Device, d.Inode = t.location.id.device, t.location.id.inode
 	}
 	return d
 }

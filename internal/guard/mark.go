@@ -108,7 +108,7 @@ func MarkFolder(folder string) error {
 
 // isMarked reports whether the folder bears a mark that names it by device and
 // inode. A copy of a marked folder is another folder.
-func isMarked(p place) bool {
+func isMarked(p location) bool {
 	text, err := readSmall(filepath.Join(p.resolved, FolderMark), 4<<10)
 	if err != nil {
 		return false

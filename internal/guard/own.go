@@ -19,10 +19,10 @@ const (
 	metaLimit     = 64 << 20
 )
 
-// ownFolder reports whether the place is a folder of this tool, directly in the
+// ownFolder reports whether the location is a folder of this tool, directly in the
 // backup root: a bundle whose meta is ours and names the folder, or a partial or
 // trash by its name. The root alone proves nothing: a caller brings it.
-func ownFolder(p place, backupRoot string) bool {
+func ownFolder(p location, backupRoot string) bool {
 	if !p.isFolder() {
 		return false
 	}

@@ -34,7 +34,7 @@ func (p Permit) Covers(op Operation, l memory.Locator) error {
 		return nil
 	}
 	now, err := resolve(l.Path)
-	if err != nil || now != p.target.place {
+	if err != nil || now != p.target.location {
 		return errors.Join(fmt.Errorf("%w: %s", ErrTargetMoved, p.target), err)
 	}
 	return nil

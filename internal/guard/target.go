@@ -46,13 +46,13 @@ const (
 // but a place to look at: NewTarget looks for itself, the decision looks again,
 // and the permit looks a third time at the write. The zero Target is unknown.
 type Target struct {
-	nature  Nature
-	locator memory.Locator
-	witness Witness
-	server  string // scheme, host and port of a server, in one spelling
-	place   place  // of what has a path
-	seen    Sighting
-	err     error // why it could not be looked at
+	nature   Nature
+	locator  memory.Locator
+	witness  Witness
+	server   string   // scheme, host and port of a server, in one spelling
+	location location // of what has a path
+	seen     Sighting
+	err      error // why it could not be looked at
 }
 
 // DemoTarget looks at the folder of a demo, an absolute path. It and BundleTarget
@@ -111,7 +111,7 @@ func (t *Target) look(ctx context.Context) error {
 		if t.isMemory() {
 			return nil
 		}
-		if t.place, err = resolve(t.locator.Path); err != nil {
+		if t.location, err = resolve(t.locator.Path); err != nil {
 			return err
 		}
 	default:
@@ -145,7 +145,7 @@ func (t Target) again(ctx context.Context) (Target, error) {
 	if err := errors.Join(t.err, now.err); err != nil {
 		return now, fmt.Errorf("%w: %w", ErrUnknownTarget, err)
 	}
-	if now.place != t.place {
+	if now.location != t.location {
 		return now, ErrTargetMoved
 	}
 	return now, nil

@@ -2,11 +2,11 @@ package guard
 
 import "strings"
 
-// temporaryFolder returns the machine's real temporary folder that the place is
+// temporaryFolder returns the machine's real temporary folder that the location is
 // strictly inside of. The folders are constants of the platform: what the
 // environment or a caller calls temporary is no proof. A part that is mounted
 // from elsewhere is elsewhere.
-func temporaryFolder(p place) (string, bool) {
+func temporaryFolder(p location) (string, bool) {
 	for _, pattern := range temporaryFolders() {
 		folder, ok := matchFolder(pattern, p.resolved)
 		if !ok {

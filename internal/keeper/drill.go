@@ -37,7 +37,7 @@ func (m *Memory) drill(ctx context.Context, b *bundle.Bundle, to string) (v Veri
 	if err := roomFor(dir, bundleBytes(b), "the drill", "no-room-for-drill"); err != nil {
 		return v, err
 	}
-	places, err := m.drillPlaces(b, dir)
+	targets, err := m.drillTargets(b, dir)
 	if err != nil {
 		return v, err
 	}
@@ -50,11 +50,11 @@ func (m *Memory) drill(ctx context.Context, b *bundle.Bundle, to string) (v Veri
 		if err := s.make(ctx); err != nil {
 			return v, err
 		}
-		places = append([]drill.Place{s.place()}, places...)
+		targets = append([]drill.Target{s.target()}, targets...)
 	}
 	began := m.opts.Now()
 	report, err := drill.Run(ctx, drill.Options{
-		Bundle: b, Places: places, Dir: filepath.Join(dir, "restore"), Progress: m.progress(), Clock: m.opts.Now,
+		Bundle: b, Targets: targets, Dir: filepath.Join(dir, "restore"), Progress: m.progress(), Clock: m.opts.Now,
 	})
 	if err != nil {
 		return v, m.drillFailed(err)
@@ -89,13 +89,13 @@ func verifiedBy(b *bundle.Bundle, r *drill.Report, to string) Verified {
 	}
 }
 
-// drillPlaces are a file of collections, a graph and a folder of files in dir.
-func (m *Memory) drillPlaces(b *bundle.Bundle, dir string) ([]drill.Place, error) {
+// drillTargets are a file of collections, a graph and a folder of files in dir.
+func (m *Memory) drillTargets(b *bundle.Bundle, dir string) ([]drill.Target, error) {
 	names := map[memory.Section]string{}
 	for _, spec := range vectorSpecs(b) {
 		names[spec.Name] = string(spec.Name)
 	}
-	places := []drill.Place{
+	targets := []drill.Target{
 		{Sections: selectors(names), Exact: true, Store: collections.New(collections.Config{
 			Path: filepath.Join(dir, "vectors.db"), Collections: names, Now: m.opts.Now,
 		})},
@@ -111,9 +111,9 @@ func (m *Memory) drillPlaces(b *bundle.Bundle, dir string) ([]drill.Place, error
 		if err != nil {
 			return nil, err
 		}
-		places = append(places, drill.Place{Sections: []string{string(spec.Name)}, Exact: true, Store: at})
+		targets = append(targets, drill.Target{Sections: []string{string(spec.Name)}, Exact: true, Store: at})
 	}
-	return places, nil
+	return targets, nil
 }
 
 func vectorSpecs(b *bundle.Bundle) (out []memory.SectionSpec) {

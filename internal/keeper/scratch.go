@@ -66,8 +66,8 @@ func (s *scratch) make(ctx context.Context) error {
 	return nil
 }
 
-func (s *scratch) place() drill.Place {
-	return drill.Place{Sections: selectors(s.names), Store: s.server}
+func (s *scratch) target() drill.Target {
+	return drill.Target{Sections: selectors(s.names), Store: s.server}
 }
 
 // drop takes every collection away that is there. Each asks the guard, which

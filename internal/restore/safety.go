@@ -18,7 +18,7 @@ const safetyTries = 3
 
 // save makes the safety bundle, or takes up that of the plan that is gone on
 // with.
-func (r *replacement) save(ctx context.Context) error {
+func (r *replaceRun) save(ctx context.Context) error {
 	if u := r.opts.Replace.resumed; u != nil && u.safety != "" {
 		b, err := bundle.Open(u.safety, bundle.Limits{})
 		if err != nil {
@@ -33,7 +33,7 @@ func (r *replacement) save(ctx context.Context) error {
 // saveAnew bundles what lives now in the sections that are still to be replaced,
 // with what an earlier safety bundle holds of those that are, and verifies every
 // row of that bundle.
-func (r *replacement) saveAnew(ctx context.Context) error {
+func (r *replaceRun) saveAnew(ctx context.Context) error {
 	var live []memory.Section
 	for _, p := range r.parts {
 		if p.Survey.Exists && !p.done {
@@ -68,7 +68,7 @@ func (r *replacement) saveAnew(ctx context.Context) error {
 
 // checkSafety wants the safety bundle to hold each section whole, unless that is
 // kept aside and less was accepted.
-func (r *replacement) checkSafety(b *bundle.Bundle) error {
+func (r *replaceRun) checkSafety(b *bundle.Bundle) error {
 	for _, p := range r.parts {
 		spared := r.opts.Replace.AcceptDegradedSafety && r.keptAside(p)
 		if p.done || !p.Survey.Exists || spared || holdsWhole(b, p.Spec.Name) {
@@ -89,12 +89,12 @@ func holdsWhole(b *bundle.Bundle, section memory.Section) bool {
 
 // anyKept reports whether an old section is kept aside whole: only that one may be
 // without a whole copy in the safety bundle.
-func (r *replacement) anyKept() bool { return slices.ContainsFunc(r.parts, r.keptAside) }
+func (r *replaceRun) anyKept() bool { return slices.ContainsFunc(r.parts, r.keptAside) }
 
-func (r *replacement) keptAside(p *part) bool { return p.keeper() != nil && !r.opts.Replace.InPlace }
+func (r *replaceRun) keptAside(p *part) bool { return p.keeper() != nil && !r.opts.Replace.InPlace }
 
 // tryCommit commits, with a new safety bundle when an agent wrote meanwhile.
-func (r *replacement) tryCommit(ctx context.Context, p *part) (store.Committed, error) {
+func (r *replaceRun) tryCommit(ctx context.Context, p *part) (store.Committed, error) {
 	for try := 1; ; try++ {
 		done, err := p.staged.Commit(ctx, p.permit, r.safetyOf(ctx, p))
 		if !errors.Is(err, store.ErrMoved) || try == safetyTries {
@@ -112,7 +112,7 @@ func (r *replacement) tryCommit(ctx context.Context, p *part) (store.Committed, 
 
 // wasCommitting reports whether an earlier run of the plan may have changed the
 // section.
-func (r *replacement) wasCommitting(p *part) bool {
+func (r *replaceRun) wasCommitting(p *part) bool {
 	u := r.opts.Replace.resumed
 	return u != nil && u.committing[p.Spec.Name]
 }
@@ -120,7 +120,7 @@ func (r *replacement) wasCommitting(p *part) bool {
 // saveHalfWay makes a bundle of a section that was changed in place when an earlier
 // run ended. It is neither what the safety bundle holds nor the new one, and
 // agents may have written to it since: nothing of that is deleted without a copy.
-func (r *replacement) saveHalfWay(ctx context.Context, p *part) error {
+func (r *replaceRun) saveHalfWay(ctx context.Context, p *part) error {
 	if !r.opts.Replace.InPlace || !r.wasCommitting(p) || !p.Survey.Exists || r.opts.Replace.NoSafety {
 		return nil
 	}
@@ -138,7 +138,7 @@ func (r *replacement) saveHalfWay(ctx context.Context, p *part) error {
 
 // safetyOf is what the safety bundle holds of a section; nil when it holds
 // nothing of it.
-func (r *replacement) safetyOf(ctx context.Context, p *part) iter.Seq2[memory.Record, error] {
+func (r *replaceRun) safetyOf(ctx context.Context, p *part) iter.Seq2[memory.Record, error] {
 	from := r.safety
 	if p.half != nil {
 		from = p.half

@@ -13,10 +13,10 @@ import (
 	"keepsake/internal/store"
 )
 
-// replacement is a replace under way. It goes through all sections with each
+// replaceRun is a replace under way. It goes through all sections with each
 // step: leave, safety bundle, staged, checked, committed. Before the first commit
 // nothing that lives has changed.
-type replacement struct {
+type replaceRun struct {
 	*Plan
 	steps   *steps
 	receipt *Receipt
@@ -49,7 +49,7 @@ func (p *Plan) replace(ctx context.Context, j *journal, r *Receipt) error {
 		return err
 	}
 	defer log.close()
-	run := &replacement{Plan: p, steps: log, receipt: r}
+	run := &replaceRun{Plan: p, steps: log, receipt: r}
 	for i, s := range p.sections {
 		out := &r.Sections[i]
 		out.Replaced = &Replaced{Difference: s.Difference, Existed: s.Survey.Exists}
@@ -71,7 +71,7 @@ func (p *Plan) done(s memory.Section) *committed {
 	return p.opts.Replace.resumed.committed[s]
 }
 
-func (r *replacement) all(ctx context.Context, j *journal) error {
+func (r *replaceRun) all(ctx context.Context, j *journal) error {
 	for _, do := range []func(context.Context) error{r.permit, r.save, r.stage} {
 		if err := do(ctx); err != nil {
 			return err
@@ -97,7 +97,7 @@ func (p *Plan) over(dir string) error {
 	return log.note(step{Step: stepFinished})
 }
 
-func (r *replacement) close() {
+func (r *replaceRun) close() {
 	for _, p := range r.parts {
 		if p.staged != nil {
 			_ = p.staged.Close() // what is left is found again by the same plan
@@ -107,7 +107,7 @@ func (r *replacement) close() {
 
 // permit asks the guard for every target. The plan is on disk by now: it is what
 // a crash leaves to be finished.
-func (r *replacement) permit(ctx context.Context) (err error) {
+func (r *replaceRun) permit(ctx context.Context) (err error) {
 	for i, p := range r.parts {
 		p.permit, err = r.opts.Replace.Rules.AssertDestructiveTargetAllowed(ctx, r.request(p.Section))
 		switch {
@@ -121,7 +121,7 @@ func (r *replacement) permit(ctx context.Context) (err error) {
 }
 
 // stage puts every section beside the live one and reads it back.
-func (r *replacement) stage(ctx context.Context) error {
+func (r *replaceRun) stage(ctx context.Context) error {
 	for _, p := range r.parts {
 		p.out.State = StateFailed // until it is staged
 		if err := r.stageOne(ctx, p); err != nil {
@@ -135,7 +135,7 @@ func (r *replacement) stage(ctx context.Context) error {
 	return nil
 }
 
-func (r *replacement) stageOne(ctx context.Context, p *part) (err error) {
+func (r *replaceRun) stageOne(ctx context.Context, p *part) (err error) {
 	target, err := p.replacer()
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (r *replacement) stageOne(ctx context.Context, p *part) (err error) {
 
 // stageBack stages the old section that was kept aside, and reports whether there
 // was one, whole. One that is gone or can't be read is made anew of the bundle.
-func (r *replacement) stageBack(ctx context.Context, p *part, opts store.StageOptions) (bool, error) {
+func (r *replaceRun) stageBack(ctx context.Context, p *part, opts store.StageOptions) (bool, error) {
 	aside, back := r.opts.Replace.Back[p.Spec.Name]
 	if !back || p.keeper() == nil {
 		return false, nil
@@ -184,7 +184,7 @@ func (r *replacement) stageBack(ctx context.Context, p *part, opts store.StageOp
 
 // phase is the section's records; each pass over them is told to the progress:
 // the first stages, later ones check.
-func (r *replacement) phase(ctx context.Context, p *part, name string) iter.Seq2[memory.Record, error] {
+func (r *replaceRun) phase(ctx context.Context, p *part, name string) iter.Seq2[memory.Record, error] {
 	records := r.records(ctx, p.Section)
 	return func(yield func(memory.Record, error) bool) {
 		r.opts.Progress.Begin(name, p.Spec.Name, p.Spec.Rows)
@@ -196,7 +196,7 @@ func (r *replacement) phase(ctx context.Context, p *part, name string) iter.Seq2
 
 // keepUnfit writes down the records that the targets will not take: the operator
 // accepted that, and they are nowhere else but in the bundle.
-func (r *replacement) keepUnfit(ctx context.Context, j *journal) error {
+func (r *replaceRun) keepUnfit(ctx context.Context, j *journal) error {
 	for _, p := range r.parts {
 		if len(p.unfit) == 0 {
 			continue
@@ -208,7 +208,7 @@ func (r *replacement) keepUnfit(ctx context.Context, j *journal) error {
 	return j.sync()
 }
 
-func (r *replacement) keepUnfitOf(ctx context.Context, p *part, j *journal) error {
+func (r *replaceRun) keepUnfitOf(ctx context.Context, p *part, j *journal) error {
 	target, err := p.replacer()
 	if err != nil {
 		return err
@@ -227,7 +227,7 @@ func (r *replacement) keepUnfitOf(ctx context.Context, p *part, j *journal) erro
 
 // commit puts every section in its place. Those that are not kept aside come
 // first: they can still refuse, when an agent wrote meanwhile.
-func (r *replacement) commit(ctx context.Context) error {
+func (r *replaceRun) commit(ctx context.Context) error {
 	order := slices.Clone(r.parts)
 	slices.SortStableFunc(order, func(a, b *part) int { return rankKept(r.keptAside(a)) - rankKept(r.keptAside(b)) })
 	for _, p := range order {
@@ -249,7 +249,7 @@ func rankKept(kept bool) int {
 	return 0
 }
 
-func (r *replacement) commitOne(ctx context.Context, p *part) error {
+func (r *replaceRun) commitOne(ctx context.Context, p *part) error {
 	if err := r.steps.note(step{Step: stepCommitting, Section: p.Spec.Name}); err != nil {
 		return err
 	}

@@ -73,9 +73,9 @@ func (c *Candidate) fault() string {
 	return ""
 }
 
-// noPlace says why a bundle takes none of the places of good ones, "" when it
+// noSlot says why a bundle takes none of the slots of good ones, "" when it
 // does.
-func (c *Candidate) noPlace() string {
+func (c *Candidate) noSlot() string {
 	if why := c.fault(); why != "" {
 		return why
 	}

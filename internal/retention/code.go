@@ -46,8 +46,8 @@ const (
 	OverBytes     Code = "over-bytes"
 )
 
-// NoPlace says beside another ground why a bundle takes no place of a good one.
-const NoPlace Code = "no-place"
+// NoSlot says beside another ground why a bundle takes no slot of a good one.
+const NoSlot Code = "no-place"
 
 // NoneGood and OverBytes are also grounds of warnings about no single bundle.
 const NoneGood Code = "none-good"

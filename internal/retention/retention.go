@@ -78,7 +78,7 @@ func (p Policy) Apply(candidates []Candidate, now time.Time) (Decisions, error) 
 		return r.decisions(), nil
 	}
 	r.screen()
-	r.place()
+	r.fillSlots()
 	r.lastResort()
 	r.expire()
 	r.shrink()

@@ -208,7 +208,7 @@ func TestTakesNoPlace(t *testing.T) {
 	}
 }
 
-// A degraded bundle takes no place; but its good part may be the newest there is.
+// A degraded bundle takes no slot; but its good part may be the newest there is.
 func TestNewestGoodPartStays(t *testing.T) {
 	part := daily(9, degraded, holding("mc", false, 0))
 	older := daily(10, degraded, holding("mc", false, 0))

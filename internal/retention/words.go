@@ -56,10 +56,10 @@ func subsystems(holds []hold) string {
 	return " in " + strings.Join(names, ", ")
 }
 
-// explain says beside a decision that a bundle takes no place of a good
+// explain says beside a decision that a bundle takes no slot of a good
 // one: that it is there looks like one more otherwise.
 func (it *item) explain() {
-	if why := it.Candidate.noPlace(); why != "" {
-		it.Grounds = append(it.Grounds, Ground{NoPlace, "takes no place of a good one: " + why})
+	if why := it.Candidate.noSlot(); why != "" {
+		it.Grounds = append(it.Grounds, Ground{NoSlot, "takes no place of a good one: " + why})
 	}
 }

@@ -97,7 +97,7 @@ func (s *session) way(ctx context.Context, of *Store, live, copied memory.Sectio
 	case copied.Collection.ID != live.Collection.ID:
 		return way{s.server, "the directory has another collection of that name, of id " + copied.Collection.ID}, nil
 	}
-	c := newCensus()
+	c := newSightings()
 	why, err := c.compare(ctx, s, of.server, live.Name)
 	switch {
 	case err != nil:

@@ -114,7 +114,7 @@ func (s *staged) swap(covers func() error, held *held) error {
 	if err := s.sidecarsTo(s.aside()); err != nil {
 		return err
 	}
-	return s.place()
+	return s.putInPlace()
 }
 
 // resume goes on in the window of an earlier commit.
@@ -125,11 +125,11 @@ func (s *staged) resume(covers func() error) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
-	return s.place()
+	return s.putInPlace()
 }
 
 // place gives next the name, and parks what is in its way.
-func (s *staged) place() error {
+func (s *staged) putInPlace() error {
 	const tries = 10
 	for range tries {
 		if err := s.makeWay(); err != nil {

@@ -10,9 +10,9 @@ import (
 	"keepsake/internal/store"
 )
 
-// census is where the ids of one section were seen. An id is kept as two hashes of
+// sightings is where the ids of one section were seen. An id is kept as two hashes of
 // 64 bits under keys of this run: 16 bytes of it, whatever its length.
-type census struct {
+type sightings struct {
 	seeds [2]maphash.Seed
 	seen  map[[2]uint64]sight
 	moved int // ids that came or went while it was looked
@@ -27,8 +27,8 @@ const (
 	afterward                   // at the server, afterwards
 )
 
-func newCensus() *census {
-	return &census{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, seen: map[[2]uint64]sight{}}
+func newSightings() *sightings {
+	return &sightings{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, seen: map[[2]uint64]sight{}}
 }
 
 // errNoList says that a session can't list the ids of its sections.
@@ -38,7 +38,7 @@ var errNoList = errors.New("its ids can't be listed")
 // server is listed once more where the two differ, for agents may have been writing:
 // a row that was there both times has to be in the directory, and a row of the
 // directory has to have been there once.
-func (c *census) compare(ctx context.Context, s *session, server store.Store, section memory.Section) (string, error) {
+func (c *sightings) compare(ctx context.Context, s *session, server store.Store, section memory.Section) (string, error) {
 	if err := c.list(ctx, s.server, section, before); err != nil {
 		return "", err
 	}
@@ -62,7 +62,7 @@ func (c *census) compare(ctx context.Context, s *session, server store.Store, se
 	return c.difference(), nil
 }
 
-func (c *census) list(ctx context.Context, from store.Session, section memory.Section, as sight) error {
+func (c *sightings) list(ctx context.Context, from store.Session, section memory.Section, as sight) error {
 	lister, ok := from.(store.Lister)
 	if !ok {
 		return errNoList
@@ -76,7 +76,7 @@ func (c *census) list(ctx context.Context, from store.Session, section memory.Se
 	return ctx.Err()
 }
 
-func (c *census) difference() string {
+func (c *sightings) difference() string {
 	lacks := c.count(func(s sight) bool { return s == before|afterward })
 	extra := c.count(func(s sight) bool { return s == copied })
 	c.moved = c.count(func(s sight) bool { return s != before|copied|afterward })
@@ -90,14 +90,14 @@ func (c *census) difference() string {
 }
 
 // agrees says why the directory is what the server gives.
-func (c *census) agrees() string {
+func (c *sightings) agrees() string {
 	if c.moved == 0 {
 		return "it is whole, and its ids are those that the server lists"
 	}
 	return fmt.Sprintf("it is whole, and its ids are those that the server lists, but for %d that came or went meanwhile", c.moved)
 }
 
-func (c *census) count(is func(sight) bool) (n int) {
+func (c *sightings) count(is func(sight) bool) (n int) {
 	for _, s := range c.seen {
 		if is(s) {
 			n++

@@ -30,9 +30,9 @@ type hold struct {
 
 func (it *item) hold(by rule, subsystem string) { it.holds = append(it.holds, hold{by, subsystem}) }
 
-// ladder counts the places of one subsystem, from the newest bundle down.
+// ladder counts the slots of one subsystem, from the newest bundle down.
 type ladder struct {
-	last                int // places of good bundles that are taken
+	last                int // slots of good bundles that are taken
 	newest              bool
 	days, weeks, months rungs
 	others              int // bundles that hold it, none of them good
@@ -65,30 +65,30 @@ func (r *run) ladder(subsystem string) *ladder {
 	return l
 }
 
-// place gives the places of good bundles to the newest, for the memory and for
+// fillSlots gives the slots of good bundles to the newest, for the memory and for
 // each subsystem.
-func (r *run) place() {
+func (r *run) fillSlots() {
 	for _, it := range r.items {
 		c := &it.Candidate
 		if !it.judged || c.fault() != "" {
 			continue
 		}
-		complete := c.noPlace() == ""
+		complete := c.noSlot() == ""
 		if complete && c.whole() {
 			r.climb(it, everything)
 		}
 		for name, s := range c.Subsystems {
 			if s.Good && s.Rows > 0 {
-				r.placeIn(it, name, complete)
+				r.slotIn(it, name, complete)
 			}
 		}
 	}
 }
 
-// placeIn places a bundle among those that are good in a subsystem. A degraded
-// one takes no place, but when it is newer than all others its good part is the
+// slotIn counts a bundle among those that are good in a subsystem. A degraded
+// one takes no slot, but when it is newer than all others its good part is the
 // newest good one that there is.
-func (r *run) placeIn(it *item, subsystem string, complete bool) {
+func (r *run) slotIn(it *item, subsystem string, complete bool) {
 	l := r.ladder(subsystem)
 	if !complete && !l.newest {
 		it.hold(byNewest, subsystem)

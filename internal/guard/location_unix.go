@@ -26,7 +26,7 @@ type walker struct {
 
 // walk resolves path the way the kernel does: ".." is the parent of what has
 // been reached, not of what was written.
-func walk(path string) (place, error) {
+func walk(path string) (location, error) {
 	w := walker{at: separator, rest: strings.Split(path, separator)}
 	for len(w.rest) > 0 {
 		part := w.rest[0]
@@ -37,12 +37,12 @@ func walk(path string) (place, error) {
 			err = w.end(part)
 		}
 		if err != nil {
-			return place{}, err
+			return location{}, err
 		}
 	}
 	p, err := look(w.at)
 	if err != nil {
-		return place{}, err
+		return location{}, err
 	}
 	p.neo = w.neo
 	if w.gone != "" {
@@ -53,7 +53,7 @@ func walk(path string) (place, error) {
 
 // confirm asks the system where path leads. The walk reads the text of links,
 // and that of a magic one (/proc/1/root) is not where it leads.
-func (p place) confirm(path string) error {
+func (p location) confirm(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) && !p.exists {
 		return nil
@@ -128,16 +128,16 @@ func (w *walker) end(part string) error {
 }
 
 // look looks at a path that has no links.
-func look(path string) (place, error) {
+func look(path string) (location, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return place{}, err
+		return location{}, err
 	}
 	id, links, err := identify(info)
 	if err != nil {
-		return place{}, err
+		return location{}, err
 	}
-	p := place{resolved: path, exists: true, mount: mountOf(path), kind: info.Mode().Type(), id: id}
+	p := location{resolved: path, exists: true, mount: mountOf(path), kind: info.Mode().Type(), id: id}
 	if p.kind.IsRegular() {
 		p.links = links
 	}

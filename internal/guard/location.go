@@ -20,8 +20,8 @@ type fileID struct {
 	device, inode uint64
 }
 
-// place is what a path was found to be.
-type place struct {
+// location is what a path was found to be.
+type location struct {
 	resolved string      // absolute, without links and ".."
 	exists   bool        // else only device and mount are known, of where it would be
 	kind     fs.FileMode // type bits only
@@ -34,28 +34,28 @@ type place struct {
 // resolve follows links and ".." on the part of path that exists, as the system
 // itself would, and takes the rest as it is written. It never guesses: what it
 // can't look at is an error. It changes nothing.
-func resolve(path string) (place, error) {
+func resolve(path string) (location, error) {
 	if !filepath.IsAbs(path) {
-		return place{}, fmt.Errorf("resolve path: %q is not absolute", path)
+		return location{}, fmt.Errorf("resolve path: %q is not absolute", path)
 	}
 	p, err := walk(path)
 	if err != nil {
-		return place{}, fmt.Errorf("resolve path: %w", err)
+		return location{}, fmt.Errorf("resolve path: %w", err)
 	}
 	return p, nil
 }
 
-func (p place) isFolder() bool { return p.kind == fs.ModeDir }
+func (p location) isFolder() bool { return p.kind == fs.ModeDir }
 
 // under is where rest would be below p.
-func (p place) under(rest string) place {
-	return place{resolved: filepath.Join(p.resolved, rest), id: fileID{device: p.id.device}, mount: p.mount, neo: p.neo}
+func (p location) under(rest string) location {
+	return location{resolved: filepath.Join(p.resolved, rest), id: fileID{device: p.id.device}, mount: p.mount, neo: p.neo}
 }
 
 const separator = string(filepath.Separator)
 
 // spared says why a folder must not go with all that is in it, "" when it may.
-func spared(folder place) (why string, err error) {
+func spared(folder location) (why string, err error) {
 	const limit = 10_000
 	seen := 0
 	err = filepath.WalkDir(folder.resolved, func(path string, entry fs.DirEntry, err error) error {
@@ -79,7 +79,7 @@ func spared(folder place) (why string, err error) {
 	return why, err
 }
 
-// on reports whether the place is on the file system and mount of folder.
-func (p place) on(folder place) bool {
+// on reports whether the location is on the file system and mount of folder.
+func (p location) on(folder location) bool {
 	return p.id.device == folder.id.device && p.mount == folder.mount
 }

@@ -14,7 +14,7 @@ import (
 // walk asks the system for the final name of the deepest part that exists: that
 // resolves links, junctions, short names and case at once. Windows takes ".."
 // out of a path before it looks at links, and so does Clean.
-func walk(path string) (place, error) {
+func walk(path string) (location, error) {
 	at, rest := filepath.Clean(path), ""
 	for {
 		p, err := look(at)
@@ -22,21 +22,21 @@ func walk(path string) (place, error) {
 			return p.reached(path, rest), nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return place{}, err
+			return location{}, err
 		}
 		if _, err := os.Lstat(at); err == nil {
-			return place{}, fmt.Errorf("%s is a link to nowhere", at)
+			return location{}, fmt.Errorf("%s is a link to nowhere", at)
 		}
 		parent := filepath.Dir(at)
 		if parent == at {
-			return place{}, fmt.Errorf("%s: no such volume", at)
+			return location{}, fmt.Errorf("%s: no such volume", at)
 		}
 		at, rest = parent, filepath.Join(filepath.Base(at), rest)
 	}
 }
 
 // reached is p, or the place of rest below it, with every name on the way looked at.
-func (p place) reached(written, rest string) place {
+func (p location) reached(written, rest string) location {
 	if rest != "" {
 		p = p.under(rest)
 	}
@@ -50,26 +50,26 @@ func (p place) reached(written, rest string) place {
 
 func isSeparator(r rune) bool { return r == '\\' || r == '/' }
 
-func look(path string) (place, error) {
+func look(path string) (location, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
-		return place{}, err
+		return location{}, err
 	}
 	share := uint32(windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE)
 	h, err := windows.CreateFile(name, 0, share, nil, windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
 	if err != nil {
-		return place{}, &fs.PathError{Op: "open", Path: path, Err: err}
+		return location{}, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer windows.CloseHandle(h) //nolint:errcheck // nothing was written
 	var info windows.ByHandleFileInformation
 	if err := windows.GetFileInformationByHandle(h, &info); err != nil {
-		return place{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+		return location{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	final, err := finalName(h)
 	if err != nil {
-		return place{}, &fs.PathError{Op: "resolve", Path: path, Err: err}
+		return location{}, &fs.PathError{Op: "resolve", Path: path, Err: err}
 	}
-	p := place{resolved: final, exists: true, links: uint64(info.NumberOfLinks)}
+	p := location{resolved: final, exists: true, links: uint64(info.NumberOfLinks)}
 	p.id = fileID{uint64(info.VolumeSerialNumber), uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow)}
 	if info.FileAttributes&windows.FILE_ATTRIBUTE_DIRECTORY != 0 {
 		p.kind, p.links = fs.ModeDir, 0
