@@ -37,6 +37,8 @@ type Source struct {
 // written into the meta as they are.
 type Options struct {
 	Sources []Source
+	// Hint says what the operator can do about a finding, by its code.
+	Hint memory.Hints
 	// Only selects subsystems or sections; none selects all.
 	Only []string
 	// AllowDegraded publishes also when a section could not be read whole.

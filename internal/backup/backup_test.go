@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ func newAgent(t *testing.T) *agent {
 	a := &agent{t: t, dir: t.TempDir()}
 	number := int64(0)
 	a.opts = backup.Options{
+		Hint:     func(code string, about ...string) string { return code + ": " + strings.Join(about, " ") },
 		Bundle:   bundle.Options{Root: filepath.Join(a.dir, "backups"), Now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), Tool: "test"},
 		MemoryID: memoryID, Progress: store.Quiet{}, Clock: time.Now,
 		Sequence: func(_ context.Context, seen int64) (int64, error) { number = max(number, seen) + 1; return number, nil },

@@ -109,7 +109,7 @@ func (r *run) miss(g catalog.Had, was string) bundle.SectionMeta {
 	})
 	r.receipt.Findings = append(r.receipt.Findings, memory.Finding{
 		Level: memory.Warning, Code: codeGone, Section: name, Message: "suspect: the section " + was,
-		Hint: fmt.Sprintf("what happened to it? If it is to be gone: keepsake backup --accept-lineage %s", name),
+		Hint: r.opts.Hint.Of(codeGone, string(name)),
 	})
 	return meta
 }

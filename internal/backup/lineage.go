@@ -167,8 +167,7 @@ func (r *run) compare(ctx context.Context, want wanted, written *bundle.Section,
 		r.receipt.Findings = append(r.receipt.Findings, memory.Finding{
 			Level: memory.Warning, Code: "lineage-suspect", Section: out.Section,
 			Message: fmt.Sprintf("suspect: the section %s in %s", why, l.Against),
-			Hint: fmt.Sprintf("is %s the right store, and what happened to it? If this is the memory now: keepsake backup --accept-lineage %s",
-				want.spec.Locator, out.Section),
+			Hint:    r.opts.Hint.Of("lineage-suspect", want.spec.Locator.String(), string(out.Section)),
 		})
 	case l.Accepted:
 		r.receipt.note("lineage-accepted", out.Section, "accepted as a new beginning: the section %s in %s", why, l.Against)

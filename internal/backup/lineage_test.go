@@ -142,7 +142,7 @@ func (a *agent) judged(r *backup.Receipt, suspect string) {
 		a.t.Errorf("got %s, %q, suspect %t; want %s, %q", r.Status, s.Reason, s.Lineage.Suspect, status, reason)
 	}
 	warned := slices.ContainsFunc(r.Findings, func(f memory.Finding) bool {
-		return f.Code == "lineage-suspect" && f.Level == memory.Warning && strings.Contains(f.Hint, "--accept-lineage kb/knowledge-base")
+		return f.Code == "lineage-suspect" && f.Level == memory.Warning && strings.HasPrefix(f.Hint, "lineage-suspect: ") && strings.HasSuffix(f.Hint, " kb/knowledge-base")
 	})
 	if warned != (suspect != "") {
 		a.t.Errorf("got %v, want a warning: %t", r.Findings, suspect != "")

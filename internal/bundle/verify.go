@@ -28,6 +28,8 @@ type VerifyOptions struct {
 	// AllowEmpty makes a warning of kb, mc or graph without rows in a bundle that
 	// has no meta to say that they were empty.
 	AllowEmpty bool
+	// Hint says what the operator can do about a finding, by its code.
+	Hint memory.Hints
 	// Progress is told, from several goroutines, of rows and bytes (as they lie
 	// on disk) that were looked at since the last call. It may be nil.
 	Progress func(section memory.Section, rows, bytes int64)

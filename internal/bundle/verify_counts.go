@@ -38,7 +38,7 @@ func (v *verifier) empty(sub memory.Subsystem) {
 	if !v.bundle.declares(sub) && !v.opts.AllowEmpty {
 		f.Level = memory.Refusal
 		f.Message = "has no rows, and nothing says that it had none"
-		f.Hint = "--allow-empty takes it as it is"
+		f.Hint = v.opts.Hint.Of("allow-empty")
 	}
 	v.findings.add(f)
 }

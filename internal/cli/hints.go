@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"strings"
 
 	"keepsake/internal/config"
@@ -90,6 +89,39 @@ var hints = map[string]string{
 	"no-planned-bundle": "it needs its bundle: put it back to %s",
 	"undone-merge":      "restore the bundle again: keepsake restore %s",
 
+	// What a restore refuses.
+	"read-only":             ": --to names one, as chroma:http://host:port", // ends its message
+	"unsealed":              "merge it, or say --allow-unsealed",
+	"allow-empty":           "--allow-empty takes it as it is",
+	"not-empty":             "--force replaces them",
+	"shrink":                "--accept-shrink replaces it all the same",
+	"safety-bundle":         "leave out --no-safety-bundle",
+	"topology":              "--force-topology-mismatch restores it all the same",
+	"memory":                "--force-memory restores it all the same",
+	"kind":                  "--to names another target",
+	"collection-of-its-own": "restore into a collection of its own with --as %s=NAME",
+	"nothing-selected":      "keepsake show %s lists its sections",
+	"no-target":             "--only names what to restore, --to names a target",
+	"target-unreachable":    "keepsake config show lists the targets",
+
+	// What the guard refuses.
+	"target-moved":   "make a new plan with --plan, and see what stands there now",
+	"no-environment": "if this memory really is to be destroyed, set %s=true, and confirm the plan with --confirm TOKEN",
+	"no-token":       "run the same command with --plan, read it, and pass its token with --confirm",
+	"token-other":    "make a new plan with --plan: bundle, targets or operation are not those that the token was given for",
+	"token-expired":  "make a new plan with --plan: a token is good for 15 minutes",
+	"token-used":     "make a new plan with --plan: a token is good for one run",
+	"losses-grew":    "make a new plan with --plan, and see what would be lost now",
+
+	// What a backup suspects.
+	"lineage-suspect":   "is %s the right store, and what happened to it? If this is the memory now: keepsake backup --accept-lineage %s",
+	"section-gone":      "what happened to it? If it is to be gone: keepsake backup --accept-lineage %s",
+	"damaged-directory": "keepsake rescue %s makes a bundle of what it still holds",
+
+	// The configuration.
+	"file-passed-over": "set data-dir in it, or name it with --config",
+	"retention":        "no bundle is removed until it is set right; " + hintSources,
+
 	// The doctor's.
 	"name-backup-root": "--backup-root names the folder",
 	"first-backup":     "keepsake backup makes it",
@@ -139,11 +171,13 @@ func hintOf(err error) string {
 	return ""
 }
 
-func hintBy(code, at string) string {
-	if text := hints[code]; strings.Contains(text, "%s") {
-		return fmt.Sprintf(text, at)
+// hintBy returns the hint of a code, with about in it.
+func hintBy(code string, about ...string) string {
+	text := hints[code]
+	for _, what := range about {
+		text = strings.Replace(text, "%s", what, 1)
 	}
-	return hints[code]
+	return text
 }
 
 // spelled are the words for errors about a value that a flag gave: %[1]s is what of

@@ -40,7 +40,7 @@ func (a *app) options() keeper.Options {
 		Config: config.Options{Env: a.LookupEnv, Start: a.Dir},
 		Now:    a.Now, FS: a.FS, Tool: "keepsake " + Version, Me: a.me(), Alive: alive,
 		LockWait: a.flags.lockWait, SkipUnreadable: a.flags.skipUnreadable,
-		Progress: a.progress, Notify: func(f memory.Finding) { a.warn("%s", f.Message) },
+		Progress: a.progress, Hint: hintBy, Notify: func(f memory.Finding) { a.warn("%s", f.Message) },
 	}
 }
 

@@ -37,6 +37,8 @@ const (
 type Options struct {
 	// Kinds is the table of kinds of store. Required.
 	Kinds store.Kinds
+	// Hint says what the operator can do about an error or a finding, by its code.
+	Hint memory.Hints
 	// Flags holds the flags that were given, by their names without dashes.
 	Flags map[string]string
 	// Env looks a name up as os.LookupEnv does. A name set to nothing is not set.
@@ -79,6 +81,7 @@ type Config struct {
 	Findings []memory.Finding
 
 	kinds    store.Kinds
+	hint     memory.Hints
 	excluded []Excluded
 }
 
@@ -156,7 +159,7 @@ func Load(opts Options) (*Config, error) {
 	if opts.Env == nil {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
-	l := &loader{opts: opts, cfg: &Config{kinds: opts.Kinds}}
+	l := &loader{opts: opts, cfg: &Config{kinds: opts.Kinds, hint: opts.Hint}}
 	steps := []func() error{
 		l.checkFlags, l.locate, l.readPreset, l.backupRoot, l.topology, l.presetSources, l.dimension,
 		l.declared, l.retention, l.doctor, l.permission,

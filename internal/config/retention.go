@@ -48,20 +48,18 @@ func (l Limit) String() string {
 // ErrNothingKept is returned for a retention that would keep no bundle.
 var ErrNothingKept = errors.New("retention would keep nothing")
 
-const hintRetention = "no bundle is removed until it is set right; keepsake config show prints where each value comes from"
-
 // CheckRetention refuses a number that could not be read, and a K or a number of
 // days below one, with an *Error. Nothing may be removed then.
 func (c *Config) CheckRetention() error {
 	r := &c.Retention
 	for _, l := range []Limit{r.Keep, r.Days, r.KeepDaily, r.KeepWeekly, r.KeepMonthly, r.MaxBytes, r.SafetyDays} {
 		if l.err != nil {
-			return &Error{Source: l.Source, Err: l.err, Hint: hintRetention}
+			return &Error{Source: l.Source, Err: l.err, Hint: c.hint.Of("retention")}
 		}
 	}
 	for _, l := range []Limit{r.Keep, r.Days} {
 		if l.V < 1 {
-			return &Error{Source: l.Source, Err: fmt.Errorf("%w: want at least 1, have %d", ErrNothingKept, l.V), Hint: hintRetention}
+			return &Error{Source: l.Source, Err: fmt.Errorf("%w: want at least 1, have %d", ErrNothingKept, l.V), Hint: c.hint.Of("retention")}
 		}
 	}
 	return nil

@@ -70,6 +70,6 @@ func (l *loader) fileIn(dir string) error {
 	}
 	l.passed = append(l.passed, path)
 	l.warn("file-passed-over", fmt.Sprintf("%s is not read: no %s is beside it, and it says neither data-dir nor a preset but neo", path, DataDirName),
-		"set data-dir in it, or name it with --config")
+		l.opts.Hint.Of("file-passed-over"))
 	return nil
 }

@@ -36,6 +36,8 @@ type Target struct {
 
 // Options say what is restored, and where to. All are required.
 type Options struct {
+	// Hint says what the operator can do about a refusal, by its code.
+	Hint   memory.Hints
 	Bundle *bundle.Bundle
 	// Targets take every section; the first that selects a section takes it.
 	Targets []Target
@@ -112,7 +114,7 @@ type drill struct {
 // restoring has the bundle restored as the memory that it is of.
 func (d *drill) restoring() restore.Options {
 	opts := restore.Options{
-		Bundle: d.opts.Bundle, Proof: store.ProofFull, Progress: d.opts.Progress, Clock: d.opts.Clock,
+		Hint: d.opts.Hint, Bundle: d.opts.Bundle, Proof: store.ProofFull, Progress: d.opts.Progress, Clock: d.opts.Clock,
 	}
 	if meta := d.opts.Bundle.Meta(); meta != nil && meta.Topology != nil {
 		opts.Topology = *meta.Topology

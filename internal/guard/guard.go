@@ -27,6 +27,8 @@ type Rules struct {
 	Ledger Ledger
 	// BackupRoot is where folders of this tool's own are; "" for none.
 	BackupRoot string
+	// Hint says what the operator can do about a refusal, by the codes of hint.
+	Hint memory.Hints
 }
 
 // Request asks to destroy one target.
@@ -60,7 +62,7 @@ func (r Rules) AssertDestructiveTargetAllowed(ctx context.Context, req Request) 
 	d := r.decide(ctx, req)
 	d.err = errors.Join(d.err, r.record(req, d))
 	if d.err != nil {
-		return Permit{}, refused(req, d, d.err)
+		return Permit{}, r.refused(req, d, d.err)
 	}
 	return Permit{operation: req.Operation, target: d.target, class: d.class}, nil
 }
@@ -73,13 +75,13 @@ func (r Rules) Foresee(ctx context.Context, req Request) error {
 	if d.err == nil {
 		return nil
 	}
-	return refused(req, d, errors.Join(d.err, r.record(req, d)))
+	return r.refused(req, d, errors.Join(d.err, r.record(req, d)))
 }
 
-func refused(req Request, d decision, reason error) *RefusedError {
+func (r Rules) refused(req Request, d decision, reason error) *RefusedError {
 	return &RefusedError{
 		Operation: req.Operation, Subsystem: req.Subsystem,
-		Target: d.target, Class: d.class, Reason: reason, Hint: hint(reason),
+		Target: d.target, Class: d.class, Reason: reason, Hint: r.hint(reason),
 	}
 }
 

@@ -383,11 +383,11 @@ func TestHints(t *testing.T) {
 	b := newBench(t)
 	production := requestFor(at(memory.KindGraph, "/etc/hosts"))
 	for want, req := range map[string]guard.Request{
-		"NEO_ALLOW_PRODUCTION_DESTRUCTIVE=true": production,
-		"can be reached and read":               requestFor(at(memory.KindGraph, "x")),
-		"a mistake in keepsake":                 {},
-		"by hand":                               {Operation: guard.Prune, Target: at(memory.KindFiles, "/etc")},
-		"choose another folder":                 {Operation: guard.DemoReset, Target: at(memory.KindFiles, "/etc")},
+		"no-environment NEO_ALLOW_PRODUCTION_DESTRUCTIVE": production,
+		"can be reached and read":                         requestFor(at(memory.KindGraph, "x")),
+		"a mistake in keepsake":                           {},
+		"by hand":                                         {Operation: guard.Prune, Target: at(memory.KindFiles, "/etc")},
+		"choose another folder":                           {Operation: guard.DemoReset, Target: at(memory.KindFiles, "/etc")},
 	} {
 		_, err := b.ask(t, req)
 		var refused *guard.RefusedError
@@ -397,8 +397,8 @@ func TestHints(t *testing.T) {
 	}
 	_, err := b.allow().ask(t, production)
 	var refused *guard.RefusedError
-	if !errors.As(err, &refused) || !strings.Contains(refused.Hint, "--plan") {
-		t.Errorf("got %+v, want a hint at --plan", refused)
+	if !errors.As(err, &refused) || !strings.HasPrefix(refused.Hint, "no-token ") {
+		t.Errorf("got %+v, want a hint at what takes a token", refused)
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
 	defer cancel()

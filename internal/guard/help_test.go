@@ -47,6 +47,7 @@ func newBench(t testing.TB) *bench {
 		Now:    func() time.Time { return b.clock },
 		Audit:  &b.audit,
 		Ledger: guard.DirLedger{Dir: filepath.Join(t.TempDir(), "tokens")},
+		Hint:   func(code string, about ...string) string { return code + " " + strings.Join(about, " ") },
 	}
 	return b
 }

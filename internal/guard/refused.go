@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -80,30 +81,31 @@ func (e *RefusedError) Unwrap() error { return e.Reason }
 
 const mistake = "this is a mistake in keepsake, not in your command; nothing was changed"
 
-// hint says what to do about the first ground that something can be done about.
-func hint(reason error) string {
+// hint says what to do about the first ground that something can be done about. Where
+// that is a flag, who asks has the words for the code.
+func (r Rules) hint(reason error) string {
 	for _, h := range []struct {
-		ground error
-		text   string
+		ground     error
+		text, code string
 	}{
-		{ErrUnknownTarget, "make sure that the target can be reached and read, and that its path is absolute"},
-		{ErrTargetMoved, "make a new plan with --plan, and see what stands there now"},
-		{ErrNotMarked, "choose another folder, or remove this one by hand"},
-		{ErrNotOwn, "look at it, and remove it by hand if it should go"},
-		{ErrNoEnvironment, "if this memory really is to be destroyed, set " + EnvAllow + "=true, and confirm the plan with --confirm TOKEN"},
-		{ErrNoToken, "run the same command with --plan, read it, and pass its token with --confirm"},
-		{ErrTokenMalformed, "copy the token whole from the plan"},
-		{ErrTokenOther, "make a new plan with --plan: bundle, targets or operation are not those that the token was given for"},
-		{ErrTokenExpired, "make a new plan with --plan: a token is good for 15 minutes"},
-		{ErrTokenUsed, "make a new plan with --plan: a token is good for one run"},
-		{ErrLossesGrew, "make a new plan with --plan, and see what would be lost now"},
-		{ErrNoRules, mistake},
-		{ErrBadRequest, mistake},
-		{ErrNoReason, mistake},
-		{ErrNoAudit, "make sure that the backup root can be written to"},
+		{ErrUnknownTarget, "make sure that the target can be reached and read, and that its path is absolute", ""},
+		{ErrTargetMoved, "", "target-moved"},
+		{ErrNotMarked, "choose another folder, or remove this one by hand", ""},
+		{ErrNotOwn, "look at it, and remove it by hand if it should go", ""},
+		{ErrNoEnvironment, "", "no-environment"},
+		{ErrNoToken, "", "no-token"},
+		{ErrTokenMalformed, "copy the token whole from the plan", ""},
+		{ErrTokenOther, "", "token-other"},
+		{ErrTokenExpired, "", "token-expired"},
+		{ErrTokenUsed, "", "token-used"},
+		{ErrLossesGrew, "", "losses-grew"},
+		{ErrNoRules, mistake, ""},
+		{ErrBadRequest, mistake, ""},
+		{ErrNoReason, mistake, ""},
+		{ErrNoAudit, "make sure that the backup root can be written to", ""},
 	} {
 		if errors.Is(reason, h.ground) {
-			return h.text
+			return cmp.Or(h.text, r.Hint.Of(h.code, EnvAllow))
 		}
 	}
 	return ""

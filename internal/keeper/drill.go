@@ -54,7 +54,7 @@ func (m *Memory) drill(ctx context.Context, b *bundle.Bundle, to string) (v Veri
 	}
 	began := m.opts.Now()
 	report, err := drill.Run(ctx, drill.Options{
-		Bundle: b, Targets: targets, Dir: filepath.Join(dir, "restore"), Progress: m.progress(), Clock: m.opts.Now,
+		Hint: m.opts.Hint, Bundle: b, Targets: targets, Dir: filepath.Join(dir, "restore"), Progress: m.progress(), Clock: m.opts.Now,
 	})
 	if err != nil {
 		return v, m.drillFailed(err)

@@ -26,6 +26,10 @@ var explained = []struct {
 
 // explain gives an error of a store its ground.
 func (m *Memory) explain(err error) error {
+	var directory interface{ Damaged() string }
+	if errors.As(err, &directory) && directory.Damaged() != "" {
+		return fail(Store, "damaged-directory", err, directory.Damaged())
+	}
 	for _, e := range explained {
 		if !errors.Is(err, e.is) {
 			continue

@@ -37,6 +37,8 @@ type Options struct {
 	SkipUnreadable bool
 	// Progress makes what shows how a run gets on; nil shows nothing.
 	Progress func() store.Progress
+	// Hint says what the operator can do about a finding or a refusal, by its code.
+	Hint memory.Hints
 	// Notify is told what happens on the way and ends nothing; nil is deaf.
 	Notify func(memory.Finding)
 }
@@ -58,6 +60,7 @@ func Open(opts Options) (*Memory, error) {
 	if opts.Config.Kinds == nil {
 		opts.Config.Kinds = Kinds()
 	}
+	opts.Config.Hint = opts.Hint
 	cfg, err := config.Load(opts.Config)
 	if err != nil {
 		return nil, err

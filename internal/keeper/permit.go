@@ -26,7 +26,7 @@ const tokenDir = "tokens"
 func (o *Options) rules(audit io.Writer, ledger guard.Ledger, backupRoot string) guard.Rules {
 	return guard.Rules{
 		Environment: guard.ReadEnvironment(o.Config.Env), Now: o.Now,
-		Audit: audit, Ledger: ledger, BackupRoot: backupRoot,
+		Audit: audit, Ledger: ledger, BackupRoot: backupRoot, Hint: o.Hint,
 	}
 }
 

@@ -97,7 +97,7 @@ func (m *Memory) rescueOptions(r Rescue) (backup.Options, error) {
 	into := m.bundleOptions()
 	into.Name, into.Compress = name, r.Compress == Zstd
 	return backup.Options{
-		AllowDegraded: true, Reason: bundle.ReasonRescue, Progress: m.progress(), Clock: m.opts.Now,
+		Hint: m.opts.Hint, AllowDegraded: true, Reason: bundle.ReasonRescue, Progress: m.progress(), Clock: m.opts.Now,
 		Bundle: into,
 	}, nil
 }

@@ -81,7 +81,7 @@ func (m *Memory) restoreOptions(b *bundle.Bundle, r Restore) (restore.Options, e
 	}
 	r.Bundle = b.Path()
 	opts := restore.Options{
-		Kinds:  m.kinds(),
+		Kinds: m.kinds(), Hint: m.opts.Hint,
 		Bundle: b, Targets: targets, Only: r.Only, Proof: r.Proof,
 		Topology: m.cfg.Topology(), MemoryID: id,
 		ForceTopology: r.ForceTopology, ForceMemory: r.ForceMemory, AllowEmpty: r.AllowEmpty,

@@ -53,7 +53,7 @@ func (m *Memory) targetsOf(d *config.Declared, sections []memory.SectionSpec, as
 	}
 	switch {
 	case kind.Target == nil:
-		return all(readOnly{o.Ref}, nil)
+		return all(readOnly{o.Ref, m.opts.Hint.Of("read-only")}, nil)
 	case kind.CanHold(memory.Vectors):
 		o.Collections = m.collections(d, sections, as)
 		return all(vectorTarget(kind, o))
@@ -206,12 +206,15 @@ func (m *Memory) names() map[memory.Section]string {
 }
 
 // errReadOnly says that a store is only read.
-var errReadOnly = errors.New("a Chroma directory is written by its server alone: --to names one, as chroma:http://host:port")
+var errReadOnly = errors.New("a Chroma directory is written by its server alone")
 
 // readOnly is the target where there is none.
-type readOnly struct{ at store.Ref }
+type readOnly struct {
+	at   store.Ref
+	hint string
+}
 
-func (r readOnly) refuse() error { return fmt.Errorf("%s: %w", r.at, errReadOnly) }
+func (r readOnly) refuse() error { return fmt.Errorf("%s: %w%s", r.at, errReadOnly, r.hint) }
 
 // Survey implements store.Target.
 func (r readOnly) Survey(context.Context, memory.Section) (store.Survey, error) {

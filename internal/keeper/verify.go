@@ -55,6 +55,7 @@ func (m *Memory) look(ctx context.Context, b *bundle.Bundle, level bundle.Level)
 	p := m.progress()
 	p.Begin("check", memory.Section(b.Name()), -1)
 	report, err := b.Verify(ctx, level, bundle.VerifyOptions{
+		Hint:     m.opts.Hint,
 		Progress: func(_ memory.Section, rows, bytes int64) { p.Advance(rows, bytes) },
 	})
 	p.End()

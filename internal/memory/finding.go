@@ -48,3 +48,16 @@ func Refused(findings []Finding) bool {
 	}
 	return false
 }
+
+// Hints says by a code what the operator can do, in the words of whoever asks: which
+// flags and commands there are, a command line knows alone. About is what stands in
+// them. A nil Hints says nothing.
+type Hints func(code string, about ...string) string
+
+// Of returns the hint of a code, "" when nobody knows one.
+func (h Hints) Of(code string, about ...string) string {
+	if h == nil {
+		return ""
+	}
+	return h(code, about...)
+}

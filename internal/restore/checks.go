@@ -27,7 +27,7 @@ func (p *Plan) checkTopology() {
 			p.warn("topology", "", message, "")
 			return
 		}
-		p.refuse(GroundTopology, "topology", "", message, "--force-topology-mismatch restores it all the same")
+		p.refuse(GroundTopology, "topology", "", message, p.opts.Hint.Of("topology"))
 		return
 	}
 	p.compareCoords("KB", was.KB, now.KB)
@@ -83,7 +83,7 @@ func (p *Plan) checkMemory() {
 		p.warn("memory", "", message, "")
 		return
 	}
-	p.refuse(GroundMemory, "memory", "", message, "--force-memory restores it all the same")
+	p.refuse(GroundMemory, "memory", "", message, p.opts.Hint.Of("memory"))
 }
 
 // checkKind refuses to put records where others live: blocks of a file are no rows,
@@ -92,7 +92,7 @@ func (p *Plan) checkKind(s Section) {
 	holds := p.opts.Kinds.Of(s.Survey.Locator.Kind).Holds
 	if len(holds) > 0 && !slices.Contains(holds, s.Spec.Kind) {
 		p.refuse(GroundStore, "kind", s.Spec.Name, fmt.Sprintf("it is of kind %q in the bundle, and %s holds %q", s.Spec.Kind, s.Survey.Locator, holds[0]),
-			"--to names another target")
+			p.opts.Hint.Of("kind"))
 	}
 }
 
@@ -101,11 +101,11 @@ func (p *Plan) checkShape(s Section) {
 	was, now := s.Spec, s.Survey
 	if was.Dimension > 0 && now.Dimension > 0 && was.Dimension != now.Dimension {
 		p.refuse(GroundDimension, "dimension", was.Name, fmt.Sprintf("the bundle's vectors have %d dimensions, those of %s have %d",
-			was.Dimension, now.Locator, now.Dimension), "restore into a collection of its own with --as "+string(was.Name)+"=NAME")
+			was.Dimension, now.Locator, now.Dimension), p.opts.Hint.Of("collection-of-its-own", string(was.Name)))
 	}
 	if was.Distance != "" && now.Distance != "" && was.Distance != now.Distance {
 		p.refuse(GroundDimension, "distance", was.Name, fmt.Sprintf("the bundle's vectors are compared by %s, those of %s by %s",
-			was.Distance, now.Locator, now.Distance), "restore into a collection of its own with --as "+string(was.Name)+"=NAME")
+			was.Distance, now.Locator, now.Distance), p.opts.Hint.Of("collection-of-its-own", string(was.Name)))
 	}
 	if a, b := model(was.Collection), model(now.Collection); a != "" && b != "" && a != b {
 		p.warn("embedding-model", was.Name, fmt.Sprintf("the bundle's vectors were made by %s, those of %s by %s: they may not be comparable",

@@ -39,7 +39,7 @@ func (p *Plan) checkSealed() {
 		return
 	}
 	p.refuse(GroundBundle, "unsealed", "", "the bundle was not sealed by keepsake: nothing proves that it is whole, or still what it was",
-		"merge it, or say --allow-unsealed")
+		p.opts.Hint.Of("unsealed"))
 }
 
 // compare asks the target what would become of its rows.
@@ -84,12 +84,12 @@ func (p *Plan) checkLosses(s Section) {
 	d, r := s.Difference, p.opts.Replace
 	if d.Live > 0 && !r.Force {
 		p.refuse(GroundNotEmpty, "not-empty", s.Spec.Name, fmt.Sprintf("%s holds %d rows", s.Survey.Locator, d.Live),
-			"--force replaces them")
+			p.opts.Hint.Of("not-empty"))
 	}
 	if r.AcceptShrink {
 		return
 	}
-	const hint = "--accept-shrink replaces it all the same"
+	hint := p.opts.Hint.Of("shrink")
 	will := d.Same + d.Changed + d.New
 	switch {
 	case will*10 < d.Live*9:
@@ -128,7 +128,7 @@ func (p *Plan) checkGuard(ctx context.Context) {
 		s.Class, s.Why = r.Rules.Classify(s.Survey.Target)
 		if r.NoSafety && s.Class != guard.Disposable {
 			p.refuse(GroundGuard, "safety-bundle", s.Spec.Name, fmt.Sprintf("%s is no disposable target (%s): it is not replaced without a safety bundle", s.Survey.Locator, s.Why),
-				"leave out --no-safety-bundle")
+				p.opts.Hint.Of("safety-bundle"))
 		}
 		if r.PlanOnly && s.Class != guard.Unknown {
 			continue

@@ -63,7 +63,7 @@ func (p *Plan) verify(ctx context.Context) error {
 	started := p.opts.Clock()
 	var read atomic.Int64
 	report, err := p.opts.Bundle.Verify(ctx, bundle.Full, bundle.VerifyOptions{
-		AllowEmpty: p.opts.AllowEmpty,
+		AllowEmpty: p.opts.AllowEmpty, Hint: p.opts.Hint,
 		Progress: func(_ memory.Section, rows, bytes int64) {
 			read.Add(bytes)
 			p.opts.Progress.Advance(rows, bytes)
@@ -129,7 +129,7 @@ func (p *Plan) vacate() {
 // checkSelection refuses a selector that selects nothing: it may be misspelt,
 // and a restore without what was asked for must not end well.
 func (p *Plan) checkSelection() {
-	hint := "keepsake show " + p.opts.Bundle.Name() + " lists its sections"
+	hint := p.opts.Hint.Of("nothing-selected", p.opts.Bundle.Name())
 	for _, selector := range p.opts.Only {
 		held := func(s memory.SectionSpec) bool { return s.Name.Matches(selector) }
 		if !slices.ContainsFunc(p.opts.Bundle.Sections(), held) {
@@ -144,7 +144,7 @@ func (p *Plan) checkSelection() {
 func (p *Plan) leave(what string) {
 	p.left = append(p.left, what)
 	p.warn("not-restored", "", what+" will not be restored: no target takes it",
-		"--only names what to restore, --to names a target")
+		p.opts.Hint.Of("no-target"))
 }
 
 func (p *Plan) survey(ctx context.Context) error {
@@ -155,13 +155,13 @@ func (p *Plan) survey(ctx context.Context) error {
 			return fmt.Errorf("survey targets: %w", context.Cause(ctx))
 		}
 		if err != nil {
-			p.refuse(GroundStore, "target-unreachable", s.Spec.Name, err.Error(), "keepsake config show lists the targets")
+			p.refuse(GroundStore, "target-unreachable", s.Spec.Name, err.Error(), p.opts.Hint.Of("target-unreachable"))
 			continue
 		}
 		s.Survey, s.seen = live, true
 		if live.Unfinished != "" && live.Unfinished != p.id {
 			p.refuse(GroundSwap, "unfinished", s.Spec.Name, fmt.Sprintf("plan %s began to replace %s and has not ended", live.Unfinished, live.Locator),
-				"keepsake restore --resume finishes it")
+				p.opts.Hint.Of("unfinished-plan"))
 		}
 		p.checkKind(*s)
 		p.checkShape(*s)

@@ -27,6 +27,8 @@ type Filter func(iter.Seq2[memory.Record, error]) iter.Seq2[memory.Record, error
 // Options say what to restore, where to, and which refusals the operator waived.
 type Options struct {
 	Bundle *bundle.Bundle
+	// Hint says what the operator can do about a refusal, by its code.
+	Hint memory.Hints
 	// Kinds is the table of kinds of store: what each can hold.
 	Kinds store.Kinds
 	// Targets are tried in order; the first that selects a section takes it.

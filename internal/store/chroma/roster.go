@@ -83,10 +83,7 @@ func (c roster) unfinished(name string) string {
 
 // unfinishedError says whose swap is in the way.
 func unfinishedError(plan string) error {
-	return &hinted{
-		err:  fmt.Errorf("%w: plan %s", store.ErrUnfinished, plan),
-		hint: "finish it with keepsake restore --resume",
-	}
+	return fmt.Errorf("%w: plan %s", store.ErrUnfinished, plan)
 }
 
 // change is what is to be changed of a collection. The server does both at once,

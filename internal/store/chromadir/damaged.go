@@ -7,8 +7,7 @@ import (
 	"keepsake/internal/store"
 )
 
-// openError says that a directory could not be opened, and, where it is damaged, what
-// takes what is left of it.
+// openError says that a directory could not be opened.
 type openError struct {
 	path string
 	err  error
@@ -20,10 +19,11 @@ func (e *openError) Error() string { return fmt.Sprintf("open Chroma directory %
 // Unwrap returns the ground.
 func (e *openError) Unwrap() error { return e.err }
 
-// Hint says what the operator can do, "" when that depends.
-func (e *openError) Hint() string {
+// Damaged returns the path of a damaged directory, of which a rescue takes what is
+// left; "" when it is something else that is wrong.
+func (e *openError) Damaged() string {
 	if !errors.Is(e.err, store.ErrUnreadable) {
 		return ""
 	}
-	return "keepsake rescue " + e.path + " makes a bundle of what it still holds"
+	return e.path
 }
