@@ -58,6 +58,7 @@ $(LINTER): tools/go.mod tools/go.sum
 
 lint: $(LINTER)
 	$(LINTER) run ./...
+	$(GO) vet -tags bench ./internal/bench
 
 # Proves that the rules of .golangci.yml still refuse what they are there for.
 lint-test: $(LINTER)

@@ -13,6 +13,7 @@ import (
 
 	"keepsake/internal/atomicfile"
 	format "keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/memoryid"
 	"keepsake/internal/retention"
@@ -99,8 +100,8 @@ func shelve(ctx context.Context, root, memoryID string, i int) error {
 	if err != nil {
 		return err
 	}
-	v := format.Verification{At: stamp, Level: format.Full, OK: true, Tool: "keepsake bench"}
-	note, err := json.Marshal(format.Notes{Verifications: []format.Verification{v}})
+	v := catalog.Verification{At: stamp, Level: format.Full, OK: true, Tool: "keepsake bench"}
+	note, err := json.Marshal(catalog.Notes{Verifications: []catalog.Verification{v}})
 	if err != nil {
 		return err
 	}
