@@ -106,18 +106,19 @@ func (m *Memory) toStore(spec memory.SectionSpec, text, as string) (store.Target
 	if err != nil {
 		return nil, notTo(spec.Name, err)
 	}
-	if at.Path != "" {
-		at.Path = m.absolute(at.Path)
-	}
 	kind := m.kinds().Of(at.Kind)
-	d := m.like(at, at.Same)
-	o := m.opening(&d)
-	o.Subsystem = spec.Name.Subsystem()
 	switch {
 	case spec.Kind == memory.Opaque && !kind.CanHold(memory.Opaque):
 		return nil, notTo(spec.Name, errors.New("the section is a file that is kept whole; want files:DIR or sqlite:FILE"))
 	case kind.Target == nil:
 		return nil, notTo(spec.Name, fmt.Errorf("%s can't be written to", at))
+	case at.Path != "":
+		at.Path = m.absolute(at.Path)
+	}
+	d := m.like(at, at.Same)
+	o := m.opening(&d)
+	o.Subsystem = spec.Name.Subsystem()
+	switch {
 	case kind.CanHold(memory.Vectors):
 		return m.toCollection(kind, o, spec, cmp.Or(as, at.Collection, m.names()[spec.Name]))
 	case kind.CanHold(memory.Lines):

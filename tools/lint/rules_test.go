@@ -44,7 +44,7 @@ func offences() []offence {
 		importing("internal/cli/x.go", internal+"record", "layer-cli", "cli is flags, text and exit codes"),
 		importing("internal/cli/x.go", internal+"store/chroma", "layer-cli", "with which stores, is keeper's"),
 		importing("internal/keeper/x.go", internal+"record", "layer-keeper", "keeper wires engines"),
-		importing("internal/restore/x_test.go", internal+"keeper", "only-cli-above-keeper", "what stands below it"),
+		importing("internal/restore/z.go", internal+"keeper", "layer-restore", "no configuration"),
 		importing("internal/keeper/x.go", "github.com/spf13/cobra", "flags-only-in-cli", flags),
 		importing("internal/backup/x.go", internal+"store/chroma", "layer-backup", "it knows no adapter"),
 		importing("internal/backup/x.go", internal+"restore", "layer-backup", "no restore"),
