@@ -40,3 +40,57 @@ func TestFlagsAreNamedInTheCommandLineAlone(t *testing.T) {
 		t.Errorf("looked at %d texts, want all of them", looked)
 	}
 }
+
+// TestKindsAreKnownInTheTable: outside the stores and the wiring a kind of store is
+// named in three lines at most; all else asks the table.
+func TestKindsAreKnownInTheTable(t *testing.T) {
+	named := namesIn(t, func(file string) bool {
+		return !strings.HasPrefix(file, "internal/store/") && !strings.HasPrefix(file, "internal/keeper/")
+	}, regexp.MustCompile(`^memory\.Kind[A-Z]`))
+	if len(named) > 3 {
+		t.Errorf("got %q, want three at most", named)
+	}
+}
+
+// TestExitCodesAreInOneFile: what an end is worth as an exit code is said there alone.
+func TestExitCodesAreInOneFile(t *testing.T) {
+	named := namesIn(t, func(file string) bool {
+		return strings.HasPrefix(file, "internal/cli/") && file != "internal/cli/exit.go"
+	}, regexp.MustCompile(`^exit[A-Z]`))
+	for _, at := range named {
+		if !strings.HasSuffix(at, "exitCode") {
+			t.Errorf("got %s, want a ground", at)
+		}
+	}
+}
+
+// namesIn lists the names that match in the files that are wanted, with their files.
+func namesIn(t *testing.T, wanted func(file string) bool, name *regexp.Regexp) (named []string) {
+	t.Helper()
+	looked := 0
+	for file, source := range sources(t) {
+		if file = filepath.ToSlash(file); !wanted(file) {
+			continue
+		}
+		looked++
+		ast.Inspect(source, func(n ast.Node) bool {
+			text := ""
+			switch n := n.(type) {
+			case *ast.Ident:
+				text = n.Name
+			case *ast.SelectorExpr:
+				if of, ok := n.X.(*ast.Ident); ok {
+					text = of.Name + "." + n.Sel.Name
+				}
+			}
+			if name.MatchString(text) {
+				named = append(named, file+": "+text)
+			}
+			return true
+		})
+	}
+	if looked < 20 {
+		t.Errorf("looked at %d files, want all of them", looked)
+	}
+	return named
+}
