@@ -1,6 +1,7 @@
 package collections
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,9 +13,10 @@ import (
 
 // batch is rows that were inserted and are not committed yet.
 type batch struct {
-	table              *table
-	bytes              int64
-	metadata, document []byte
+	stored
+
+	table *table
+	bytes int64
 }
 
 // Append implements rows.Batch: it inserts the row.
@@ -72,8 +74,11 @@ func (b *batch) Send(ctx context.Context, _, _ int) error { return b.table.end(c
 // Reset implements rows.Batch.
 func (b *batch) Reset() { b.bytes = 0 }
 
-// sorted returns metadata as it is stored: compact, keys sorted; nil when null.
-func (b *batch) sorted(value []byte) (_ []byte, err error) {
+// stored takes the parts of records apart as they are stored.
+type stored struct{ metadata, document []byte }
+
+// sorted returns metadata: compact, keys sorted; nil when null.
+func (b *stored) sorted(value []byte) (_ []byte, err error) {
 	if isNull(value) {
 		return nil, nil
 	}
@@ -82,7 +87,7 @@ func (b *batch) sorted(value []byte) (_ []byte, err error) {
 }
 
 // text returns a document, nil when null.
-func (b *batch) text(value []byte) (_ []byte, err error) {
+func (b *stored) text(value []byte) (_ []byte, err error) {
 	if isNull(value) {
 		return nil, nil
 	}
@@ -98,22 +103,29 @@ func nullable(text []byte) sql.NullString {
 	return sql.NullString{String: string(text), Valid: text != nil}
 }
 
-// page is rows that were looked up, as canonical lines.
+// page is rows that were looked up, as they are stored.
 type page struct {
 	table   *table
 	rows    []uint32
-	text    []byte
-	ends    []int
-	broken  map[int]string // why a row of them could not be printed
+	bytes   []byte
+	parts   []parts
 	live    row
 	dest    []any
+	line    []byte
 	scanner record.Scanner
+	stored  stored
 	lines   rows.Lines
+}
+
+// parts are where those of a row end among the bytes of its page.
+type parts struct {
+	start, id, bits, metadata, document int
+	documented                          bool // it is not null
 }
 
 // Fetch implements rows.Page.
 func (p *page) Fetch(ctx context.Context, ids *rows.IDs, ask rows.Ask) error {
-	p.rows, p.text, p.ends, p.broken = p.rows[:0], p.text[:0], p.ends[:0], nil
+	p.rows, p.bytes, p.parts = p.rows[:0], p.bytes[:0], p.parts[:0]
 	if err := p.table.look(ctx); err != nil {
 		return err
 	}
@@ -141,16 +153,16 @@ func (p *page) find(i uint32, id string) (err error) {
 	if err := found.Scan(p.dest...); err != nil {
 		return err
 	}
-	r, start := &p.live, len(p.text)
-	line, err := p.scanner.AppendVector(p.text, r.id, r.embedding, r.metadata, r.text())
-	if p.text = line; err != nil {
-		if p.broken == nil {
-			p.broken = map[int]string{}
-		}
-		p.broken[len(p.rows)] = err.Error()
-		p.text = line[:start]
-	}
-	p.rows, p.ends = append(p.rows, i), append(p.ends, len(p.text))
+	at := parts{start: len(p.bytes), documented: p.live.document.Valid}
+	p.bytes = append(p.bytes, p.live.id...)
+	at.id = len(p.bytes)
+	p.bytes = append(p.bytes, p.live.embedding...)
+	at.bits = len(p.bytes)
+	p.bytes = append(p.bytes, p.live.metadata...)
+	at.metadata = len(p.bytes)
+	p.bytes = append(p.bytes, p.live.document.String...)
+	at.document = len(p.bytes)
+	p.rows, p.parts = append(p.rows, i), append(p.parts, at)
 	return nil
 }
 
@@ -158,24 +170,45 @@ func (p *page) find(i uint32, id string) (err error) {
 func (p *page) Rows() []uint32 { return p.rows }
 
 // Bytes implements rows.Page.
-func (p *page) Bytes() int64 { return int64(len(p.text)) }
+func (p *page) Bytes() int64 { return int64(len(p.bytes)) }
 
-// Same implements rows.Page. What is written otherwise may still mean the same, as
-// 1.50 is 1.5.
+// Same implements rows.Page. Most rows are stored as their records would be: numbers
+// are compared as the bits that they are.
 func (p *page) Same(n int, rec []byte) (rows.Verdict, error) {
-	if why, broken := p.broken[n]; broken {
-		return rows.Verdict{Differs: "it is in but cannot be read back: " + why, Unreadable: true}, nil
+	at, all := p.parts[n], p.bytes
+	id, bits, metadata := all[at.start:at.id], all[at.id:at.bits], all[at.bits:at.metadata]
+	var document []byte
+	if at.documented {
+		document = all[at.metadata:at.document]
 	}
-	start := 0
-	if n > 0 {
-		start = p.ends[n-1]
+	if p.stores(rec, bits, metadata, document) {
+		return rows.Verdict{}, nil
 	}
-	return p.lines.Same(p.text[start:p.ends[n]], rec), nil
+	// Written otherwise may still mean the same, as 1.50 is 1.5.
+	var err error
+	if p.line, err = p.scanner.AppendRow(p.line[:0], id, bits, metadata, document); err != nil {
+		return rows.Verdict{Differs: "it is in but cannot be read back: " + err.Error(), Unreadable: true}, nil
+	}
+	return p.lines.Same(p.line, rec), nil
+}
+
+// stores reports whether a record would be stored as just these bytes.
+func (p *page) stores(rec, bits, metadata, document []byte) bool {
+	v, err := p.scanner.Vector(rec)
+	if err != nil || !bytes.Equal(v.Bits, bits) {
+		return false
+	}
+	sorted, err := p.stored.sorted(v.Metadata.Of(rec))
+	if err != nil || !bytes.Equal(sorted, metadata) {
+		return false
+	}
+	text, err := p.stored.text(v.Document.Of(rec))
+	return err == nil && (text == nil) == (document == nil) && bytes.Equal(text, document)
 }
 
 // Trim implements rows.Page.
 func (p *page) Trim() {
-	if cap(p.text) > 4*batchBytes {
-		p.text = nil
+	if cap(p.bytes) > 4*batchBytes {
+		p.bytes = nil
 	}
 }

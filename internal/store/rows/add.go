@@ -124,9 +124,12 @@ func (a *adder) one(ctx context.Context, rec memory.Record) error {
 		_, err := a.once(uint32(i))
 		return err
 	}
-	v, err := a.scanner.Vector(rec)
-	if err != nil {
-		return a.malformed(rec, err)
+	v := a.scanned
+	if v == nil {
+		var err error
+		if v, err = a.scanner.Vector(rec); err != nil {
+			return a.malformed(rec, err)
+		}
 	}
 	i, _, err := a.ids.Add(v.Key)
 	if err != nil {

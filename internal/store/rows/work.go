@@ -36,6 +36,7 @@ type run struct {
 	deaf     bool // Report has failed
 	refusals map[uint32]refusal
 	scanner  record.Scanner
+	scanned  *record.Vector // of the record whose id idOf took in, nil when it had no need to scan it
 	key      []byte
 }
 
@@ -163,9 +164,8 @@ func unfit(id []byte, reason string) error {
 func (r *run) idOf(rec memory.Record) (err error) {
 	r.result.Records++
 	if r.limits.Lenient { // it is to be known now whether it is a row
-		var v *record.Vector
-		if v, err = r.scanner.Vector(rec); err == nil {
-			r.key = append(r.key[:0], v.Key...)
+		if r.scanned, err = r.scanner.Vector(rec); err == nil {
+			r.key = append(r.key[:0], r.scanned.Key...)
 		}
 		return err
 	}
