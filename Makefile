@@ -13,7 +13,7 @@ LDFLAGS   := -s -w -X keepsake/internal/cli.Version=$(VERSION)
 # The race detector pays where goroutines share something. It needs cgo and a C
 # compiler, and makes SQLite and the record scanner many times slower, so the
 # other packages run without it.
-RACY     := $(strip $(foreach d,backup restore lock memoryid atomicfile store/chroma,$(if $(wildcard internal/$d),./internal/$d/...)))
+RACY     := $(strip $(foreach d,backup restore lock memoryid atomicfile store/chroma store/rows,$(if $(wildcard internal/$d),./internal/$d/...)))
 CC       := $(shell $(GO) env CC)
 HAS_CC   := $(shell command -v $(firstword $(CC)) 2>/dev/null)
 CALM      = $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACY))")
