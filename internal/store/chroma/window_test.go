@@ -217,8 +217,8 @@ func TestUnfinished(t *testing.T) {
 				t.Errorf("got plan %q unfinished, want %q", seen.Unfinished, plan)
 			}
 			_, err := s.Open(t.Context(), nil)
-			if !errors.Is(err, store.ErrUnfinished) || errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), plan) || !strings.Contains(hint(err), "restore --resume") {
-				t.Errorf("got %v (%s), want ErrUnfinished of the plan, and how to go on", err, hint(err))
+			if !errors.Is(err, store.ErrUnfinished) || errors.Is(err, store.ErrUnreadable) || !strings.Contains(err.Error(), plan) {
+				t.Errorf("got %v, want ErrUnfinished of the plan", err)
 			}
 			other := swapOptions()
 			other.Plan = "plan-8"
