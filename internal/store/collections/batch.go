@@ -208,7 +208,7 @@ func (p *page) stores(rec, bits, metadata, document []byte) bool {
 
 // Trim implements rows.Page.
 func (p *page) Trim() {
-	if cap(p.bytes) > 4*batchBytes {
+	if cap(p.bytes) > pageBytes {
 		p.bytes = nil
 	}
 }

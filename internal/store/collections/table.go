@@ -18,6 +18,10 @@ const (
 	batchBytes = 8 << 20
 )
 
+// pageBytes bounds what is read back at once: two pages and their records are in
+// memory. Rows are looked up one by one, so that larger pages are no faster.
+const pageBytes = 4 << 20
+
 const (
 	idsQuery    = `SELECT id FROM records WHERE collection = ?`
 	lookupQuery = `SELECT id, embedding, metadata, document FROM records WHERE collection = ? AND id = ?`
@@ -142,7 +146,7 @@ func (t *table) again(ctx context.Context) error {
 // written it has.
 func (t *table) Limits() rows.Limits {
 	l := rows.Limits{
-		BatchRows: batchRows, BatchBytes: batchBytes, FirstRows: batchRows, PageRows: batchRows, PageBytes: 2 * batchBytes,
+		BatchRows: batchRows, BatchBytes: batchBytes, FirstRows: batchRows, PageRows: batchRows, PageBytes: pageBytes,
 		Fetching: 1, Dimension: t.dimension, Faithful: true, Unlisted: true, Lenient: !t.whole,
 	}
 	if t.leave != nil {
