@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/memory"
 )
 
@@ -33,10 +34,10 @@ func TestRoundTrip(t *testing.T) {
 			if got, want := path, filepath.Join(opts.Root, sampleName); got != want {
 				t.Errorf("path is %s, want %s", got, want)
 			}
-			if got := names(t, opts.Root); !slices.Equal(got, []string{sampleName}) {
+			if got := bundletest.Names(t, opts.Root); !slices.Equal(got, []string{sampleName}) {
 				t.Errorf("root holds %v", got)
 			}
-			before := state(t, path)
+			before := bundletest.State(t, path)
 			for _, level := range []bundle.Level{bundle.Quick, bundle.Full} {
 				report := verify(t, path, level)
 				if len(report.Findings) != 1 && len(report.Findings) != 0 || report.Refused() || !report.Sealed {
@@ -56,7 +57,7 @@ func TestRoundTrip(t *testing.T) {
 					}
 				}
 			}
-			if got := state(t, path); got != before {
+			if got := bundletest.State(t, path); got != before {
 				t.Error("reading changed the bundle")
 			}
 		})
@@ -77,7 +78,7 @@ func TestLayout(t *testing.T) {
 		"notes":        "2026 log.jsonl",
 		"notes/2026":   "plan.md",
 	} {
-		if got := strings.Join(names(t, filepath.Join(path, dir)), " "); got != want {
+		if got := strings.Join(bundletest.Names(t, filepath.Join(path, dir)), " "); got != want {
 			t.Errorf("%s holds %q, want %q", dir, got, want)
 		}
 	}
@@ -103,7 +104,7 @@ func TestEmptyBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(names(t, path)), 8; got != want {
+	if got, want := len(bundletest.Names(t, path)), 8; got != want {
 		t.Errorf("bundle has %d entries, want %d", got, want)
 	}
 	report := verify(t, path, bundle.Full)
@@ -139,7 +140,7 @@ func TestSumsWorkForEveryone(t *testing.T) {
 // whenever it is written.
 func TestWritingIsDeterministic(t *testing.T) {
 	a, b := sample(t), sample(t)
-	if got, want := state(t, a), state(t, b); got != want {
+	if got, want := bundletest.State(t, a), bundletest.State(t, b); got != want {
 		t.Errorf("two bundles of the same rows differ:\n%s\n%s", got, want)
 	}
 }

@@ -31,7 +31,7 @@ func TestOpaqueContradictions(t *testing.T) {
 		}, meta, "has a digest of records"},
 		{"Rows", func(b *broken) { b.section(appDB, func(s *bundle.SectionMeta) { s.Rows++ }) }, meta, "has 13 rows, its file 12"},
 		{"FewerThanHeld", func(b *broken) { b.section(appDB, func(s *bundle.SectionMeta) { s.Capture.Held++ }) }, meta, "section state/app.db lacks rows"},
-		{"RowsOfNothing", func(b *broken) { b.write(string(appDB), nil); b.forge(nil) }, meta, "has 12 rows, and its file no byte"},
+		{"RowsOfNothing", func(b *broken) { b.Write(string(appDB), nil); b.forge(nil) }, meta, "has 12 rows, and its file no byte"},
 		{"RecordsFile", func(b *broken) {
 			b.forge(func(k *bundle.Keepsake) {
 				f := &k.Files[indexOf(k, appDB)]

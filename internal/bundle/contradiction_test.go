@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
@@ -17,10 +18,10 @@ import (
 
 // contradict edits the whole meta after all of it was made to agree, and seals it.
 func (b *broken) contradict(edit func(*bundle.Meta)) {
-	b.t.Helper()
-	meta, err := bundle.ParseMeta(b.read(bundle.MetaFile))
+	b.T.Helper()
+	meta, err := bundle.ParseMeta(b.Read(bundle.MetaFile))
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	edit(meta)
 	b.reseal(meta)
@@ -28,7 +29,7 @@ func (b *broken) contradict(edit func(*bundle.Meta)) {
 
 // section edits the description of one section, and makes the rest agree.
 func (b *broken) section(name memory.Section, edit func(*bundle.SectionMeta)) {
-	b.t.Helper()
+	b.T.Helper()
 	b.forge(func(k *bundle.Keepsake) { edit(&k.Sections[indexOf(k, name)]) })
 }
 
@@ -39,14 +40,14 @@ func indexOf(k *bundle.Keepsake, name memory.Section) int {
 // rewrite puts rows in the place of a section's, and makes everything agree with
 // them: what a Writer would have made of them, had it not judged them.
 func (b *broken) rewrite(section memory.Section, rows ...string) {
-	b.t.Helper()
-	b.write(payload(section), []byte(strings.Join(append(rows, ""), "\n")))
+	b.T.Helper()
+	b.Write(payload(section), []byte(strings.Join(append(rows, ""), "\n")))
 	n := int64(len(rows))
 	b.forge(func(k *bundle.Keepsake) {
 		i := indexOf(k, section)
 		s := &k.Sections[i]
 		s.Rows, s.Capture.Before, s.Capture.After, s.Capture.Held = n, n, n, n
-		k.Files[i].Rows, k.Files[i].Records = n, recordsDigest(b.t, s.Kind, rows)
+		k.Files[i].Rows, k.Files[i].Records = n, recordsDigest(b.T, s.Kind, rows)
 	})
 }
 
@@ -74,56 +75,56 @@ func recordsDigest(t *testing.T, kind memory.Kind, rows []string) string {
 
 // drop takes a section's file away, and its line in the list of files.
 func (b *broken) drop(k *bundle.Keepsake, section memory.Section) {
-	b.t.Helper()
-	b.remove(payload(section))
+	b.T.Helper()
+	b.Remove(payload(section))
 	k.Files = slices.DeleteFunc(k.Files, func(f bundle.FileMeta) bool { return f.Path == payload(section) })
 }
 
 // sealText seals a meta that is no Meta: keys may come twice.
 func (b *broken) sealText(text string) {
-	b.t.Helper()
-	meta := open(b.t, b.path).Meta()
+	b.T.Helper()
+	meta := open(b.T, b.Path).Meta()
 	zeros := strings.Repeat("0", 64)
 	blank := strings.Replace(text, meta.Keepsake.Seal, zeros, 1)
 	data := []byte(strings.Replace(blank, zeros, hash([]byte(blank)), 1))
-	b.write(bundle.MetaFile, data)
-	lines := strings.SplitAfter(string(b.read(bundle.SumsFile)), "\n")
+	b.Write(bundle.MetaFile, data)
+	lines := strings.SplitAfter(string(b.Read(bundle.SumsFile)), "\n")
 	for i, line := range lines {
 		if strings.HasSuffix(line, bundle.MetaFile+"\n") {
 			lines[i] = hash(data) + "  " + bundle.MetaFile + "\n"
 		}
 	}
-	b.write(bundle.SumsFile, []byte(strings.Join(lines, "")))
+	b.Write(bundle.SumsFile, []byte(strings.Join(lines, "")))
 }
 
 // subsystem gives the summaries to a subsystem of another name.
 func (b *broken) subsystem(name string) {
-	b.t.Helper()
+	b.T.Helper()
 	section := memory.Section(name + "/any")
 	path := bundle.PayloadPath(section, memory.Vectors, sampleTime, bundle.Plain)
-	data := b.read(payload(memory.Summaries))
-	b.remove(payload(memory.Summaries))
-	if err := os.MkdirAll(b.file(name), 0o700); err != nil {
-		b.t.Fatal(err)
+	data := b.Read(payload(memory.Summaries))
+	b.Remove(payload(memory.Summaries))
+	if err := os.MkdirAll(b.File(name), 0o700); err != nil {
+		b.T.Fatal(err)
 	}
-	b.write(path, data)
+	b.Write(path, data)
 	b.forge(func(k *bundle.Keepsake) { k.Sections[2].Name, k.Files[2].Path = section, path })
 }
 
 // edit replaces a text of the meta, and seals it.
 func (b *broken) edit(from, to string) {
-	b.t.Helper()
-	data := string(b.read(bundle.MetaFile))
+	b.T.Helper()
+	data := string(b.Read(bundle.MetaFile))
 	if !strings.Contains(data, from) {
-		b.t.Fatalf("meta has no %q", from)
+		b.T.Fatalf("meta has no %q", from)
 	}
 	b.sealText(strings.Replace(data, from, to, 1))
 }
 
 // atTheEnd puts text before the last brace of the meta.
 func (b *broken) atTheEnd(text string) {
-	b.t.Helper()
-	data := string(b.read(bundle.MetaFile))
+	b.T.Helper()
+	data := string(b.Read(bundle.MetaFile))
 	b.sealText(strings.TrimSuffix(strings.TrimSpace(data), "}") + text + "}")
 }
 
@@ -186,7 +187,7 @@ func TestContradictions(t *testing.T) {
 
 		{"Nothing", func(b *broken) {
 			for _, p := range sampleParts() {
-				b.remove(payload(p.spec.Name))
+				b.Remove(payload(p.spec.Name))
 			}
 			b.forge(func(k *bundle.Keepsake) { k.Sections, k.Files = nil, nil })
 		}, meta, "names no section"},
@@ -195,8 +196,8 @@ func TestContradictions(t *testing.T) {
 			b.forge(func(k *bundle.Keepsake) {
 				k.Sections[1].Kind = memory.Lines
 				k.Files[1].Path = "mc/memory.jsonl"
-				if err := os.Rename(b.file(memories), b.file("mc/memory.jsonl")); err != nil {
-					b.t.Fatal(err)
+				if err := os.Rename(b.File(memories), b.File("mc/memory.jsonl")); err != nil {
+					b.T.Fatal(err)
 				}
 			})
 		}, meta, `is of kind "lines"`},
@@ -269,9 +270,9 @@ func TestContradictions(t *testing.T) {
 			b.section("concepts/nodes", func(s *bundle.SectionMeta) { s.NotJSON = bundle.Ranges{{2, 3}} })
 		}, "line-not-json", "is a JSON object, the meta says that it is none"},
 		{"SumsAreAFolder", func(b *broken) {
-			b.remove(bundle.SumsFile)
-			if err := os.Mkdir(b.file(bundle.SumsFile), 0o700); err != nil {
-				b.t.Fatal(err)
+			b.Remove(bundle.SumsFile)
+			if err := os.Mkdir(b.File(bundle.SumsFile), 0o700); err != nil {
+				b.T.Fatal(err)
 			}
 		}, "not-regular", "is a folder"},
 		{"FailedWithRows", func(b *broken) {
@@ -330,23 +331,23 @@ type contradiction struct {
 // refused checks that a copy of a good bundle is refused for it.
 func (c contradiction) refused(t *testing.T, good string) {
 	t.Helper()
-	b := &broken{t, copyOf(t, good)}
+	b := broke(t, copyOf(t, good))
 	c.do(b)
-	before := state(t, b.path)
-	report := verify(t, b.path, bundle.Full)
+	before := bundletest.State(t, b.Path)
+	report := verify(t, b.Path, bundle.Full)
 	if !slices.ContainsFunc(report.Findings, func(f memory.Finding) bool {
 		return f.Level == memory.Refusal && f.Code == c.code && strings.Contains(f.Message, c.why)
 	}) {
 		t.Errorf("refusals are %v, want %s that says %q\nfindings %v", codes(report.Findings, memory.Refusal), c.code, c.why, report.Findings)
 	}
-	listed, err := catalog.List(filepath.Dir(b.path))
+	listed, err := catalog.List(filepath.Dir(b.Path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if fault := listed.Bundles[0].Fault(); c.code == "meta-unreadable" && fault == "" {
 		t.Error("the catalog calls it good")
 	}
-	if got := state(t, b.path); got != before {
+	if got := bundletest.State(t, b.Path); got != before {
 		t.Error("looking at the bundle changed it")
 	}
 }
@@ -354,17 +355,17 @@ func (c contradiction) refused(t *testing.T, good string) {
 // What a later version may add is no contradiction: a subsystem of its own, its
 // counts, keys that nobody knows, and names of others' that differ in case only.
 func TestLaterVersions(t *testing.T) {
-	b := &broken{t, sample(t)}
+	b := broke(t, sample(t))
 	b.subsystem("temporal-summaries")
 	b.edit(`"integrity": [`, `"integrity": [{"subsystem":"temporal-summaries","status":"pass","sourceCount":5,"bundleCount":5},`)
 	b.edit(`"subsystems": {`, `"subsystems": {"temporal-summaries": {"count": 5},`)
 	b.edit(`"made_by":`, `"Made_By": 1, "made_by":`)
 	b.edit(`"format": 1,`, `"format": 1, "later": {"a": 1},`)
-	report := verify(t, b.path, bundle.Full)
+	report := verify(t, b.Path, bundle.Full)
 	if report.Refused() {
 		t.Errorf("refused: %v", report.Findings)
 	}
-	if got := len(collect(t, open(t, b.path), "temporal-summaries/any")); got != 5 {
+	if got := len(collect(t, open(t, b.Path), "temporal-summaries/any")); got != 5 {
 		t.Errorf("%d rows, want 5", got)
 	}
 }

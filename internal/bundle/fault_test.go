@@ -13,6 +13,7 @@ import (
 
 	"keepsake/internal/atomicfile/faulty"
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/catalog"
 	"keepsake/internal/lock"
 	"keepsake/internal/memory"
@@ -47,7 +48,7 @@ func steps(t *testing.T, compress bool) int {
 // there is byte-identical, nothing is left, and the error says why.
 func TestWritingFailsAtEveryStep(t *testing.T) {
 	root := rootWithOlder(t)
-	before := state(t, root)
+	before := bundletest.State(t, root)
 	for _, compress := range []bool{false, true} {
 		total := steps(t, compress)
 		for k := 1; k <= total; k++ {
@@ -70,8 +71,8 @@ func TestWritingFailsAtEveryStep(t *testing.T) {
 				if !errors.Is(err, cause) || path != "" {
 					t.Errorf("%s: got %q, %v, want %v", what, path, err, cause)
 				}
-				if got := state(t, root); got != before {
-					t.Fatalf("%s: the root holds %v", what, names(t, root))
+				if got := bundletest.State(t, root); got != before {
+					t.Fatalf("%s: the root holds %v", what, bundletest.Names(t, root))
 				}
 			}
 		}
@@ -81,7 +82,7 @@ func TestWritingFailsAtEveryStep(t *testing.T) {
 // A disk that stays full publishes nothing either.
 func TestFullDisk(t *testing.T) {
 	root := rootWithOlder(t)
-	before := state(t, root)
+	before := bundletest.State(t, root)
 	total := steps(t, false)
 	for k := 1; k < total; k++ { // of the last step the error says that the bundle stands
 		opts := options(t, root)
@@ -89,8 +90,8 @@ func TestFullDisk(t *testing.T) {
 		if _, err := write(opts, sampleParts(), nil); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("full from step %d: %v", k, err)
 		}
-		if got := state(t, root); got != before {
-			t.Fatalf("full from step %d: the root holds %v", k, names(t, root))
+		if got := bundletest.State(t, root); got != before {
+			t.Fatalf("full from step %d: the root holds %v", k, bundletest.Names(t, root))
 		}
 	}
 	opts := options(t, root)
@@ -135,7 +136,7 @@ func TestBackgroundSyncFails(t *testing.T) {
 // for a bundle and the next run removes; the bundle is there whole or not at all.
 func TestKilledAtEveryStep(t *testing.T) {
 	root := rootWithOlder(t)
-	before := state(t, root)
+	before := bundletest.State(t, root)
 	total := steps(t, false)
 	for k := 1; k <= total; k++ {
 		opts := options(t, root)
@@ -168,8 +169,8 @@ func TestKilledAtEveryStep(t *testing.T) {
 		if err != nil || !slices.Equal(removed, list.Partials) && len(list.Partials) > 0 {
 			t.Errorf("killed at step %d: removed %v, %v, want %v", k, removed, err, list.Partials)
 		}
-		if got := state(t, root); got != before {
-			t.Fatalf("killed at step %d: the root holds %v", k, names(t, root))
+		if got := bundletest.State(t, root); got != before {
+			t.Fatalf("killed at step %d: the root holds %v", k, bundletest.Names(t, root))
 		}
 	}
 }
@@ -229,7 +230,7 @@ func TestReadBack(t *testing.T) {
 			if path, err := write(opts, sampleParts(), nil); err == nil {
 				t.Errorf("published %s", path)
 			}
-			if got := names(t, opts.Root); len(got) != 0 {
+			if got := bundletest.Names(t, opts.Root); len(got) != 0 {
 				t.Errorf("root holds %v", got)
 			}
 		})

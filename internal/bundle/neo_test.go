@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/memory"
 )
 
@@ -19,7 +20,7 @@ const neoPath = "testdata/neo-13.1.0/backup-2026-11-22T23-14-40.692Z"
 
 // A bundle that Neo.mjs 13.1.0 wrote.
 func TestNeoBundle(t *testing.T) {
-	before := state(t, neoPath)
+	before := bundletest.State(t, neoPath)
 	b := open(t, neoPath)
 	if b.Sealed() {
 		t.Error("is called sealed")
@@ -54,7 +55,7 @@ func TestNeoBundle(t *testing.T) {
 			t.Errorf("%s: sections are %v, want %v", level, got, want)
 		}
 	}
-	if got := state(t, neoPath); got != before {
+	if got := bundletest.State(t, neoPath); got != before {
 		t.Error("reading changed the bundle")
 	}
 }
@@ -114,16 +115,16 @@ func TestNeoRows(t *testing.T) {
 
 // Rows whose keys are in another order, or left out, come in canonical form.
 func TestRowsOfOthersAreMadeCanonical(t *testing.T) {
-	b := &broken{t, copyOf(t, neoPath)}
+	b := broke(t, copyOf(t, neoPath))
 	name := "mc/summaries-backup-2026-11-22T23-14-40.789Z.jsonl"
 	first := `{"document":"d","metadata":{"b":1,"a":[1, 2]},"embedding":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15, 1.50e0],"id":"x"}`
 	second := `{"id":"y","embedding":null}`
-	lines := strings.Split(string(b.read(name)), "\n")
-	b.write(name, []byte(strings.Join(append([]string{first, second}, lines[2:]...), "\n")))
-	if report := verify(t, b.path, bundle.Full); report.Refused() || report.Sections[2].Salvaged != 1 {
+	lines := strings.Split(string(b.Read(name)), "\n")
+	b.Write(name, []byte(strings.Join(append([]string{first, second}, lines[2:]...), "\n")))
+	if report := verify(t, b.Path, bundle.Full); report.Refused() || report.Sections[2].Salvaged != 1 {
 		t.Fatalf("findings are %v", report.Findings)
 	}
-	got := collect(t, open(t, b.path), memory.Summaries)
+	got := collect(t, open(t, b.Path), memory.Summaries)
 	if want := `{"id":"x","embedding":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,1.50e0],"metadata":{"a":[1,2],"b":1},"document":"d"}`; got[0] != want {
 		t.Errorf("row is\n%s\nwant\n%s", got[0], want)
 	}
@@ -144,69 +145,69 @@ func TestNeoBundlesMadeWrong(t *testing.T) {
 		want []string
 	}{
 		// The incident of a month of bundles: the meta says thousands, the file is empty.
-		{"IncidentA/EmptyFile", func(b *broken) { b.write(memories, nil) }, all},
-		{"FileGone", func(b *broken) { b.remove(memories) }, all},
+		{"IncidentA/EmptyFile", func(b *broken) { b.Write(memories, nil) }, all},
+		{"FileGone", func(b *broken) { b.Remove(memories) }, all},
 		{"RowGone", func(b *broken) {
-			data := b.read(memories)
-			b.write(memories, data[bytes.IndexByte(data, '\n')+1:])
+			data := b.Read(memories)
+			b.Write(memories, data[bytes.IndexByte(data, '\n')+1:])
 		}, all},
 		{"IDInTwoFiles", func(b *broken) {
-			data := b.read(memories)
-			b.write(second, data[:bytes.IndexByte(data, '\n')+1])
+			data := b.Read(memories)
+			b.Write(second, data[:bytes.IndexByte(data, '\n')+1])
 		}, append([]string{"id-twice " + second + ":1"}, all...)},
-		{"ConceptGone", func(b *broken) { b.remove("concepts/edges.jsonl") }, []string{"file-missing concepts"}},
+		{"ConceptGone", func(b *broken) { b.Remove("concepts/edges.jsonl") }, []string{"file-missing concepts"}},
 		{"LineNoJSON", func(b *broken) {
-			b.write("concepts/nodes.jsonl", append(b.read("concepts/nodes.jsonl"), "{\"id\":\"torn"...))
+			b.Write("concepts/nodes.jsonl", append(b.Read("concepts/nodes.jsonl"), "{\"id\":\"torn"...))
 		}, []string{"line-not-json concepts/nodes.jsonl:5"}},
-		{"FolderGone", func(b *broken) { b.remove("kb") }, append([]string{"folder-missing kb"}, all...)},
+		{"FolderGone", func(b *broken) { b.Remove("kb") }, append([]string{"folder-missing kb"}, all...)},
 		{"BadRowInTheMiddle", func(b *broken) {
-			lines := strings.Split(string(b.read(kb)), "\n")
+			lines := strings.Split(string(b.Read(kb)), "\n")
 			lines[19] = `{"id":"x","embedding":[1,2]}`
-			b.write(kb, []byte(strings.Join(lines, "\n")))
+			b.Write(kb, []byte(strings.Join(lines, "\n")))
 		}, []string{"row-invalid " + kb + ":20"}},
 		// Counts that agree with the files, and own up to rows that were lost.
-		{"ExpectedMore", func(b *broken) { b.replace(bundle.MetaFile, `"expected": 60`, `"expected": 61`) }, []string{"incomplete bundle-meta.json"}},
-		{"IntegrityFail", func(b *broken) { b.replace(bundle.MetaFile, `"status": "pass"`, `"status": "fail"`) }, []string{"incomplete bundle-meta.json"}},
-		{"SourceHadMore", func(b *broken) { b.replace(bundle.MetaFile, `"sourceCount": 40`, `"sourceCount": 400`) }, []string{"incomplete bundle-meta.json"}},
-		{"SourceGrew", func(b *broken) { b.replace(bundle.MetaFile, `"sourceCount": 40`, `"sourceCount": 39`) }, []string{}},
+		{"ExpectedMore", func(b *broken) { b.Replace(bundle.MetaFile, `"expected": 60`, `"expected": 61`) }, []string{"incomplete bundle-meta.json"}},
+		{"IntegrityFail", func(b *broken) { b.Replace(bundle.MetaFile, `"status": "pass"`, `"status": "fail"`) }, []string{"incomplete bundle-meta.json"}},
+		{"SourceHadMore", func(b *broken) { b.Replace(bundle.MetaFile, `"sourceCount": 40`, `"sourceCount": 400`) }, []string{"incomplete bundle-meta.json"}},
+		{"SourceGrew", func(b *broken) { b.Replace(bundle.MetaFile, `"sourceCount": 40`, `"sourceCount": 39`) }, []string{}},
 		{"IncidentA/OwnsUp", func(b *broken) {
-			b.write(memories, nil)
-			b.write(bundle.MetaFile, []byte(`{"bundleVersion":1,"subsystems":{"kb":{"count":40},"mc":{"count":8,"memories":{"expected":18835,"exported":0}},"graph":{"count":113}}}`))
+			b.Write(memories, nil)
+			b.Write(bundle.MetaFile, []byte(`{"bundleVersion":1,"subsystems":{"kb":{"count":40},"mc":{"count":8,"memories":{"expected":18835,"exported":0}},"graph":{"count":113}}}`))
 		}, []string{"incomplete bundle-meta.json"}},
 
 		// A meta that says nothing excuses nothing.
-		{"SaysNothing/NoRows", func(b *broken) { b.write(bundle.MetaFile, []byte(`{}`)); b.write(kb, nil) }, []string{"empty kb"}},
-		{"SaysNothing/NoFile", func(b *broken) { b.write(bundle.MetaFile, []byte(`{"bundleVersion":1}`)); b.remove(kb) }, []string{"empty kb"}},
+		{"SaysNothing/NoRows", func(b *broken) { b.Write(bundle.MetaFile, []byte(`{}`)); b.Write(kb, nil) }, []string{"empty kb"}},
+		{"SaysNothing/NoFile", func(b *broken) { b.Write(bundle.MetaFile, []byte(`{"bundleVersion":1}`)); b.Remove(kb) }, []string{"empty kb"}},
 		{"SaysNothing/Null", func(b *broken) {
-			b.write(bundle.MetaFile, []byte(`{"subsystems":{"kb":{"count":null},"mc":null},"integrity":null}`))
-			b.write(kb, nil)
+			b.Write(bundle.MetaFile, []byte(`{"subsystems":{"kb":{"count":null},"mc":null},"integrity":null}`))
+			b.Write(kb, nil)
 		}, []string{"empty kb"}},
 		{"SaysNothing/OfOneThatIsEmpty", func(b *broken) {
-			b.write(bundle.MetaFile, []byte(`{"subsystems":{"mc":{"count":68}}}`))
-			b.write(kb, nil)
+			b.Write(bundle.MetaFile, []byte(`{"subsystems":{"mc":{"count":68}}}`))
+			b.Write(kb, nil)
 		}, []string{"empty kb"}},
 		{"SaysEmpty/Count", func(b *broken) {
-			b.write(bundle.MetaFile, []byte(`{"subsystems":{"kb":{"count":0}}}`))
-			b.write(kb, nil)
+			b.Write(bundle.MetaFile, []byte(`{"subsystems":{"kb":{"count":0}}}`))
+			b.Write(kb, nil)
 		}, []string{}},
 		{"SaysEmpty/Integrity", func(b *broken) {
-			b.write(bundle.MetaFile, []byte(`{"integrity":[{"subsystem":"kb","status":"empty","sourceCount":0,"bundleCount":0}]}`))
-			b.write(kb, nil)
+			b.Write(bundle.MetaFile, []byte(`{"integrity":[{"subsystem":"kb","status":"empty","sourceCount":0,"bundleCount":0}]}`))
+			b.Write(kb, nil)
 		}, []string{}},
 		{"SaysEmpty/Skipped", func(b *broken) {
-			b.write(bundle.MetaFile, []byte(`{"integrity":[{"subsystem":"kb","status":"skipped"}]}`))
-			b.remove(kb)
+			b.Write(bundle.MetaFile, []byte(`{"integrity":[{"subsystem":"kb","status":"skipped"}]}`))
+			b.Remove(kb)
 		}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &broken{t, copyOf(t, neoPath)}
+			b := broke(t, copyOf(t, neoPath))
 			c.do(b)
-			before := state(t, b.path)
-			report := verify(t, b.path, bundle.Full)
+			before := bundletest.State(t, b.Path)
+			report := verify(t, b.Path, bundle.Full)
 			if got := codes(report.Findings, memory.Refusal); !slices.Equal(got, c.want) {
 				t.Errorf("refusals are %v, want %v\n%v", got, c.want, report.Findings)
 			}
-			if got := state(t, b.path); got != before {
+			if got := bundletest.State(t, b.Path); got != before {
 				t.Error("looking at the bundle changed it")
 			}
 		})
@@ -215,18 +216,18 @@ func TestNeoBundlesMadeWrong(t *testing.T) {
 
 // Several files of one kind are one section.
 func TestSeveralFilesAreOneSection(t *testing.T) {
-	b := &broken{t, copyOf(t, neoPath)}
+	b := broke(t, copyOf(t, neoPath))
 	name := "mc/memory-backup-2026-11-22T23-14-40.769Z.jsonl"
-	data := b.read(name)
-	whole := collect(t, open(t, b.path), memory.Memories)
+	data := b.Read(name)
+	whole := collect(t, open(t, b.Path), memory.Memories)
 	lines := bytes.SplitAfter(data, []byte("\n"))
-	b.write(name, bytes.Join(lines[:25], nil))
-	b.write("mc/memory-backup-2026-11-22T23-14-41.000Z.jsonl", bytes.Join(lines[25:], nil))
-	report := verify(t, b.path, bundle.Full)
+	b.Write(name, bytes.Join(lines[:25], nil))
+	b.Write("mc/memory-backup-2026-11-22T23-14-41.000Z.jsonl", bytes.Join(lines[25:], nil))
+	report := verify(t, b.Path, bundle.Full)
 	if report.Refused() || report.Sections[1].Rows != 60 || len(report.Sections[1].Files) != 2 {
 		t.Errorf("%+v, findings %v", report.Sections[1], report.Findings)
 	}
-	if got := collect(t, open(t, b.path), memory.Memories); !slices.Equal(got, whole) {
+	if got := collect(t, open(t, b.Path), memory.Memories); !slices.Equal(got, whole) {
 		t.Errorf("%d rows, want %d", len(got), len(whole))
 	}
 }
@@ -234,19 +235,19 @@ func TestSeveralFilesAreOneSection(t *testing.T) {
 // What keepsake doesn't know is named as not restored; what a copy or an editor
 // leaves behind is a warning.
 func TestNeoWarnings(t *testing.T) {
-	b := &broken{t, copyOf(t, neoPath)}
-	b.write("mc/temporal-summary-backup-2026-11-22T23-14-40.900Z.jsonl", []byte("{}\n"))
-	if err := os.Mkdir(b.file("ledgers"), 0o700); err != nil {
+	b := broke(t, copyOf(t, neoPath))
+	b.Write("mc/temporal-summary-backup-2026-11-22T23-14-40.900Z.jsonl", []byte("{}\n"))
+	if err := os.Mkdir(b.File("ledgers"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b.write("ledgers/x.jsonl", []byte("{}\n"))
-	b.write("trajectories/trajectories.jsonl", append(b.read("trajectories/trajectories.jsonl"), "\n"...))
-	report := verify(t, b.path, bundle.Full)
+	b.Write("ledgers/x.jsonl", []byte("{}\n"))
+	b.Write("trajectories/trajectories.jsonl", append(b.Read("trajectories/trajectories.jsonl"), "\n"...))
+	report := verify(t, b.Path, bundle.Full)
 	want := []string{"line-blank trajectories/trajectories.jsonl:3", "not-restored ledgers/x.jsonl", "not-restored mc/temporal-summary-backup-2026-11-22T23-14-40.900Z.jsonl"}
 	if got := codes(report.Findings, memory.Warning); !slices.Equal(got, want) || report.Refused() {
 		t.Errorf("warnings are %v, want %v\n%v", got, want, report.Findings)
 	}
-	if got := collect(t, open(t, b.path), memory.TrajectoryLog); len(got) != 2 {
+	if got := collect(t, open(t, b.Path), memory.TrajectoryLog); len(got) != 2 {
 		t.Errorf("the blank line is handed on: %q", got)
 	}
 }
@@ -254,50 +255,50 @@ func TestNeoWarnings(t *testing.T) {
 // An older bundle without a meta: a loud warning, every other check, and rows in
 // kb, mc and graph.
 func TestNoMeta(t *testing.T) {
-	b := &broken{t, copyOf(t, neoPath)}
-	b.remove(bundle.MetaFile)
-	report := verify(t, b.path, bundle.Full)
+	b := broke(t, copyOf(t, neoPath))
+	b.Remove(bundle.MetaFile)
+	report := verify(t, b.Path, bundle.Full)
 	if got, want := codes(report.Findings, memory.Warning), []string{"no-meta"}; !slices.Equal(got, want) || report.Refused() || report.Sealed {
 		t.Errorf("findings are %v, want %v", report.Findings, want)
 	}
-	if o := open(t, b.path); o.Meta() != nil {
+	if o := open(t, b.Path); o.Meta() != nil {
 		t.Errorf("meta %v", o.Meta())
 	}
-	if got := len(collect(t, open(t, b.path), memory.Memories)); got != 60 {
+	if got := len(collect(t, open(t, b.Path), memory.Memories)); got != 60 {
 		t.Errorf("%d memories, want 60", got)
 	}
 	for _, sub := range []string{"kb", "mc", "graph"} {
 		t.Run("EmptyBesideAMetaThatSaysNothing/"+sub, func(t *testing.T) {
-			b := &broken{t, copyOf(t, b.path)}
-			b.write(bundle.MetaFile, []byte(`{}`))
-			b.remove(sub)
-			if err := os.Mkdir(b.file(sub), 0o700); err != nil {
+			b := broke(t, copyOf(t, b.Path))
+			b.Write(bundle.MetaFile, []byte(`{}`))
+			b.Remove(sub)
+			if err := os.Mkdir(b.File(sub), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			report, err := open(t, b.path).Verify(context.Background(), bundle.Full, bundle.VerifyOptions{AllowEmpty: true})
+			report, err := open(t, b.Path).Verify(context.Background(), bundle.Full, bundle.VerifyOptions{AllowEmpty: true})
 			if err != nil || report.Refused() || !slices.Contains(codes(report.Findings, memory.Warning), "empty "+sub) {
 				t.Errorf("with AllowEmpty: %v, %v", report.Findings, err)
 			}
 		})
 		t.Run("Empty/"+sub, func(t *testing.T) {
-			b := &broken{t, copyOf(t, b.path)}
-			b.remove(sub)
-			if err := os.Mkdir(b.file(sub), 0o700); err != nil {
+			b := broke(t, copyOf(t, b.Path))
+			b.Remove(sub)
+			if err := os.Mkdir(b.File(sub), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if got, want := codes(verify(t, b.path, bundle.Full).Findings, memory.Refusal), []string{"empty " + sub}; !slices.Equal(got, want) {
+			if got, want := codes(verify(t, b.Path, bundle.Full).Findings, memory.Refusal), []string{"empty " + sub}; !slices.Equal(got, want) {
 				t.Errorf("refusals are %v, want %v", got, want)
 			}
-			report, err := open(t, b.path).Verify(context.Background(), bundle.Full, bundle.VerifyOptions{AllowEmpty: true})
+			report, err := open(t, b.Path).Verify(context.Background(), bundle.Full, bundle.VerifyOptions{AllowEmpty: true})
 			if err != nil || report.Refused() || !slices.Contains(codes(report.Findings, memory.Warning), "empty "+sub) {
 				t.Errorf("with AllowEmpty: %v, %v", report.Findings, err)
 			}
 		})
 	}
 	t.Run("FolderMissing", func(t *testing.T) {
-		b := &broken{t, copyOf(t, b.path)}
-		b.remove("concepts")
-		if got, want := codes(verify(t, b.path, bundle.Full).Findings, memory.Refusal), []string{"folder-missing concepts"}; !slices.Equal(got, want) {
+		b := broke(t, copyOf(t, b.Path))
+		b.Remove("concepts")
+		if got, want := codes(verify(t, b.Path, bundle.Full).Findings, memory.Refusal), []string{"folder-missing concepts"}; !slices.Equal(got, want) {
 			t.Errorf("refusals are %v, want %v", got, want)
 		}
 	})

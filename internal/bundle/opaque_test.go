@@ -262,30 +262,30 @@ func TestOpaqueRefusals(t *testing.T) {
 		want   []string
 		change error
 	}{
-		{"Value", func(b *broken) { b.replace(file, "SQLite", "sqlite") }, []string{"hash-differs " + file}, bundle.ErrChanged},
-		{"Longer", func(b *broken) { b.write(file, append(b.read(file), '\n')) }, []string{"hash-differs " + file, "size-differs " + file}, bundle.ErrChanged},
-		{"Shorter", func(b *broken) { b.write(file, b.read(file)[1:]) }, []string{"hash-differs " + file, "size-differs " + file}, bundle.ErrChanged},
-		{"Empty", func(b *broken) { b.write(file, nil) }, []string{"hash-differs " + file, "size-differs " + file}, bundle.ErrChanged},
-		{"Missing", func(b *broken) { b.remove(file) }, []string{"file-missing " + file}, fs.ErrNotExist},
+		{"Value", func(b *broken) { b.Replace(file, "SQLite", "sqlite") }, []string{"hash-differs " + file}, bundle.ErrChanged},
+		{"Longer", func(b *broken) { b.Write(file, append(b.Read(file), '\n')) }, []string{"hash-differs " + file, "size-differs " + file}, bundle.ErrChanged},
+		{"Shorter", func(b *broken) { b.Write(file, b.Read(file)[1:]) }, []string{"hash-differs " + file, "size-differs " + file}, bundle.ErrChanged},
+		{"Empty", func(b *broken) { b.Write(file, nil) }, []string{"hash-differs " + file, "size-differs " + file}, bundle.ErrChanged},
+		{"Missing", func(b *broken) { b.Remove(file) }, []string{"file-missing " + file}, fs.ErrNotExist},
 		{"Folder", func(b *broken) {
-			b.remove(file)
-			if err := os.Mkdir(b.file(file), 0o700); err != nil {
-				b.t.Fatal(err)
+			b.Remove(file)
+			if err := os.Mkdir(b.File(file), 0o700); err != nil {
+				b.T.Fatal(err)
 			}
 		}, []string{"file-missing " + file}, nil},
 		{"Link", func(b *broken) {
-			data := b.read(file)
-			b.remove(file)
-			link(b.t, filepath.Join(b.t.TempDir(), "db"), data, b.file(file))
+			data := b.Read(file)
+			b.Remove(file)
+			link(b.T, filepath.Join(b.T.TempDir(), "db"), data, b.File(file))
 		}, []string{"file-missing " + file, "not-regular " + file}, nil},
-		{"Beside", func(b *broken) { b.write(file+"-wal", []byte("x")) }, []string{"file-not-named " + file + "-wal"}, nil},
+		{"Beside", func(b *broken) { b.Write(file+"-wal", []byte("x")) }, []string{"file-not-named " + file + "-wal"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &broken{t, copyOf(t, good)}
-			opened := open(t, b.path)
+			b := broke(t, copyOf(t, good))
+			opened := open(t, b.Path)
 			c.do(b)
 			for _, level := range []bundle.Level{bundle.Quick, bundle.Full} {
-				if got := codes(verify(t, b.path, level).Findings, memory.Refusal); !slices.Equal(got, c.want) {
+				if got := codes(verify(t, b.Path, level).Findings, memory.Refusal); !slices.Equal(got, c.want) {
 					t.Errorf("%s: refusals are %v, want %v", level, got, c.want)
 				}
 			}
@@ -298,31 +298,31 @@ func TestOpaqueRefusals(t *testing.T) {
 
 // An opaque file that no section is kept in is hashed all the same.
 func TestOpaqueFileOfNoSection(t *testing.T) {
-	b := &broken{t, sample(t)}
+	b := broke(t, sample(t))
 	b.forge(func(k *bundle.Keepsake) {
 		i := indexOf(k, planMD)
 		k.Sections = slices.Delete(k.Sections, i, i+1)
 	})
-	if report := verify(t, b.path, bundle.Full); report.Refused() || len(report.Sections) != 10 {
+	if report := verify(t, b.Path, bundle.Full); report.Refused() || len(report.Sections) != 10 {
 		t.Errorf("%d sections, %v", len(report.Sections), report.Findings)
 	}
-	b.replace(string(planMD), "plan", "plot")
-	if got, want := codes(verify(t, b.path, bundle.Quick).Findings, memory.Refusal), []string{"hash-differs " + string(planMD)}; !slices.Equal(got, want) {
+	b.Replace(string(planMD), "plan", "plot")
+	if got, want := codes(verify(t, b.Path, bundle.Quick).Findings, memory.Refusal), []string{"hash-differs " + string(planMD)}; !slices.Equal(got, want) {
 		t.Errorf("refusals are %v, want %v", got, want)
 	}
 }
 
 // Without a block nothing says what a file in an extra folder is.
 func TestExtraFoldersWithoutBlock(t *testing.T) {
-	b := &broken{t, sample(t)}
-	b.remove(bundle.MetaFile)
-	b.remove(bundle.SumsFile)
-	report := verify(t, b.path, bundle.Full)
+	b := broke(t, sample(t))
+	b.Remove(bundle.MetaFile)
+	b.Remove(bundle.SumsFile)
+	report := verify(t, b.Path, bundle.Full)
 	got := slices.DeleteFunc(codes(report.Findings, memory.Warning), func(c string) bool { return !strings.HasPrefix(c, "not-restored") })
 	if want := []string{"not-restored notes/2026/plan.md", "not-restored notes/log.jsonl", "not-restored state/app.db"}; !slices.Equal(got, want) {
 		t.Errorf("warnings are %v, want %v", got, want)
 	}
-	if _, err := drain(open(t, b.path), appDB); !errors.Is(err, bundle.ErrNoSection) {
+	if _, err := drain(open(t, b.Path), appDB); !errors.Is(err, bundle.ErrNoSection) {
 		t.Errorf("reading: error is %v, want ErrNoSection", err)
 	}
 }
@@ -340,7 +340,7 @@ func TestOpaqueOverlap(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := open(t, path)
-	(&broken{t, path}).remove(string(appDB))
+	broke(t, path).Remove(string(appDB))
 	if shared, all, err := s.Overlap(context.Background(), b); shared != 0 || all != 0 || err != nil {
 		t.Errorf("%d of %d, %v, want nothing", shared, all, err)
 	}

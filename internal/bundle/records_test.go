@@ -30,14 +30,14 @@ func TestRecordsNoticeAChange(t *testing.T) {
 		name string
 		do   func(*broken)
 	}{
-		{"Value", func(b *broken) { b.replace(payload(memory.Memories), "row 7", "row 8") }},
+		{"Value", func(b *broken) { b.Replace(payload(memory.Memories), "row 7", "row 8") }},
 		{"Shorter", func(b *broken) {
-			data := b.read(payload(memory.Memories))
-			b.write(payload(memory.Memories), data[:bytes.LastIndexByte(data[:len(data)-1], '\n')+1])
+			data := b.Read(payload(memory.Memories))
+			b.Write(payload(memory.Memories), data[:bytes.LastIndexByte(data[:len(data)-1], '\n')+1])
 		}},
 		{"Longer", func(b *broken) {
-			data := b.read(payload(memory.Memories))
-			b.write(payload(memory.Memories), append(data, data[:bytes.IndexByte(data, '\n')+1]...))
+			data := b.Read(payload(memory.Memories))
+			b.Write(payload(memory.Memories), append(data, data[:bytes.IndexByte(data, '\n')+1]...))
 		}},
 	} {
 		for _, ours := range []bool{true, false} {
@@ -46,12 +46,12 @@ func TestRecordsNoticeAChange(t *testing.T) {
 				name = c.name + "/verified"
 			}
 			t.Run(name, func(t *testing.T) {
-				wrong := &broken{t, sample(t)}
+				wrong := broke(t, sample(t))
 				if !ours {
-					wrong.remove(bundle.MetaFile)
-					wrong.remove(bundle.SumsFile)
+					wrong.Remove(bundle.MetaFile)
+					wrong.Remove(bundle.SumsFile)
 				}
-				b := open(t, wrong.path)
+				b := open(t, wrong.Path)
 				if _, err := b.Verify(context.Background(), bundle.Full, bundle.VerifyOptions{}); err != nil {
 					t.Fatal(err)
 				}
@@ -66,9 +66,9 @@ func TestRecordsNoticeAChange(t *testing.T) {
 		}
 	}
 	t.Run("Gone", func(t *testing.T) {
-		wrong := &broken{t, sample(t)}
-		b := open(t, wrong.path)
-		wrong.remove(payload(memory.Memories))
+		wrong := broke(t, sample(t))
+		b := open(t, wrong.Path)
+		wrong.Remove(payload(memory.Memories))
 		if rows, err := drain(b, memory.Memories); rows != 0 || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%d rows, %v", rows, err)
 		}
@@ -79,7 +79,7 @@ func TestRecordsNoticeAChange(t *testing.T) {
 // yields are those that Verify saw, or else Open, and no others.
 func TestRecordsAreThoseThatWereSeen(t *testing.T) {
 	const second = "mc/memory-backup-2026-01-01T00-00-00.000Z.jsonl"
-	add := func(b *broken) { b.write(second, b.read(payload(memory.Summaries))) }
+	add := func(b *broken) { b.Write(second, b.Read(payload(memory.Summaries))) }
 	for _, c := range []struct {
 		name          string
 		before, after func(*broken) // Verify; nil when it isn't asked
@@ -89,23 +89,23 @@ func TestRecordsAreThoseThatWereSeen(t *testing.T) {
 		{"AddedBeforeVerify", add, func(*broken) {}, 25},
 		{"AddedAfterVerify", func(*broken) {}, add, 0},
 		{"AddedAfterOpen", nil, add, 0},
-		{"Elsewhere", func(*broken) {}, func(b *broken) { b.write("kb/knowledge-base-backup-x.jsonl", nil) }, 20},
-		{"GoneAfterVerify", func(*broken) {}, func(b *broken) { b.remove(payload(memory.Memories)) }, 0},
-		{"OneOfTwoGone", add, func(b *broken) { b.remove(second) }, 0},
+		{"Elsewhere", func(*broken) {}, func(b *broken) { b.Write("kb/knowledge-base-backup-x.jsonl", nil) }, 20},
+		{"GoneAfterVerify", func(*broken) {}, func(b *broken) { b.Remove(payload(memory.Memories)) }, 0},
+		{"OneOfTwoGone", add, func(b *broken) { b.Remove(second) }, 0},
 		{"Renamed", func(*broken) {}, func(b *broken) {
-			if err := os.Rename(b.file(payload(memory.Memories)), b.file(second)); err != nil {
-				b.t.Fatal(err)
+			if err := os.Rename(b.File(payload(memory.Memories)), b.File(second)); err != nil {
+				b.T.Fatal(err)
 			}
 		}, 0},
 		{"LongerAfterOpen", nil, func(b *broken) {
-			b.write(payload(memory.Memories), append(b.read(payload(memory.Memories)), vectorRows("new", 1)[0]...))
+			b.Write(payload(memory.Memories), append(b.Read(payload(memory.Memories)), vectorRows("new", 1)[0]...))
 		}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &broken{t, sample(t)}
-			b.remove(bundle.MetaFile)
-			b.remove(bundle.SumsFile)
-			opened := open(t, b.path)
+			b := broke(t, sample(t))
+			b.Remove(bundle.MetaFile)
+			b.Remove(bundle.SumsFile)
+			opened := open(t, b.Path)
 			if c.before != nil {
 				c.before(b)
 				if _, err := opened.Verify(context.Background(), bundle.Full, bundle.VerifyOptions{}); err != nil {
@@ -172,15 +172,15 @@ func TestCompressions(t *testing.T) {
 	want := sampleParts()[1].rows
 	for suffix, compress := range map[string]func([]byte) []byte{".zst": zstdOf, ".gz": gzipOf, ".br": brotliOf} {
 		t.Run(suffix, func(t *testing.T) {
-			b := &broken{t, sample(t)}
-			b.compressed(memory.Memories, suffix, compress(b.read(payload(memory.Memories))))
+			b := broke(t, sample(t))
+			b.compressed(memory.Memories, suffix, compress(b.Read(payload(memory.Memories))))
 			for _, level := range []bundle.Level{bundle.Quick, bundle.Full} {
-				report := verify(t, b.path, level)
+				report := verify(t, b.Path, level)
 				if report.Refused() || report.Sections[1].Rows != 20 {
 					t.Errorf("%s: %v, %d rows", level, report.Findings, report.Sections[1].Rows)
 				}
 			}
-			if got := collect(t, open(t, b.path), memory.Memories); !slices.Equal(got, want) {
+			if got := collect(t, open(t, b.Path), memory.Memories); !slices.Equal(got, want) {
 				t.Errorf("rows are %v", got)
 			}
 		})

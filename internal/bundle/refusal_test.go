@@ -19,62 +19,27 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/memory"
 )
 
-// broken is a good bundle in the hands of a test that makes it wrong.
-type broken struct {
-	t    *testing.T
-	path string
-}
+// broken is a bundletest.Broken that can be made to agree with itself again.
+type broken struct{ bundletest.Broken }
 
-func (b *broken) file(name string) string { return filepath.Join(b.path, filepath.FromSlash(name)) }
-
-func (b *broken) read(name string) []byte {
-	b.t.Helper()
-	data, err := os.ReadFile(b.file(name))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return data
-}
-
-func (b *broken) write(name string, data []byte) {
-	b.t.Helper()
-	_ = os.Chmod(b.file(name), 0o600) // it may not be there yet
-	if err := os.WriteFile(b.file(name), data, 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *broken) replace(name, from, to string) {
-	b.t.Helper()
-	data := b.read(name)
-	if !bytes.Contains(data, []byte(from)) {
-		b.t.Fatalf("%s has no %q", name, from)
-	}
-	b.write(name, bytes.Replace(data, []byte(from), []byte(to), 1))
-}
-
-func (b *broken) remove(name string) {
-	b.t.Helper()
-	if err := os.RemoveAll(b.file(name)); err != nil {
-		b.t.Fatal(err)
-	}
-}
+func broke(t *testing.T, path string) *broken { return &broken{bundletest.Broken{T: t, Path: path}} }
 
 // forge makes the bundle agree with itself again, as one would be that was
 // written so: sizes, hashes and seal. edit may change the block first.
 func (b *broken) forge(edit func(*bundle.Keepsake)) {
-	b.t.Helper()
-	meta, err := bundle.ParseMeta(b.read(bundle.MetaFile))
+	b.T.Helper()
+	meta, err := bundle.ParseMeta(b.Read(bundle.MetaFile))
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	k := meta.Keepsake
 	for i := range k.Files {
 		f := &k.Files[i]
-		if data, err := os.ReadFile(b.file(f.Path)); err == nil {
+		if data, err := os.ReadFile(b.File(f.Path)); err == nil {
 			f.Bytes, f.SHA256 = int64(len(data)), hash(data)
 		}
 	}
@@ -86,29 +51,29 @@ func (b *broken) forge(edit func(*bundle.Keepsake)) {
 }
 
 func (b *broken) reseal(meta *bundle.Meta) {
-	b.t.Helper()
+	b.T.Helper()
 	zeros := strings.Repeat("0", 64)
 	meta.Keepsake.Seal = zeros
 	data, err := json.MarshalIndent(meta, "", "  ")
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	copy(data[bytes.LastIndex(data, []byte(zeros)):], hash(data))
-	b.write(bundle.MetaFile, data)
+	b.Write(bundle.MetaFile, data)
 	lines := []string{hash(data) + "  " + bundle.MetaFile + "\n"}
 	for _, f := range meta.Keepsake.Files {
 		lines = append(lines, f.SHA256+"  "+f.Path+"\n")
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
-	b.write(bundle.SumsFile, []byte(strings.Join(lines, "")))
+	b.Write(bundle.SumsFile, []byte(strings.Join(lines, "")))
 }
 
 // compressed puts a section's file there in another compression.
 func (b *broken) compressed(section memory.Section, suffix string, data []byte) {
-	b.t.Helper()
+	b.T.Helper()
 	old := payload(section)
-	b.remove(old)
-	b.write(old+suffix, data)
+	b.Remove(old)
+	b.Write(old+suffix, data)
 	b.forge(func(k *bundle.Keepsake) {
 		for i := range k.Files {
 			if f := &k.Files[i]; f.Path == old {
@@ -149,72 +114,72 @@ func TestRefusals(t *testing.T) {
 		// for any that begin so.
 		want []string
 	}{
-		{"FolderMissing/kb", func(b *broken) { b.remove("kb") }, []string{"file-missing " + kb, "folder-missing kb"}},
-		{"FolderMissing/mc", func(b *broken) { b.remove("mc") }, []string{"file-missing " + memories, "file-missing " + payload(memory.Summaries), "folder-missing mc"}},
-		{"FolderMissing/graph", func(b *broken) { b.remove("graph") }, []string{"file-missing " + graph, "folder-missing graph"}},
-		{"FolderMissing/concepts", func(b *broken) { b.remove("concepts") }, []string{"file-missing concepts/edges.jsonl", "file-missing concepts/nodes.jsonl", "folder-missing concepts"}},
-		{"FolderMissing/trajectories", func(b *broken) { b.remove("trajectories") }, []string{"file-missing trajectories/trajectories.jsonl", "folder-missing trajectories"}},
+		{"FolderMissing/kb", func(b *broken) { b.Remove("kb") }, []string{"file-missing " + kb, "folder-missing kb"}},
+		{"FolderMissing/mc", func(b *broken) { b.Remove("mc") }, []string{"file-missing " + memories, "file-missing " + payload(memory.Summaries), "folder-missing mc"}},
+		{"FolderMissing/graph", func(b *broken) { b.Remove("graph") }, []string{"file-missing " + graph, "folder-missing graph"}},
+		{"FolderMissing/concepts", func(b *broken) { b.Remove("concepts") }, []string{"file-missing concepts/edges.jsonl", "file-missing concepts/nodes.jsonl", "folder-missing concepts"}},
+		{"FolderMissing/trajectories", func(b *broken) { b.Remove("trajectories") }, []string{"file-missing trajectories/trajectories.jsonl", "folder-missing trajectories"}},
 
-		{"MetaNoJSON", func(b *broken) { b.replace(bundle.MetaFile, "{", "[") }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
-		{"MetaEmpty", func(b *broken) { b.write(bundle.MetaFile, nil) }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
-		{"MetaNotUTF8", func(b *broken) { b.replace(bundle.MetaFile, "13.1.0", "13.1.\xff") }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
+		{"MetaNoJSON", func(b *broken) { b.Replace(bundle.MetaFile, "{", "[") }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
+		{"MetaEmpty", func(b *broken) { b.Write(bundle.MetaFile, nil) }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
+		{"MetaNotUTF8", func(b *broken) { b.Replace(bundle.MetaFile, "13.1.0", "13.1.\xff") }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
 		{"MetaIsALink", func(b *broken) {
-			data := b.read(bundle.MetaFile)
-			b.remove(bundle.MetaFile)
-			link(b.t, filepath.Join(b.t.TempDir(), "meta"), data, b.file(bundle.MetaFile))
+			data := b.Read(bundle.MetaFile)
+			b.Remove(bundle.MetaFile)
+			link(b.T, filepath.Join(b.T.TempDir(), "meta"), data, b.File(bundle.MetaFile))
 		}, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "not-regular bundle-meta.json", "sums-without-block SHA256SUMS"}},
-		{"MetaGone", func(b *broken) { b.remove(bundle.MetaFile) }, []string{"line-not-json concepts/nodes.jsonl:2", "sums-without-block SHA256SUMS"}},
-		{"SealWrong", func(b *broken) { b.replace(bundle.MetaFile, `"sequence": 17`, `"sequence": 18`) }, []string{"seal-wrong bundle-meta.json", "sums-wrong SHA256SUMS"}},
-		{"SealMissing", func(b *broken) { b.replace(bundle.MetaFile, `"seal"`, `"saal"`) }, []string{"seal-wrong bundle-meta.json", "sums-wrong SHA256SUMS"}},
+		{"MetaGone", func(b *broken) { b.Remove(bundle.MetaFile) }, []string{"line-not-json concepts/nodes.jsonl:2", "sums-without-block SHA256SUMS"}},
+		{"SealWrong", func(b *broken) { b.Replace(bundle.MetaFile, `"sequence": 17`, `"sequence": 18`) }, []string{"seal-wrong bundle-meta.json", "sums-wrong SHA256SUMS"}},
+		{"SealMissing", func(b *broken) { b.Replace(bundle.MetaFile, `"seal"`, `"saal"`) }, []string{"seal-wrong bundle-meta.json", "sums-wrong SHA256SUMS"}},
 		{"SealOfZeros", func(b *broken) {
-			meta := open(b.t, b.path).Meta()
-			b.replace(bundle.MetaFile, meta.Keepsake.Seal, zeros)
+			meta := open(b.T, b.Path).Meta()
+			b.Replace(bundle.MetaFile, meta.Keepsake.Seal, zeros)
 		}, []string{"seal-wrong bundle-meta.json", "sums-wrong SHA256SUMS"}},
 		{"NewerFormat", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Format = 2 }) }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
-		{"TopologyContradicts", func(b *broken) { b.replace(bundle.MetaFile, `"chromaUnified": false`, `"chromaUnified": true`) }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
+		{"TopologyContradicts", func(b *broken) { b.Replace(bundle.MetaFile, `"chromaUnified": false`, `"chromaUnified": true`) }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
 
 		{"SumsWithoutBlock", func(b *broken) {
-			meta := open(b.t, b.path).Meta()
+			meta := open(b.T, b.Path).Meta()
 			meta.Keepsake = nil
 			data, _ := json.Marshal(meta)
-			b.write(bundle.MetaFile, data)
+			b.Write(bundle.MetaFile, data)
 		}, []string{"line-not-json concepts/nodes.jsonl:2", "sums-without-block SHA256SUMS"}},
-		{"SumsWrong", func(b *broken) { b.replace(bundle.SumsFile, "  kb/", " *kb/") }, []string{"sums-wrong SHA256SUMS"}},
-		{"SumsLonger", func(b *broken) { b.write(bundle.SumsFile, append(b.read(bundle.SumsFile), '\n')) }, []string{"sums-wrong SHA256SUMS"}},
+		{"SumsWrong", func(b *broken) { b.Replace(bundle.SumsFile, "  kb/", " *kb/") }, []string{"sums-wrong SHA256SUMS"}},
+		{"SumsLonger", func(b *broken) { b.Write(bundle.SumsFile, append(b.Read(bundle.SumsFile), '\n')) }, []string{"sums-wrong SHA256SUMS"}},
 		{"SumsIsALink", func(b *broken) {
-			data := b.read(bundle.SumsFile)
-			b.remove(bundle.SumsFile)
-			link(b.t, filepath.Join(b.t.TempDir(), "sums"), data, b.file(bundle.SumsFile))
+			data := b.Read(bundle.SumsFile)
+			b.Remove(bundle.SumsFile)
+			link(b.T, filepath.Join(b.T.TempDir(), "sums"), data, b.File(bundle.SumsFile))
 		}, []string{"not-regular SHA256SUMS"}},
 
-		{"HashWrong", func(b *broken) { b.replace(memories, "row 7", "row 8") }, []string{"hash-differs " + memories, "records-differ " + memories}},
-		{"FileMissing", func(b *broken) { b.remove(memories) }, []string{"file-missing " + memories}},
-		{"FileLonger", func(b *broken) { b.write(memories, append(b.read(memories), '\n')) }, []string{
+		{"HashWrong", func(b *broken) { b.Replace(memories, "row 7", "row 8") }, []string{"hash-differs " + memories, "records-differ " + memories}},
+		{"FileMissing", func(b *broken) { b.Remove(memories) }, []string{"file-missing " + memories}},
+		{"FileLonger", func(b *broken) { b.Write(memories, append(b.Read(memories), '\n')) }, []string{
 			"hash-differs " + memories, "row-invalid " + memories + ":21", "rows-differ " + memories, "size-differs " + memories,
 		}},
-		{"FileShorter", func(b *broken) { b.write(memories, bytes.TrimSuffix(b.read(memories), []byte("\n"))) }, []string{
+		{"FileShorter", func(b *broken) { b.Write(memories, bytes.TrimSuffix(b.Read(memories), []byte("\n"))) }, []string{
 			"hash-differs " + memories, "line-torn " + memories + ":20", "size-differs " + memories,
 		}},
-		{"FileCutInARow", func(b *broken) { data := b.read(memories); b.write(memories, data[:len(data)-9]) }, []string{
+		{"FileCutInARow", func(b *broken) { data := b.Read(memories); b.Write(memories, data[:len(data)-9]) }, []string{
 			"hash-differs " + memories, "line-torn " + memories + ":20", "records-differ " + memories, "row-invalid " + memories + ":20", "size-differs " + memories,
 		}},
-		{"FileEmptied", func(b *broken) { b.write(memories, nil) }, []string{
+		{"FileEmptied", func(b *broken) { b.Write(memories, nil) }, []string{
 			"hash-differs " + memories, "records-differ " + memories, "rows-differ " + memories, "size-differs " + memories,
 		}},
-		{"OtherRows", func(b *broken) { b.write(memories, b.read(payload(memory.Summaries))); b.forge(nil) }, []string{
+		{"OtherRows", func(b *broken) { b.Write(memories, b.Read(payload(memory.Summaries))); b.forge(nil) }, []string{
 			"records-differ " + memories, "rows-differ " + memories,
 		}},
 		{"RowsNotDeclared", func(b *broken) {
 			b.forge(func(k *bundle.Keepsake) { k.Sections[1].Rows, k.Sections[1].Capture.Held, k.Files[1].Rows = 19, 19, 19 })
 		}, []string{"rows-differ " + memories}},
-		{"ZeroRowsWhereDeclared", func(b *broken) { b.write(kb, nil); b.forge(nil) }, []string{"records-differ " + kb, "rows-differ " + kb}},
+		{"ZeroRowsWhereDeclared", func(b *broken) { b.Write(kb, nil); b.forge(nil) }, []string{"records-differ " + kb, "rows-differ " + kb}},
 		{"RecordsDigestWrong", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Files[1].Records = zeros }) }, []string{"records-differ " + memories}},
 
-		{"PayloadNotNamed", func(b *broken) { b.write("mc/memory-backup-2020-01-01T00-00-00.000Z.jsonl", b.read(memories)) }, []string{
+		{"PayloadNotNamed", func(b *broken) { b.Write("mc/memory-backup-2020-01-01T00-00-00.000Z.jsonl", b.Read(memories)) }, []string{
 			"file-not-named mc/memory-backup-2020-01-01T00-00-00.000Z.jsonl",
 		}},
-		{"PayloadNotNamed/top", func(b *broken) { b.write("notes.txt", []byte("x")) }, []string{"file-not-named notes.txt"}},
-		{"PayloadNotNamed/hidden", func(b *broken) { b.write("kb/.hidden", nil) }, []string{"file-not-named kb/.hidden"}},
+		{"PayloadNotNamed/top", func(b *broken) { b.Write("notes.txt", []byte("x")) }, []string{"file-not-named notes.txt"}},
+		{"PayloadNotNamed/hidden", func(b *broken) { b.Write("kb/.hidden", nil) }, []string{"file-not-named kb/.hidden"}},
 
 		{"RowNoJSON", func(b *broken) { b.rows(memories, 3, `{"id":`) }, []string{"records-differ " + memories, "row-invalid " + memories + ":3"}},
 		{"RowNoObject", func(b *broken) { b.rows(memories, 3, `[]`) }, []string{"records-differ " + memories, "row-invalid " + memories + ":3"}},
@@ -237,10 +202,10 @@ func TestRefusals(t *testing.T) {
 
 		{"IDEmpty", func(b *broken) { b.rows(memories, 5, `{"id":"","embedding":null}`) }, []string{"records-differ " + memories, "row-invalid " + memories + ":5"}},
 		{"IDMissing", func(b *broken) { b.rows(memories, 5, `{"embedding":null}`) }, []string{"records-differ " + memories, "row-invalid " + memories + ":5"}},
-		{"IDTwice/vectors", func(b *broken) { b.replace(memories, `"mem-9"`, `"mem-\u0034"`); b.forge(nil) }, []string{"id-twice " + memories + ":10", "records-differ " + memories}},
-		{"IDTwice/nodes", func(b *broken) { b.replace(graph, `"id":"n-5"`, `"id":"n-2"`); b.forge(nil) }, []string{"id-twice " + graph + ":6", "records-differ " + graph}},
+		{"IDTwice/vectors", func(b *broken) { b.Replace(memories, `"mem-9"`, `"mem-\u0034"`); b.forge(nil) }, []string{"id-twice " + memories + ":10", "records-differ " + memories}},
+		{"IDTwice/nodes", func(b *broken) { b.Replace(graph, `"id":"n-5"`, `"id":"n-2"`); b.forge(nil) }, []string{"id-twice " + graph + ":6", "records-differ " + graph}},
 		{"IDTwice/edges", func(b *broken) {
-			b.replace(graph, `"id":"n-5","source"`, `"id":"n-6","source"`)
+			b.Replace(graph, `"id":"n-5","source"`, `"id":"n-6","source"`)
 			b.forge(nil)
 		}, []string{"id-twice " + graph + ":19", "records-differ " + graph}},
 		{"IDEmpty/node", func(b *broken) { b.rows(graph, 1, `{"type":"node","data":{"id":""}}`) }, []string{"records-differ " + graph, "row-invalid " + graph + ":1"}},
@@ -259,36 +224,36 @@ func TestRefusals(t *testing.T) {
 		{"NotFinite/null", func(b *broken) { b.number(memories, "null") }, []string{"records-differ " + memories, "row-invalid " + memories + ":6"}},
 
 		{"Link/file", func(b *broken) {
-			data := b.read(memories)
-			b.remove(memories)
-			link(b.t, filepath.Join(b.t.TempDir(), "rows"), data, b.file(memories))
+			data := b.Read(memories)
+			b.Remove(memories)
+			link(b.T, filepath.Join(b.T.TempDir(), "rows"), data, b.File(memories))
 		}, []string{"file-missing " + memories, "not-regular " + memories}},
 		{"Link/inside", func(b *broken) {
-			if err := os.Rename(b.file(memories), b.file("kb/rows")); err != nil {
-				b.t.Fatal(err)
+			if err := os.Rename(b.File(memories), b.File("kb/rows")); err != nil {
+				b.T.Fatal(err)
 			}
-			if err := os.Symlink("../kb/rows", b.file(memories)); err != nil {
-				b.t.Skip(err)
+			if err := os.Symlink("../kb/rows", b.File(memories)); err != nil {
+				b.T.Skip(err)
 			}
 		}, []string{"file-missing " + memories, "file-not-named kb/rows", "not-regular " + memories}},
 		{"Link/folder", func(b *broken) {
-			outside := filepath.Join(b.t.TempDir(), "concepts")
-			if err := os.Rename(b.file("concepts"), outside); err != nil {
-				b.t.Fatal(err)
+			outside := filepath.Join(b.T.TempDir(), "concepts")
+			if err := os.Rename(b.File("concepts"), outside); err != nil {
+				b.T.Fatal(err)
 			}
-			if err := os.Symlink(outside, b.file("concepts")); err != nil {
-				b.t.Skip(err)
+			if err := os.Symlink(outside, b.File("concepts")); err != nil {
+				b.T.Skip(err)
 			}
 		}, []string{"file-missing concepts/edges.jsonl", "file-missing concepts/nodes.jsonl", "folder-missing concepts", "not-regular concepts"}},
 		{"Device", func(b *broken) {
-			b.remove(memories)
-			socket, err := net.Listen("unix", b.file("mc/s"))
+			b.Remove(memories)
+			socket, err := net.Listen("unix", b.File("mc/s"))
 			if err != nil {
-				b.t.Skip(err)
+				b.T.Skip(err)
 			}
-			b.t.Cleanup(func() { _ = socket.Close() })
-			if err := os.Rename(b.file("mc/s"), b.file(memories)); err != nil {
-				b.t.Fatal(err)
+			b.T.Cleanup(func() { _ = socket.Close() })
+			if err := os.Rename(b.File("mc/s"), b.File(memories)); err != nil {
+				b.T.Fatal(err)
 			}
 		}, []string{"file-missing " + memories, "not-regular " + memories}},
 		{"PathLeaves", func(b *broken) {
@@ -299,30 +264,30 @@ func TestRefusals(t *testing.T) {
 		}, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
 
 		{"ZstdEndsEarly", func(b *broken) {
-			data := zstdOf(b.read(memories))
+			data := zstdOf(b.Read(memories))
 			b.compressed(memory.Memories, ".zst", data[:len(data)-6])
 		}, []string{"compressed-stream " + memories + ".zst*"}},
 		{"ZstdEmpty", func(b *broken) { b.compressed(memory.Memories, ".zst", nil) }, []string{"compressed-stream " + memories + ".zst"}},
 		{"ZstdChecksum", func(b *broken) {
-			data := zstdOf(b.read(memories))
+			data := zstdOf(b.Read(memories))
 			data[len(data)-1] ^= 1
 			b.compressed(memory.Memories, ".zst", data)
 		}, []string{"compressed-stream " + memories + ".zst*"}},
-		{"ZstdTrailing", func(b *broken) { b.compressed(memory.Memories, ".zst", append(zstdOf(b.read(memories)), "more"...)) }, []string{"compressed-stream " + memories + ".zst*"}},
+		{"ZstdTrailing", func(b *broken) { b.compressed(memory.Memories, ".zst", append(zstdOf(b.Read(memories)), "more"...)) }, []string{"compressed-stream " + memories + ".zst*"}},
 		{"ZstdWindow", func(b *broken) {
-			b.compressed(memory.Memories, ".zst", zstdOfWindow(b.read(memories), 17))
+			b.compressed(memory.Memories, ".zst", zstdOfWindow(b.Read(memories), 17))
 		}, []string{"compressed-stream " + memories + ".zst*"}},
 		{"ZstdBomb", func(b *broken) {
 			b.compressed(memory.MailboxSentToCull, ".zst", zstdOf(bytes.Repeat([]byte("    line\n"), 1<<20)))
 		}, []string{"expands-too-far " + payload(memory.MailboxSentToCull) + ".zst*"}},
-		{"ZstdWindow/64MiB", func(b *broken) { b.compressed(memory.Memories, ".zst", zstdOfWindow(b.read(memories), 16)) }, nil},
+		{"ZstdWindow/64MiB", func(b *broken) { b.compressed(memory.Memories, ".zst", zstdOfWindow(b.Read(memories), 16)) }, nil},
 		{"GzipEndsEarly", func(b *broken) {
-			data := gzipOf(b.read(memories))
+			data := gzipOf(b.Read(memories))
 			b.compressed(memory.Memories, ".gz", data[:len(data)-6])
 		}, []string{"compressed-stream " + memories + ".gz*"}},
 		{"GzipEmpty", func(b *broken) { b.compressed(memory.Memories, ".gz", nil) }, []string{"compressed-stream " + memories + ".gz"}},
 		{"GzipChecksum", func(b *broken) {
-			data := gzipOf(b.read(memories))
+			data := gzipOf(b.Read(memories))
 			data[len(data)-6] ^= 1
 			b.compressed(memory.Memories, ".gz", data)
 		}, []string{"compressed-stream " + memories + ".gz*"}},
@@ -330,27 +295,27 @@ func TestRefusals(t *testing.T) {
 			b.compressed(memory.MailboxSentToCull, ".gz", gzipOf(bytes.Repeat([]byte("    line\n"), 1<<20)))
 		}, []string{"expands-too-far " + payload(memory.MailboxSentToCull) + ".gz*"}},
 		{"BrotliEndsEarly", func(b *broken) {
-			data := brotliOf(b.read(memories))
+			data := brotliOf(b.Read(memories))
 			b.compressed(memory.Memories, ".br", data[:len(data)-6])
 		}, []string{"compressed-stream " + memories + ".br*"}},
 		{"BrotliEmpty", func(b *broken) { b.compressed(memory.Memories, ".br", nil) }, []string{"compressed-stream " + memories + ".br"}},
-		{"BrotliTrailing", func(b *broken) { b.compressed(memory.Memories, ".br", append(brotliOf(b.read(memories)), "more"...)) }, []string{"compressed-stream " + memories + ".br*"}},
+		{"BrotliTrailing", func(b *broken) { b.compressed(memory.Memories, ".br", append(brotliOf(b.Read(memories)), "more"...)) }, []string{"compressed-stream " + memories + ".br*"}},
 		{"BrotliBomb", func(b *broken) {
 			b.compressed(memory.MailboxSentToCull, ".br", brotliOf(bytes.Repeat([]byte("    line\n"), 1<<20)))
 		}, []string{"expands-too-far " + payload(memory.MailboxSentToCull) + ".br*"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &broken{t, copyOf(t, good)}
+			b := broke(t, copyOf(t, good))
 			c.do(b)
-			before := state(t, b.path)
-			report := verify(t, b.path, bundle.Full)
+			before := bundletest.State(t, b.Path)
+			report := verify(t, b.Path, bundle.Full)
 			if got, want := report.Refused(), len(c.want) > 0; got != want {
 				t.Errorf("refused is %t, want %t", got, want)
 			}
 			if got := codes(report.Findings, memory.Refusal); !matches(got, c.want) {
 				t.Errorf("refusals are\n  %s\nwant\n  %s\nfindings %v", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "), report.Findings)
 			}
-			if got := state(t, b.path); got != before {
+			if got := bundletest.State(t, b.Path); got != before {
 				t.Error("looking at the bundle changed it")
 			}
 		})
@@ -378,16 +343,16 @@ func matches(got, want []string) bool {
 
 // rows puts another text in place of a line, and forges the rest.
 func (b *broken) rows(name string, line int, text string) {
-	b.t.Helper()
-	lines := strings.Split(string(b.read(name)), "\n")
+	b.T.Helper()
+	lines := strings.Split(string(b.Read(name)), "\n")
 	lines[line-1] = text
-	b.write(name, []byte(strings.Join(lines, "\n")))
+	b.Write(name, []byte(strings.Join(lines, "\n")))
 	b.forge(nil)
 }
 
 // number puts a text where line 6 has a number of its embedding.
 func (b *broken) number(name, text string) {
-	b.t.Helper()
+	b.T.Helper()
 	b.rows(name, 6, `{"id":"x","embedding":[`+strings.Repeat("1,", dimension-1)+text+`]}`)
 }
 
@@ -466,9 +431,9 @@ func TestLimits(t *testing.T) {
 
 // A line without an end is not read to its end.
 func TestEndlessLine(t *testing.T) {
-	b := &broken{t, sample(t)}
-	b.write("mailbox/sent-to-cull.jsonl", bytes.Repeat([]byte("x"), 1<<20))
-	o, err := bundle.Open(b.path, bundle.Limits{Line: 1000})
+	b := broke(t, sample(t))
+	b.Write("mailbox/sent-to-cull.jsonl", bytes.Repeat([]byte("x"), 1<<20))
+	o, err := bundle.Open(b.Path, bundle.Limits{Line: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -487,8 +452,8 @@ func TestLongestLine(t *testing.T) {
 		t.Skip("writes 256 MiB")
 	}
 	path := sample(t)
-	b := &broken{t, path}
-	f, err := os.OpenFile(b.file("extra"), os.O_CREATE|os.O_RDWR, 0o600)
+	b := broke(t, path)
+	f, err := os.OpenFile(b.File("extra"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -496,8 +461,8 @@ func TestLongestLine(t *testing.T) {
 	if err := f.Truncate(256<<20 + 1); err != nil { // a hole: NUL is UTF-8
 		t.Fatal(err)
 	}
-	b.remove("mailbox/sent-to-cull.jsonl")
-	if err := os.Rename(b.file("extra"), b.file("mailbox/sent-to-cull.jsonl")); err != nil {
+	b.Remove("mailbox/sent-to-cull.jsonl")
+	if err := os.Rename(b.File("extra"), b.File("mailbox/sent-to-cull.jsonl")); err != nil {
 		t.Fatal(err)
 	}
 	report := verify(t, path, bundle.Full)
@@ -516,18 +481,18 @@ func TestLongestLine(t *testing.T) {
 // All findings are reported, each with its line, whatever their number; a file
 // that is wrong throughout is cut short, and says so.
 func TestAllFindingsAreReported(t *testing.T) {
-	b := &broken{t, sample(t)}
+	b := broke(t, sample(t))
 	b.rows(payload(memory.Memories), 2, "x")
 	b.rows(payload(memory.Memories), 20, "y")
 	b.rows(payload(memory.Graph), 9, "z")
-	got := codes(verify(t, b.path, bundle.Full).Findings, memory.Refusal)
+	got := codes(verify(t, b.Path, bundle.Full).Findings, memory.Refusal)
 	for _, want := range []string{"row-invalid " + payload(memory.Memories) + ":2", "row-invalid " + payload(memory.Memories) + ":20", "row-invalid " + payload(memory.Graph) + ":9"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%s is not among %v", want, got)
 		}
 	}
-	b.write(payload(memory.KnowledgeBase), bytes.Repeat([]byte("x\n"), 5000))
-	report := verify(t, b.path, bundle.Full)
+	b.Write(payload(memory.KnowledgeBase), bytes.Repeat([]byte("x\n"), 5000))
+	report := verify(t, b.Path, bundle.Full)
 	n := 0
 	for _, f := range report.Findings {
 		if f.File == payload(memory.KnowledgeBase) && f.Line > 0 {
@@ -547,14 +512,14 @@ func TestWarnings(t *testing.T) {
 		want string
 	}{
 		{"FoldersLostInACopy", func(*broken) {}, "folder-missing-empty concepts"},
-		{"SumsMissing", func(b *broken) { b.remove(bundle.SumsFile) }, "sums-missing SHA256SUMS"},
-		{"FileManager", func(b *broken) { b.write("kb/.DS_Store", []byte("x")) }, "foreign-file kb/.DS_Store"},
+		{"SumsMissing", func(b *broken) { b.Remove(bundle.SumsFile) }, "sums-missing SHA256SUMS"},
+		{"FileManager", func(b *broken) { b.Write("kb/.DS_Store", []byte("x")) }, "foreign-file kb/.DS_Store"},
 		{"Renamed", func(b *broken) {
-			other := filepath.Join(filepath.Dir(b.path), "backup-2020-01-01T00-00-00.000Z")
-			if err := os.Rename(b.path, other); err != nil {
-				b.t.Fatal(err)
+			other := filepath.Join(filepath.Dir(b.Path), "backup-2020-01-01T00-00-00.000Z")
+			if err := os.Rename(b.Path, other); err != nil {
+				b.T.Fatal(err)
 			}
-			b.path = other
+			b.Path = other
 		}, "name-differs bundle-meta.json"},
 		{"Degraded", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Status = bundle.Degraded }) }, "degraded bundle-meta.json"},
 		{"EdgesBeforeNodes", func(b *broken) {
@@ -564,19 +529,19 @@ func TestWarnings(t *testing.T) {
 		{"DeclaredLine", func(*broken) {}, "line-not-json"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &broken{t, sample(t)}
+			b := broke(t, sample(t))
 			if c.name == "FoldersLostInACopy" {
 				path, err := write(options(t, t.TempDir()), sampleParts()[:4], nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.path = path
-				b.remove("concepts")
-				b.remove("trajectories")
-				b.remove("mailbox")
+				b.Path = path
+				b.Remove("concepts")
+				b.Remove("trajectories")
+				b.Remove("mailbox")
 			}
 			c.do(b)
-			report := verify(t, b.path, bundle.Full)
+			report := verify(t, b.Path, bundle.Full)
 			if got := codes(report.Findings, memory.Warning); !slices.Contains(got, c.want) {
 				t.Errorf("warnings are %v, want %s", got, c.want)
 			}
@@ -592,11 +557,11 @@ func TestUnreadableFile(t *testing.T) {
 	if runtime.GOOS == "windows" || os.Getuid() == 0 {
 		t.Skip("everything can be read here")
 	}
-	b := &broken{t, sample(t)}
-	if err := os.Chmod(b.file(payload(memory.Memories)), 0); err != nil {
+	b := broke(t, sample(t))
+	if err := os.Chmod(b.File(payload(memory.Memories)), 0); err != nil {
 		t.Fatal(err)
 	}
-	got := codes(verify(t, b.path, bundle.Full).Findings, memory.Refusal)
+	got := codes(verify(t, b.Path, bundle.Full).Findings, memory.Refusal)
 	if want := []string{"read-failed " + payload(memory.Memories)}; !slices.Equal(got, want) {
 		t.Errorf("refusals are %v, want %v", got, want)
 	}

@@ -2,10 +2,7 @@ package bundle_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"iter"
 	"math/rand/v2"
 	"os"
@@ -256,52 +253,6 @@ func codes(findings []memory.Finding, level memory.Level) []string {
 		}
 	}
 	slices.Sort(all)
-	return all
-}
-
-// state is every path below root with its mode and content, as one string to
-// compare: what was there must be byte-identical afterwards.
-func state(tb testing.TB, root string) string {
-	tb.Helper()
-	var b strings.Builder
-	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		rel, _ := filepath.Rel(root, path)
-		fmt.Fprintf(&b, "%s %s ", info.Mode(), rel)
-		if info.Mode().IsRegular() {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			sum := sha256.Sum256(data)
-			b.WriteString(hex.EncodeToString(sum[:]))
-		}
-		b.WriteByte('\n')
-		return nil
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b.String()
-}
-
-// names lists a directory.
-func names(tb testing.TB, dir string) []string {
-	tb.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	all := []string{}
-	for _, e := range entries {
-		all = append(all, e.Name())
-	}
 	return all
 }
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/memory"
 )
 
@@ -30,7 +31,7 @@ func TestRealFullDisk(t *testing.T) {
 	if _, err := write(opts, sampleParts()[:1], nil); err != nil {
 		t.Fatal(err)
 	}
-	before := state(t, opts.Root)
+	before := bundletest.State(t, opts.Root)
 	opts.Now = at(t, sampleTime)
 	w, err := bundle.Create(context.Background(), opts)
 	if err != nil {
@@ -43,8 +44,8 @@ func TestRealFullDisk(t *testing.T) {
 	if err := w.Abort(); err != nil {
 		t.Error(err)
 	}
-	if got := state(t, opts.Root); got != before {
-		t.Errorf("root holds %v", names(t, opts.Root))
+	if got := bundletest.State(t, opts.Root); got != before {
+		t.Errorf("root holds %v", bundletest.Names(t, opts.Root))
 	}
 	if _, err := write(opts, sampleParts(), nil); err != nil {
 		t.Errorf("with room again: %v", err)

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/memory"
 )
 
@@ -68,7 +69,7 @@ func TestWriterRefusesWhatTheReaderRefuses(t *testing.T) {
 			if !errors.As(err, &refused) || refused.Section != c.section || refused.Row != int64(len(parts[0].rows)) {
 				t.Errorf("error is %v, want a WriteError for row %d of %s", err, len(parts[0].rows), c.section)
 			}
-			if got := names(t, opts.Root); len(got) != 0 {
+			if got := bundletest.Names(t, opts.Root); len(got) != 0 {
 				t.Errorf("root holds %v", got)
 			}
 			parts[0].rows = good
@@ -76,9 +77,9 @@ func TestWriterRefusesWhatTheReaderRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := &broken{t, path}
+			b := broke(t, path)
 			file := payload(c.section)
-			b.write(file, append(b.read(file), c.row+"\n"...))
+			b.Write(file, append(b.Read(file), c.row+"\n"...))
 			b.forge(func(k *bundle.Keepsake) { k.Files[0].Rows++; k.Sections[0].Rows++ })
 			got := codes(verify(t, path, bundle.Full).Findings, memory.Refusal)
 			want := fmt.Sprintf("%s:%d", file, len(good)+1)
@@ -163,7 +164,7 @@ func TestFailedSectionIsLeftOut(t *testing.T) {
 	if errors.As(err, &refused) {
 		t.Error("what the source said is taken for a refused row")
 	}
-	if got := names(t, filepath.Join(partialIn(t, opts.Root), "mc")); len(got) != 0 {
+	if got := bundletest.Names(t, filepath.Join(partialIn(t, opts.Root), "mc")); len(got) != 0 {
 		t.Errorf("mc holds %v", got)
 	}
 	p := sampleParts()[0]
@@ -225,7 +226,7 @@ func TestCancelled(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := names(t, opts.Root); len(got) != 0 {
+	if got := bundletest.Names(t, opts.Root); len(got) != 0 {
 		t.Errorf("root holds %v", got)
 	}
 	if _, err := bundle.Create(ctx, opts); !errors.Is(err, context.Canceled) {
@@ -334,7 +335,7 @@ func TestWriterMisuse(t *testing.T) {
 			if err := w.Abort(); err != nil {
 				t.Error(err)
 			}
-			if got := names(t, opts.Root); len(got) != 0 {
+			if got := bundletest.Names(t, opts.Root); len(got) != 0 {
 				t.Errorf("root holds %v", got)
 			}
 		})
@@ -353,7 +354,7 @@ func TestNameTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := state(t, path)
+	before := bundletest.State(t, path)
 	if _, err := late.Publish(ctx, metaOf(t, late, sampleParts()[0])); !errors.Is(err, bundle.ErrExists) {
 		t.Errorf("Publish: %v, want ErrExists", err)
 	}
@@ -363,10 +364,10 @@ func TestNameTaken(t *testing.T) {
 	if _, err := bundle.Create(ctx, opts); !errors.Is(err, bundle.ErrExists) {
 		t.Errorf("Create: %v, want ErrExists", err)
 	}
-	if got := state(t, path); got != before {
+	if got := bundletest.State(t, path); got != before {
 		t.Error("the first bundle was changed")
 	}
-	if got := names(t, opts.Root); !slices.Equal(got, []string{sampleName}) {
+	if got := bundletest.Names(t, opts.Root); !slices.Equal(got, []string{sampleName}) {
 		t.Errorf("root holds %v", got)
 	}
 }

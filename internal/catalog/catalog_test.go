@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/catalog"
 )
 
@@ -21,7 +22,7 @@ type shelf struct {
 }
 
 // put publishes a small bundle.
-func (s *shelf) put(ts string, sequence int64, adapt func(*bundle.Keepsake)) *broken {
+func (s *shelf) put(ts string, sequence int64, adapt func(*bundle.Keepsake)) *bundletest.Broken {
 	s.t.Helper()
 	opts := options(s.t, s.root)
 	opts.Now = at(s.t, ts)
@@ -34,7 +35,7 @@ func (s *shelf) put(ts string, sequence int64, adapt func(*bundle.Keepsake)) *br
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &broken{s.t, path}
+	return &bundletest.Broken{T: s.t, Path: path}
 }
 
 func (s *shelf) list() *catalog.Catalog {
@@ -90,7 +91,7 @@ func TestList(t *testing.T) {
 	if err := os.Symlink(s.root, filepath.Join(s.root, "backup-2026-11-06T00-00-00.000Z")); err != nil {
 		t.Skip(err)
 	}
-	before := state(t, s.root)
+	before := bundletest.State(t, s.root)
 	c := s.list()
 	if got, want := entryNames(c.Bundles), []string{day1, day3, day2, day4}; !slices.Equal(got, want) {
 		t.Errorf("bundles are %v, want %v", got, want)
@@ -107,7 +108,7 @@ func TestList(t *testing.T) {
 	if c.Bundles[3].Sealed || !c.Bundles[0].Sealed || c.Bundles[0].Err != nil {
 		t.Errorf("entries are %+v", c.Bundles)
 	}
-	if got := state(t, s.root); got != before {
+	if got := bundletest.State(t, s.root); got != before {
 		t.Error("listing changed the root")
 	}
 }
@@ -131,23 +132,23 @@ func TestLatestPassesOver(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		adapt func(*bundle.Keepsake)
-		do    func(*broken)
+		do    func(*bundletest.Broken)
 		why   string // "" is not mentioned at all
 		good  bool
 	}{
 		{name: "Good", good: true},
 		{name: "Degraded", adapt: func(k *bundle.Keepsake) { k.Status = bundle.Degraded }, why: "is degraded"},
-		{name: "SealWrong", do: func(b *broken) { b.replace(bundle.MetaFile, `"sequence": 2`, `"sequence": 3`) }, why: "seal is wrong"},
-		{name: "MetaGone", do: func(b *broken) { b.remove(bundle.MetaFile) }, why: "has no bundle-meta.json"},
-		{name: "MetaTorn", do: func(b *broken) { b.write(bundle.MetaFile, []byte("{")) }, why: "parse meta"},
-		{name: "NotOurs", do: func(b *broken) { b.write(bundle.MetaFile, []byte("{}")) }, why: "was not made by keepsake"},
-		{name: "DidNotVerify", do: func(b *broken) {
-			b.write("../.notes-"+day2+".json", []byte(`{"verifications":[{"at":"2026-11-03T00:00:00Z","level":"full"},{"level":"quick","ok":true}]}`))
+		{name: "SealWrong", do: func(b *bundletest.Broken) { b.Replace(bundle.MetaFile, `"sequence": 2`, `"sequence": 3`) }, why: "seal is wrong"},
+		{name: "MetaGone", do: func(b *bundletest.Broken) { b.Remove(bundle.MetaFile) }, why: "has no bundle-meta.json"},
+		{name: "MetaTorn", do: func(b *bundletest.Broken) { b.Write(bundle.MetaFile, []byte("{")) }, why: "parse meta"},
+		{name: "NotOurs", do: func(b *bundletest.Broken) { b.Write(bundle.MetaFile, []byte("{}")) }, why: "was not made by keepsake"},
+		{name: "DidNotVerify", do: func(b *bundletest.Broken) {
+			b.Write("../.notes-"+day2+".json", []byte(`{"verifications":[{"at":"2026-11-03T00:00:00Z","level":"full"},{"level":"quick","ok":true}]}`))
 		}, why: "did not verify (full, 2026-11-03T00:00:00Z)"},
-		{name: "FileGone", do: func(b *broken) { b.remove("graph") }, why: "is missing"},
-		{name: "FileShort", do: func(b *broken) {
+		{name: "FileGone", do: func(b *bundletest.Broken) { b.Remove("graph") }, why: "is missing"},
+		{name: "FileShort", do: func(b *bundletest.Broken) {
 			name := "graph/graph-backup-" + day2 + ".jsonl"
-			b.write(name, b.read(name)[:50])
+			b.Write(name, b.Read(name)[:50])
 		}, why: "has not the size"},
 		{name: "SafetyBundle", adapt: func(k *bundle.Keepsake) { k.Reason = bundle.ReasonPreRestore }},
 		{name: "Rescue", adapt: func(k *bundle.Keepsake) { k.Reason = bundle.ReasonRescue }},
@@ -184,13 +185,13 @@ func TestLatestPassesOver(t *testing.T) {
 // A newer bundle that can't be read stops the search: nobody can say whether it
 // is the one. An older one is nobody's concern.
 func TestLatestStops(t *testing.T) {
-	for name, do := range map[string]func(*broken){
-		"MetaTorn":  func(b *broken) { b.write(bundle.MetaFile, []byte("{")) },
-		"SealWrong": func(b *broken) { b.replace(bundle.MetaFile, `"sequence": 2`, `"sequence": 1`) },
-		"OtherReason": func(b *broken) {
-			b.replace(bundle.MetaFile, `"reason": "backup"`, `"reason": "rescue"`)
+	for name, do := range map[string]func(*bundletest.Broken){
+		"MetaTorn":  func(b *bundletest.Broken) { b.Write(bundle.MetaFile, []byte("{")) },
+		"SealWrong": func(b *bundletest.Broken) { b.Replace(bundle.MetaFile, `"sequence": 2`, `"sequence": 1`) },
+		"OtherReason": func(b *bundletest.Broken) {
+			b.Replace(bundle.MetaFile, `"reason": "backup"`, `"reason": "rescue"`)
 		},
-		"Notes": func(b *broken) { b.write("../.notes-"+day2+".json", []byte("{")) },
+		"Notes": func(b *bundletest.Broken) { b.Write("../.notes-"+day2+".json", []byte("{")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &shelf{t, t.TempDir()}

@@ -16,6 +16,7 @@ import (
 
 	"keepsake/internal/atomicfile/faulty"
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/catalog"
 	"keepsake/internal/guard"
 )
@@ -41,7 +42,7 @@ func permitFor(t *testing.T, path string) guard.Permit {
 func withNotes(t *testing.T) (s *shelf, goes, stays string) {
 	t.Helper()
 	s = &shelf{t, t.TempDir()}
-	goes, stays = s.put(day1, 1, nil).path, s.put(day2, 2, nil).path
+	goes, stays = s.put(day1, 1, nil).Path, s.put(day2, 2, nil).Path
 	for _, path := range []string{goes, stays} {
 		err := catalog.UpdateNotes(s.root, filepath.Base(path), func(n *catalog.Notes) { n.Add(catalog.Verification{Level: bundle.Full, OK: true}) })
 		if err != nil {
@@ -53,15 +54,15 @@ func withNotes(t *testing.T) (s *shelf, goes, stays string) {
 
 func TestDiscard(t *testing.T) {
 	s, goes, stays := withNotes(t)
-	kept := state(t, stays)
+	kept := bundletest.State(t, stays)
 	if err := catalog.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{".notes-" + day2 + ".json", ".notes.lock", bundle.Prefix + day2}
-	if got := names(t, s.root); !slices.Equal(got, want) {
+	if got := bundletest.Names(t, s.root); !slices.Equal(got, want) {
 		t.Errorf("root holds %v, want %v", got, want)
 	}
-	if got := state(t, stays); got != kept {
+	if got := bundletest.State(t, stays); got != kept {
 		t.Error("the other bundle has changed")
 	}
 }
@@ -106,7 +107,7 @@ func TestDiscardRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, goes, stays := withNotes(t)
 			permit := c.permit(t, s, goes, stays)
-			before := state(t, s.root)
+			before := bundletest.State(t, s.root)
 			name := c.bundle
 			if name == "" {
 				name = day1Name
@@ -115,21 +116,21 @@ func TestDiscardRefused(t *testing.T) {
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
-			if got := state(t, s.root); got != before {
-				t.Errorf("root holds %v", names(t, s.root))
+			if got := bundletest.State(t, s.root); got != before {
+				t.Errorf("root holds %v", bundletest.Names(t, s.root))
 			}
 		})
 	}
 	t.Run("Interrupted", func(t *testing.T) {
 		s, goes, _ := withNotes(t)
-		permit, before := permitFor(t, goes), state(t, s.root)
+		permit, before := permitFor(t, goes), bundletest.State(t, s.root)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := catalog.Discard(ctx, s.root, day1Name, permit, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want canceled", err)
 		}
-		if got := state(t, s.root); got != before {
-			t.Errorf("root holds %v", names(t, s.root))
+		if got := bundletest.State(t, s.root); got != before {
+			t.Errorf("root holds %v", bundletest.Names(t, s.root))
 		}
 	})
 }
@@ -170,19 +171,19 @@ func TestDiscardFailsAtEveryStep(t *testing.T) {
 	if err := catalog.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), counting); err != nil {
 		t.Fatal(err)
 	}
-	after := state(t, s.root)
+	after := bundletest.State(t, s.root)
 	for k := 1; k <= counting.Steps(); k++ {
 		for what, plan := range map[string]faulty.Plan{"killed": faulty.KillAt(k), "failing": faulty.At(k, faulty.Fault{Err: syscall.EIO})} {
 			t.Run(fmt.Sprintf("%s at %d", what, k), func(t *testing.T) {
 				s, goes, _ := withNotes(t)
-				before := state(t, s.root)
+				before := bundletest.State(t, s.root)
 				err := catalog.Discard(t.Context(), s.root, day1Name, permitFor(t, goes), faulty.New(plan))
 				if err == nil {
 					t.Fatal("got no error")
 				}
 				if k == 1 {
-					if got := state(t, s.root); got != before {
-						t.Errorf("root holds %v", names(t, s.root))
+					if got := bundletest.State(t, s.root); got != before {
+						t.Errorf("root holds %v", bundletest.Names(t, s.root))
 					}
 					return
 				}
@@ -192,8 +193,8 @@ func TestDiscardFailsAtEveryStep(t *testing.T) {
 				if _, err := catalog.RemoveTrash(t.Context(), catalog.TrashOptions{Root: s.root, Permit: leave(s.root)}); err != nil {
 					t.Error(err)
 				}
-				if got := state(t, s.root); got != after {
-					t.Errorf("the next run left %v", names(t, s.root))
+				if got := bundletest.State(t, s.root); got != after {
+					t.Errorf("the next run left %v", bundletest.Names(t, s.root))
 				}
 			})
 		}
@@ -243,7 +244,7 @@ func TestRemoveTrash(t *testing.T) {
 	}
 	want := append([]string{first, second}, foreign...)
 	slices.Sort(want)
-	if got := names(t, root); !slices.Equal(got, want) {
+	if got := bundletest.Names(t, root); !slices.Equal(got, want) {
 		t.Errorf("root holds %v, want %v", got, want)
 	}
 	t.Run("NoRoot", func(t *testing.T) {

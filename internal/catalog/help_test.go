@@ -1,15 +1,8 @@
 package catalog_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -76,91 +69,4 @@ func write(opts bundle.Options, files []memory.Section, adapt func(*bundle.Meta)
 		adapt(meta)
 	}
 	return w.Publish(ctx, meta)
-}
-
-// broken is a good bundle in the hands of a test that makes it wrong.
-type broken struct {
-	t    *testing.T
-	path string
-}
-
-func (b *broken) file(name string) string { return filepath.Join(b.path, filepath.FromSlash(name)) }
-
-func (b *broken) read(name string) []byte {
-	b.t.Helper()
-	data, err := os.ReadFile(b.file(name))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return data
-}
-
-func (b *broken) write(name string, data []byte) {
-	b.t.Helper()
-	_ = os.Chmod(b.file(name), 0o600) // it may not be there yet
-	if err := os.WriteFile(b.file(name), data, 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *broken) replace(name, from, to string) {
-	b.t.Helper()
-	data := b.read(name)
-	if !bytes.Contains(data, []byte(from)) {
-		b.t.Fatalf("%s has no %q", name, from)
-	}
-	b.write(name, bytes.Replace(data, []byte(from), []byte(to), 1))
-}
-
-func (b *broken) remove(name string) {
-	b.t.Helper()
-	if err := os.RemoveAll(b.file(name)); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// state is every path below root with its mode and content, as one string to
-// compare: what was there must be byte-identical afterwards.
-func state(tb testing.TB, root string) string {
-	tb.Helper()
-	var b strings.Builder
-	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		rel, _ := filepath.Rel(root, path)
-		fmt.Fprintf(&b, "%s %s ", info.Mode(), rel)
-		if info.Mode().IsRegular() {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			sum := sha256.Sum256(data)
-			b.WriteString(hex.EncodeToString(sum[:]))
-		}
-		b.WriteByte('\n')
-		return nil
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b.String()
-}
-
-// names lists a directory.
-func names(tb testing.TB, dir string) []string {
-	tb.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	all := []string{}
-	for _, e := range entries {
-		all = append(all, e.Name())
-	}
-	return all
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/catalog"
 )
 
@@ -30,7 +31,7 @@ func update(t *testing.T, root string, change func(*catalog.Notes)) {
 func TestNotes(t *testing.T) {
 	s := &shelf{t, t.TempDir()}
 	published := s.put(day1, 1, nil)
-	sealed := state(t, published.path)
+	sealed := bundletest.State(t, published.Path)
 	if got, err := catalog.LoadNotes(s.root, day1Name); err != nil || got.Pinned != nil || got.Last() != nil {
 		t.Errorf("without notes: got %+v, %v", got, err)
 	}
@@ -39,7 +40,7 @@ func TestNotes(t *testing.T) {
 	update(t, s.root, func(n *catalog.Notes) {
 		n.Add(catalog.Verification{At: at(t, day3), Level: catalog.Drill, Tool: "keepsake test", Seconds: 1.5, Refusals: 2, Recall: &recall})
 	})
-	text := string(published.read("../" + day1Notes))
+	text := string(published.Read("../" + day1Notes))
 	for _, want := range []string{
 		`"pinned": {`, `"why": "before the migration"`, `"at": "2026-11-03T00:00:00Z"`, `"level": "restore"`, `"ok": false`,
 		`"tool": "keepsake test"`, `"seconds": 1.5`, `"refusals": 2`, `"recall": 0.99`,
@@ -56,7 +57,7 @@ func TestNotes(t *testing.T) {
 	if got, err := catalog.LoadNotes(s.root, day1Name); err != nil || got.Pinned != nil || len(got.Verifications) != 1 {
 		t.Errorf("unpinned: got %+v, %v", got, err)
 	}
-	if got := state(t, published.path); got != sealed {
+	if got := bundletest.State(t, published.Path); got != sealed {
 		t.Error("the bundle itself has changed")
 	}
 }
@@ -131,7 +132,7 @@ func TestNotesUnreadable(t *testing.T) {
 			if err := c.do(filepath.Join(s.root, day1Notes)); err != nil {
 				t.Skip(err)
 			}
-			before := state(t, s.root)
+			before := bundletest.State(t, s.root)
 			if _, err := catalog.LoadNotes(s.root, day1Name); !errors.Is(err, catalog.ErrNotes) {
 				t.Errorf("load: got %v, want ErrNotes", err)
 			}
@@ -142,7 +143,7 @@ func TestNotesUnreadable(t *testing.T) {
 			if err := os.Remove(filepath.Join(s.root, ".notes.lock")); err != nil {
 				t.Error(err)
 			}
-			if got := state(t, s.root); got != before {
+			if got := bundletest.State(t, s.root); got != before {
 				t.Error("the backup root has changed")
 			}
 			e := s.list().Bundles[0]
@@ -163,7 +164,7 @@ func TestNotesOfNoBundle(t *testing.T) {
 			t.Errorf("update %q: got no error", name)
 		}
 	}
-	if got := names(t, root); len(got) != 0 {
+	if got := bundletest.Names(t, root); len(got) != 0 {
 		t.Errorf("root holds %v", got)
 	}
 }
@@ -175,7 +176,7 @@ func TestNotesOfABundleThatIsGone(t *testing.T) {
 	if !errors.Is(err, bundle.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
-	if got := names(t, root); len(got) != 1 {
+	if got := bundletest.Names(t, root); len(got) != 1 {
 		t.Errorf("root holds %v, want the lock alone", got)
 	}
 }
@@ -201,7 +202,7 @@ func TestNotesAtOnce(t *testing.T) {
 	if err != nil || len(n.Verifications) != writers {
 		t.Errorf("got %d notes, %v, want %d", len(n.Verifications), err, writers)
 	}
-	if got := names(t, root); len(got) != 3 {
+	if got := bundletest.Names(t, root); len(got) != 3 {
 		t.Errorf("root holds %v, want the bundle, the notes and their lock", got)
 	}
 }

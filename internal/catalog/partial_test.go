@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/bundle/bundletest"
 	"keepsake/internal/catalog"
 	"keepsake/internal/lock"
 )
@@ -44,7 +45,7 @@ func TestRemoveDeadPartials(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			before := state(t, root)
+			before := bundletest.State(t, root)
 			got, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: root, Me: me, Alive: c.alive})
 			if err != nil {
 				t.Fatal(err)
@@ -52,8 +53,8 @@ func TestRemoveDeadPartials(t *testing.T) {
 			if want := c.dead; slices.Equal(got, []string{name}) != want || len(got) > 1 {
 				t.Errorf("removed %v, want %t", got, want)
 			}
-			if c.dead && len(names(t, root)) != 0 || !c.dead && state(t, root) != before {
-				t.Errorf("root holds %v", names(t, root))
+			if c.dead && len(bundletest.Names(t, root)) != 0 || !c.dead && bundletest.State(t, root) != before {
+				t.Errorf("root holds %v", bundletest.Names(t, root))
 			}
 		})
 	}
@@ -73,10 +74,10 @@ func TestForeignPartialsStay(t *testing.T) {
 	if err := os.Symlink(filepath.Join(root, "backup-1"), filepath.Join(root, bundle.PartialPrefix+sampleTime+"-ABCDEFGH")); err != nil {
 		t.Skip(err)
 	}
-	before := state(t, root)
+	before := bundletest.State(t, root)
 	got, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: root})
-	if err != nil || len(got) != 0 || state(t, root) != before {
-		t.Errorf("removed %v, %v; root holds %v", got, err, names(t, root))
+	if err != nil || len(got) != 0 || bundletest.State(t, root) != before {
+		t.Errorf("removed %v, %v; root holds %v", got, err, bundletest.Names(t, root))
 	}
 	if got, err := catalog.RemoveDeadPartials(catalog.PartialOptions{Root: filepath.Join(root, "absent")}); err != nil || got != nil {
 		t.Errorf("without a root: %v, %v", got, err)
