@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"keepsake/internal/record"
+	"keepsake/internal/record/recordtest"
 )
 
 func vectorDigest(s *record.Scanner, line string) (record.Digest, error) {
@@ -127,7 +128,7 @@ func TestDigestLeavesRowsAlone(t *testing.T) {
 
 // TestNoAllocations runs every kind of row through a warm scanner.
 func TestNoAllocations(t *testing.T) {
-	vectors := rows(4, 64)
+	vectors := recordtest.Rows(4, 64)
 	vectors = append(vectors, []byte(`{"id":"\u0061","embedding":[1, 2e-40,16777217],"metadata":{"z":1.5,"\u0062":{"d":1,"c":2},"a":[1,2]},"document":"x\ny"}`))
 	elements := [][]byte{
 		[]byte(`{"type":"node","data":{"z":1,"id":"n\u0031","properties":{"userId":"u"}},"columns":{"user_id":"v"}}`),
