@@ -210,3 +210,8 @@ func (s *SectionMeta) spec() memory.SectionSpec {
 	}
 	return spec
 }
+
+// Unit returns the unit that the section is a part of.
+func (s *SectionMeta) Unit() memory.Unit {
+	return memory.SectionSpec{Name: s.Name, Kind: s.Kind, Locator: s.Locator}.Unit()
+}

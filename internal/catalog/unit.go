@@ -1,0 +1,66 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+
+	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
+)
+
+// UnitState is a unit of a memory as one bundle holds it.
+type UnitState struct {
+	Unit memory.Unit
+	// Why says why the unit isn't good in the bundle, "" when it is.
+	Why  string
+	Rows int64
+	// Sections are its parts, in the order of the meta.
+	Sections []*bundle.SectionMeta
+}
+
+// Good reports whether the unit can be relied on: it was read whole, has records,
+// no salvaged row, is not suspect, and nothing is wrong with the bundle's seal, the
+// sizes of its files, or what the last verification said of the unit. Then it counts
+// also where the bundle is degraded by another unit.
+func (u *UnitState) Good() bool { return u.Why == "" }
+
+// Units returns the units that a bundle of ours says something of, in the order of
+// its meta; none without a meta that can be believed.
+func (e *Entry) Units() []UnitState {
+	if !e.Sealed || e.Err != nil {
+		return nil
+	}
+	var all []UnitState
+	at := map[memory.Unit]int{}
+	for i := range e.Meta.Keepsake.Sections {
+		s := &e.Meta.Keepsake.Sections[i]
+		unit := s.Unit()
+		n, there := at[unit]
+		if !there {
+			n, at[unit] = len(all), len(all)
+			all = append(all, UnitState{Unit: unit})
+		}
+		all[n].Rows += s.Rows
+		all[n].Sections = append(all[n].Sections, s)
+	}
+	for i := range all {
+		all[i].Why = e.unitFault(&all[i])
+	}
+	return all
+}
+
+// unitFault says why a unit isn't good in the bundle.
+func (e *Entry) unitFault(u *UnitState) string {
+	for _, s := range u.Sections {
+		if !s.Good() {
+			return fmt.Sprintf("%s was not read whole, or is suspect", s.Name)
+		}
+	}
+	if u.Rows == 0 {
+		return "is empty"
+	}
+	if v := e.Notes.Failed(); v != nil {
+		return "the bundle did not verify"
+	}
+	return cmp.Or(e.Unreadable(), e.SizeFault())
+}
