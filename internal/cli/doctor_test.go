@@ -54,7 +54,7 @@ func TestDoctorAllIsWell(t *testing.T) {
 	r := a.must(0, "doctor")
 	for _, words := range []string{
 		"ok data folder: ", "ok kb/knowledge-base: 60 rows, chroma:http://", "ok mc/memory: 40 rows, ", "ok graph/graph: 50 rows, graph:.neo-ai-data/",
-		"ok concepts/nodes: 5 rows, ", "ok unfinished plans: none", "ok disk: the bundles are on another disk than the data", "ok work tree: the bundles are in none",
+		"ok concepts: 2 files with 9 rows, files:.neo-ai-data/concepts", "ok kept aside: nothing", "ok newest bundle: backup-", "ok verified: a bundle was verified ", "ok unfinished plans: none", "ok disk: the bundles are on another disk than the data", "ok work tree: the bundles are in none",
 		"ok room: ", "ok residue: none", "ok unreadable bundles: none", "ok age of mc: the newest good bundle is ", "ok age of mailbox: ",
 		"ok drill: ", " restored in ",
 	} {
@@ -125,7 +125,7 @@ func TestDoctorStores(t *testing.T) {
 	})
 	a.sub("Empty", func(*testing.T) {
 		a.deletes(memory.Summaries, a.ids(memory.Summaries)...)
-		a.complains("warning mc/summaries: holds no rows")
+		a.complains("problem mc/summaries: holds 0 rows, and had 6 rows in backup-", "--only mc/summaries puts it back")
 	})
 	a.sub("NoCollection", func(t *testing.T) {
 		a.freshDatabases()

@@ -135,6 +135,11 @@ var hints = map[string]string{
 	"drill-failed":     "keepsake verify %s --level restore says what",
 	"not-there":        "is this its store? " + hintSources,
 	"unreadable-rows":  "a backup would fail: see docs/runbook.md, and the server's log",
+	"far-less":         "keepsake restore %s --only %s puts it back; did the store begin on an empty folder?",
+	"vectors-lost":     "the index of that collection is damaged: see docs/runbook.md; the newest bundle that is whole has them",
+	"see-bundle":       "keepsake show %s says what of it is not whole",
+	"verify":           "keepsake verify latest reads it again; once a week is a good habit",
+	"stale-directory":  "the server runs on another folder than %s, or that one is a copy: backups of it are of old rows",
 	"no-rows":          "if it should hold something, look for it before the next backup",
 }
 

@@ -40,6 +40,9 @@ func (c *Config) Describe() []Row {
 	}
 	c.Retention.describe(add)
 	add("doctor.max-age", ageText(c.Doctor.MaxAge.V), c.Doctor.MaxAge.Source)
+	if len(c.Doctor.Accept.V) > 0 {
+		add("doctor.accept", strings.Join(c.Doctor.Accept.V, ", "), c.Doctor.Accept.Source)
+	}
 	if c.VectorDimension.V > 0 {
 		add("vector-dimension", strconv.Itoa(c.VectorDimension.V), c.VectorDimension.Source)
 	}

@@ -12,13 +12,19 @@ import (
 type Doctor struct {
 	// MaxAge is how old the newest good bundle of a subsystem may be.
 	MaxAge Value[time.Duration]
+	// Accept are checks that the operator knows of and lives with.
+	Accept Value[[]string]
 }
 
 // defaultMaxAge is a day, and two hours for a run that takes long.
 const defaultMaxAge = 26 * time.Hour
 
-// doctor reads doctor.max-age. The name that people first asked for is known too.
+// doctor reads what doctor judges by. The name of max-age that people first asked for
+// is known too.
 func (l *loader) doctor() error {
+	if err := l.acceptedChecks(); err != nil {
+		return err
+	}
 	l.cfg.Doctor.MaxAge = Value[time.Duration]{defaultMaxAge, Source{Kind: FromDefault}}
 	key := l.file.Doctor.MaxAge
 	if other := l.file.Doctor.OtherMaxAge; other.given() {

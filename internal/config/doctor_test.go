@@ -45,3 +45,21 @@ func TestDoctorMaxAge(t *testing.T) {
 		})
 	}
 }
+
+func TestDoctorAccept(t *testing.T) {
+	root, cfg := setting{file: "doctor:\n  accept: [same-disk, no-rows]\n"}.mustLoad(t)
+	if got := rows(cfg, root)["doctor.accept"]; got != "same-disk, no-rows | file ROOT/keepsake.yaml:2" {
+		t.Errorf("got %q", got)
+	}
+	_, cfg = setting{}.mustLoad(t)
+	if len(cfg.Doctor.Accept.V) != 0 {
+		t.Errorf("accepted by default: %q", cfg.Doctor.Accept.V)
+	}
+	for name, value := range map[string]string{"Unknown": "everything", "Loss": "far-less", "Twice": "[no-rows, no-rows]", "Empty": "[]"} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := (setting{file: "doctor:\n  accept: " + value + "\n"}).load(t); err == nil || !strings.Contains(err.Error(), "keepsake.yaml:2") {
+				t.Errorf("got %v, want an error that names the line", err)
+			}
+		})
+	}
+}

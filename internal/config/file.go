@@ -133,6 +133,7 @@ type file struct {
 	Doctor struct {
 		MaxAge      scalar `yaml:"max-age"`
 		OtherMaxAge scalar `yaml:"max_age"`
+		Accept      list   `yaml:"accept"`
 	} `yaml:"doctor"`
 	VectorDimension scalar  `yaml:"vector-dimension"`
 	Sources         sources `yaml:"sources"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"keepsake/internal/catalog"
@@ -32,6 +33,8 @@ type Check struct {
 	Name    string `json:"check"`
 	Health  Health `json:"level"`
 	Message string `json:"message"`
+	// Accepted is the word of doctor.accept that made it fine, "" when none did.
+	Accepted string `json:"accepted,omitempty"`
 	// Hint says what the operator can do. Where it is "", Err may know.
 	Hint string `json:"hint,omitempty"`
 	Err  error  `json:"-"`
@@ -46,12 +49,20 @@ type doctor struct {
 	checks  []Check
 	present map[memory.Subsystem]bool // what the memory holds now
 	catalog *catalog.Catalog          // nil without a backup root
+	listing error                     // why there is none
+	id      string                    // of the memory, "" when it has none or it can't be read
 }
 
 // Doctor looks at every store of the memory, at the backup root and at the bundles.
 func (m *Memory) Doctor(ctx context.Context) ([]Check, error) {
 	d := &doctor{Memory: m, now: m.opts.Now(), present: map[memory.Subsystem]bool{}}
-	for _, look := range []func(context.Context){d.dataFolder, d.stores, d.plans, d.rootFolder, d.bundles, d.drills, d.legacy} {
+	if d.Root() != "" {
+		d.catalog, d.listing = catalog.List(d.Root())
+	}
+	d.id, _ = d.memoryID() // bundles says what is wrong with it
+	for _, look := range []func(context.Context){
+		d.dataFolder, d.stores, d.kept, d.plans, d.rootFolder, d.bundles, d.newest, d.drills, d.legacy,
+	} {
 		look(ctx)
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
@@ -66,6 +77,22 @@ func (d *doctor) fine(name, format string, args ...any) { d.say(OK, name, nil, f
 // say notes what a look came to. What the operator can do goes by err.
 func (d *doctor) say(h Health, name string, err error, format string, args ...any) {
 	d.checks = append(d.checks, Check{Name: name, Health: h, Message: fmt.Sprintf(format, args...), Err: err})
+}
+
+// accept makes the last check fine where the operator lives with it.
+func (d *doctor) accept(word string) {
+	c := &d.checks[len(d.checks)-1]
+	if !c.Health.Wrong() || !slices.Contains(d.cfg.Doctor.Accept.V, word) {
+		return
+	}
+	c.Health, c.Accepted, c.Hint, c.Err = OK, word, "", nil
+	c.Message += " (accepted)"
+}
+
+// advise says of the last check what the operator can do, where that names several
+// things.
+func (d *doctor) advise(code string, about ...string) {
+	d.checks[len(d.checks)-1].Hint = d.opts.Hint.Of(code, about...)
 }
 
 // do is what the operator can do about a check, by its code.

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"keepsake/internal/catalog"
-
 	"keepsake/internal/bundle"
+	"keepsake/internal/config"
 	"keepsake/internal/quantity"
 )
 
@@ -21,15 +20,13 @@ func (d *doctor) rootFolder(context.Context) {
 		d.say(Problem, name, do("name-backup-root"), "there is none to look at")
 		return
 	}
-	c, err := catalog.List(d.Root())
-	switch {
+	switch err := d.listing; {
 	case errors.Is(err, bundle.ErrNotFound):
 		d.say(Warning, name, do("first-backup"), "%s is not there: there was no backup yet", d.Root())
 	case err != nil:
 		d.say(Problem, name, nil, "%v", err)
 	default:
-		d.catalog = c
-		d.fine(name, "%s, %s", d.Root(), quantity.Plural(int64(len(c.Bundles)), "bundle"))
+		d.fine(name, "%s, %s", d.Root(), quantity.Plural(int64(len(d.catalog.Bundles)), "bundle"))
 	}
 	d.disk()
 	d.workTree()
@@ -48,6 +45,7 @@ func (d *doctor) disk() {
 		d.say(Note, name, nil, "which disk the bundles are on can't be found out: %v", errors.Join(err, dataErr))
 	case data.ID == root.ID:
 		d.say(Warning, name, do("root-elsewhere"), "the bundles are on the disk of the data: who loses it loses both")
+		d.accept(config.AcceptSameDisk)
 	default:
 		d.fine(name, "the bundles are on another disk than the data")
 	}
@@ -60,6 +58,7 @@ func (d *doctor) workTree() {
 	if tree := workTreeOf(d.Root()); tree != "" {
 		d.say(Warning, name, do("work-tree"),
 			"the bundles are inside the git work tree %s", tree)
+		d.accept(config.AcceptWorkTree)
 		return
 	}
 	d.fine(name, "the bundles are in none")
@@ -98,6 +97,7 @@ func (d *doctor) room() {
 		d.say(Problem, name, do("little-room"), "%s are free, and the next bundle needs about %s", quantity.Size(free), quantity.Size(need))
 	case free < 2*need:
 		d.say(Warning, name, do("little-room"), "%s are free: enough for one bundle of about %s, not for two", quantity.Size(free), quantity.Size(need))
+		d.accept(config.AcceptLittleRoom)
 	default:
 		d.fine(name, "%s are free, the next bundle needs about %s", quantity.Size(free), quantity.Size(need))
 	}

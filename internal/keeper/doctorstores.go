@@ -3,11 +3,13 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
-	"keepsake/internal/backup"
+	"keepsake/internal/config"
 	"keepsake/internal/memory"
 	"keepsake/internal/quantity"
 	"keepsake/internal/restore"
@@ -28,41 +30,148 @@ func (d *doctor) dataFolder(context.Context) {
 	d.fine(name, "%s", dir)
 }
 
-// stores reads a little of every section, by the way that a backup takes.
+// stores reads every source, by the way that a backup takes, and compares what it
+// holds with what the bundles say that it held.
 func (d *doctor) stores(ctx context.Context) {
-	sources, err := d.sources()
-	if err != nil {
-		d.say(Problem, "stores", err, "%v", err)
-		return
-	}
-	for _, s := range sources {
-		d.store(ctx, s)
+	for _, part := range d.parts() {
+		opened, err := d.reader(&part.Declared)
+		if err != nil {
+			d.say(Problem, part.title, err, "%v", err)
+			continue
+		}
+		d.source(ctx, part, opened)
 	}
 }
 
-func (d *doctor) store(ctx context.Context, source backup.Source) {
-	session, err := source.Store.Open(ctx, source.Sections)
+// source looks at the stores that a source is read from: one for each kind of file.
+func (d *doctor) source(ctx context.Context, part source, opened []store.Opened) {
+	whatever, all := looked{}, true
+	for _, o := range opened {
+		l, ok := d.store(ctx, part, o)
+		whatever.add(l)
+		all = all && ok && len(o.Sections) == 0
+	}
+	if all {
+		d.tell(part, d.nameOf(part, whatever), whatever)
+	}
+}
+
+// store looks at one. Sections that have a name beforehand are told of each; what was
+// seen of the others is returned, and ok is false where the store can't be read.
+func (d *doctor) store(ctx context.Context, part source, o store.Opened) (seen looked, ok bool) {
+	session, err := o.Store.Open(ctx, o.Sections)
 	if err != nil {
 		err = d.explain(err)
-		d.say(Problem, source.Name, notOfBackup(err), "%v", err)
-		return
+		d.say(Problem, part.title, notOfBackup(err), "%v", err)
+		return seen, false
 	}
 	defer session.Close()
 	specs, err := session.Sections(ctx)
 	if err != nil {
-		d.say(Problem, source.Name, err, "%v", err)
-		return
+		d.say(Problem, part.title, err, "%v", err)
+		return seen, false
 	}
+	until := d.opts.Now().Add(lookFor)
 	for _, spec := range specs {
 		d.present[spec.Name.Subsystem()] = true
-		d.section(ctx, session, spec)
-	}
-	for _, section := range source.Sections {
-		if !slices.ContainsFunc(specs, func(s memory.SectionSpec) bool { return s.Name == section }) {
-			d.say(Problem, string(section), do("not-there"), "it is not there")
+		one := look(ctx, session, spec, until, d.opts.Now)
+		if len(o.Sections) > 0 {
+			d.tell(part, string(spec.Name), one)
+		} else {
+			seen.add(one)
 		}
 	}
-	d.findings(source.Name, session)
+	for _, section := range o.Sections {
+		if !slices.ContainsFunc(specs, func(s memory.SectionSpec) bool { return s.Name == section }) {
+			d.absent(section)
+		}
+	}
+	if part.Way.V == config.WayDirectory && d.kind(&part.Declared).Server {
+		d.stale(ctx, part)
+	}
+	d.findings(part.title, session)
+	return seen, true
+}
+
+// nameOf is what a source is called that has whatever there is: where that is one
+// section, as the section.
+func (d *doctor) nameOf(part source, l looked) string {
+	if len(l.names) == 1 {
+		return string(l.names[0])
+	}
+	return part.title
+}
+
+// absent tells of a section that has to be there.
+func (d *doctor) absent(section memory.Section) {
+	had := d.had(section.Subsystem(), func(s memory.Section) bool { return s == section })
+	if had.rows == 0 {
+		d.say(Problem, string(section), do("not-there"), "it is not there")
+		return
+	}
+	d.say(Problem, string(section), nil, "it is not there, and had %s in %s", quantity.Plural(had.rows, "row"), had.bundle)
+	d.advise("far-less", had.bundle, string(section))
+}
+
+// tell says in one line what a source, or a section of it, looks like.
+func (d *doctor) tell(part source, name string, l looked) {
+	d.unread(name, l)
+	sub := part.Name
+	if len(part.Named) > 0 { // one store may serve two subsystems
+		sub = memory.Section(name).Subsystem()
+	}
+	had := d.had(sub, func(s memory.Section) bool { return len(part.Named) == 0 || slices.Contains(l.names, s) })
+	switch now := l.extent(had.files); {
+	case had.lost(now):
+		h := Warning
+		if now == 0 {
+			h = Problem
+		}
+		d.say(h, name, nil, "holds %s, and had %s in %s", l.text(now, had.files), l.text(had.extent(), had.files), had.bundle)
+		d.advise("far-less", had.bundle, had.selector)
+	case len(l.names) == 0 && !part.Preset:
+		d.say(Warning, name, nil, "there is nothing in it: %s", part.Store.V)
+		d.accept(config.AcceptNoRows)
+	case len(l.names) > 0 && l.rows == 0 && !l.uncounted:
+		d.say(Warning, name, do("no-rows"), "holds no rows, %s", d.where(part, l))
+		d.accept(config.AcceptNoRows)
+	case len(l.names) > 0 && l.failed == 0:
+		d.fine(name, "%s, %s", l, d.where(part, l))
+	}
+}
+
+// unread tells of what can't be read.
+func (d *doctor) unread(name string, l looked) {
+	if l.failed > 0 {
+		text := strings.Join(l.errors, "; ")
+		if len(l.names) > 1 {
+			text = fmt.Sprintf("%d of %d can't be read: %s", l.failed, len(l.names), text)
+		}
+		d.say(Problem, name, do("unreadable-rows"), "%s", text)
+	}
+	if l.vectorless > 0 {
+		d.say(Problem, name, do("vectors-lost"), "the vector of %s can't be read, of %s that were looked at",
+			quantity.Plural(l.vectorless, "row"), quantity.Count(l.read))
+	}
+	if l.missing > 0 {
+		d.say(Problem, name, do("unreadable-rows"), "%s can't be read at all", quantity.Plural(l.missing, "row"))
+	}
+}
+
+// where is the place of what was looked at.
+func (d *doctor) where(part source, l looked) string {
+	if len(l.names) > 1 {
+		ref := part.Store.V
+		if ref.Path != "" {
+			ref.Path = d.relative(ref.Path)
+		}
+		return ref.String()
+	}
+	at := l.locator
+	if at.Path != "" {
+		at.Path = d.relative(at.Path)
+	}
+	return at.String()
 }
 
 // notOfBackup is an error whose remedy isn't that of a backup, nil for others.
@@ -70,39 +179,6 @@ func notOfBackup(err error) error {
 	var e *Error
 	if errors.Is(err, store.ErrUnreachable) || errors.As(err, &e) && e.Ground == NoRoom {
 		return err
-	}
-	return nil
-}
-
-// section reads its first page.
-func (d *doctor) section(ctx context.Context, session store.Session, spec memory.SectionSpec) {
-	name := string(spec.Name)
-	if err := readSome(ctx, session, spec.Name); err != nil {
-		d.say(Problem, name, do("unreadable-rows"), "%v", err)
-		return
-	}
-	where := spec.Locator
-	if where.Path != "" {
-		where.Path = d.relative(where.Path)
-	}
-	if spec.Rows == 0 {
-		d.say(Warning, name, do("no-rows"), "holds no rows, %s", where)
-		return
-	}
-	rows := "rows that can't be counted"
-	if spec.Rows >= 0 {
-		rows = quantity.Plural(spec.Rows, "row")
-	}
-	d.fine(name, "%s, %s", rows, where)
-}
-
-func readSome(ctx context.Context, session store.Session, section memory.Section) error {
-	reading, err := session.Read(ctx, section)
-	if err != nil {
-		return err
-	}
-	for _, err := range reading.All() {
-		return err // one record is a page of its store
 	}
 	return nil
 }
@@ -153,5 +229,6 @@ func (d *doctor) legacy(context.Context) {
 		d.checks = append(d.checks, Check{
 			Name: "legacy file", Health: h, Message: d.relative(l.Path) + " " + what, Hint: "it is " + l.Reason,
 		})
+		d.accept(config.AcceptLegacyFile)
 	}
 }

@@ -113,3 +113,18 @@ func PlannedRequest(dir string) (json.RawMessage, error) {
 	}
 	return p.Request, nil
 }
+
+// Receipts are those of a memory's restores that can be read, the oldest first. They
+// tell what there was; who decides by them asks LatestReceipt.
+func Receipts(restores string) (all []*Receipt) {
+	entries, err := os.ReadDir(restores)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if r, err := LoadReceipt(filepath.Join(restores, e.Name())); err == nil {
+			all = append(all, r)
+		}
+	}
+	return all
+}
