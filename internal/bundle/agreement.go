@@ -13,7 +13,7 @@ import (
 // the counts beside the block, and must not be told of rows that aren't there.
 func (m *Meta) agree() error {
 	k := m.Keepsake
-	if len(k.Sections) == 0 {
+	if len(k.Sections) == 0 && !slices.ContainsFunc(k.Units, func(u UnitMeta) bool { return u.Suspect }) {
 		return errors.New("names no section: a bundle of nothing is no backup")
 	}
 	if err := k.honest(); err != nil {

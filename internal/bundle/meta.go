@@ -104,9 +104,11 @@ type Keepsake struct {
 	Tags     map[string]string `json:"tags,omitempty"`
 	// Covers are the subsystems that were backed up with all that they had: what
 	// isn't here of them wasn't there. Nil where nobody has said.
-	Covers   []memory.Subsystem `json:"covers,omitzero"`
-	Sections []SectionMeta      `json:"sections"`
-	Files    []FileMeta         `json:"files"`
+	Covers []memory.Subsystem `json:"covers,omitzero"`
+	// Units are those of which something is to be said as a whole.
+	Units    []UnitMeta    `json:"units,omitempty"`
+	Sections []SectionMeta `json:"sections"`
+	Files    []FileMeta    `json:"files"`
 	// Seal is the SHA-256, in hex, of the meta's bytes with the seal's own 64
 	// digits written as zeros. It stays the last field.
 	Seal string `json:"seal"`

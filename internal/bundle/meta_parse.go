@@ -121,7 +121,7 @@ func (m *Meta) validate() error {
 	case k.Sequence < 0:
 		return fmt.Errorf("sequence %d is below zero", k.Sequence)
 	}
-	if err := k.validateCovers(); err != nil {
+	if err := errors.Join(k.validateCovers(), k.validateUnits()); err != nil {
 		return err
 	}
 	files, err := m.validateFiles()

@@ -25,7 +25,9 @@ type UnitState struct {
 func (u *UnitState) Good() bool { return u.Why == "" }
 
 // Units returns the units that a bundle of ours says something of, in the order of
-// its meta; none without a meta that can be believed.
+// its meta; none without a meta that can be believed. One that lost all it had is among
+// them, without sections. So is a source whose collections are units each, by the name
+// of its subsystem, where it is suspect as a whole.
 func (e *Entry) Units() []UnitState {
 	if !e.Sealed || e.Err != nil {
 		return nil
@@ -43,6 +45,12 @@ func (e *Entry) Units() []UnitState {
 		all[n].Rows += s.Rows
 		all[n].Sections = append(all[n].Sections, s)
 	}
+	for i := range e.Meta.Keepsake.Units { // also one that no section is left of
+		unit := e.Meta.Keepsake.Units[i].Unit
+		if _, there := at[unit]; !there && e.Meta.Keepsake.Units[i].Suspect {
+			all = append(all, UnitState{Unit: unit})
+		}
+	}
 	for i := range all {
 		all[i].Why = e.unitFault(&all[i])
 	}
@@ -51,6 +59,9 @@ func (e *Entry) Units() []UnitState {
 
 // unitFault says why a unit isn't good in the bundle.
 func (e *Entry) unitFault(u *UnitState) string {
+	if whole := e.Meta.Keepsake.UnitNamed(u.Unit); whole != nil && whole.Suspect {
+		return "is suspect: " + whole.String()
+	}
 	for _, s := range u.Sections {
 		if !s.Good() {
 			return fmt.Sprintf("%s was not read whole, or is suspect", s.Name)
