@@ -293,6 +293,8 @@ func TestContradictions(t *testing.T) {
 		{"Capture/TornBytes", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Capture.TornBytes = -1 }) }, meta, "below zero"},
 		{"Distance", func(b *broken) { b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Distance = "banana" }) }, meta, `distance "banana"`},
 		{"MemoryID", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.MemoryID = "" }) }, meta, "names no memory"},
+		{"Place", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Place = &memory.Place{Machine: "m"} }) }, meta, "a place without a folder"},
+		{"MaybeSameAs", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.MaybeSameAs = "x" }) }, meta, "nobody knows whether it is of memory x"},
 		{"Collection/Metadata", func(b *broken) {
 			b.section(memory.Memories, func(s *bundle.SectionMeta) { s.Collection.Metadata = memory.RawJSON(`[1]`) })
 		}, meta, "metadata is no object"},

@@ -95,7 +95,17 @@ type Keepsake struct {
 	Format   int    `json:"format"`
 	Tool     string `json:"tool"`
 	MemoryID string `json:"memoryId"`
-	Reason   Reason `json:"reason"`
+	// Place is where the memory lived then, nil in a bundle that is older than
+	// places are.
+	Place *memory.Place `json:"place,omitempty"`
+	// ClonedFrom is the memory out of whose bundle this one was made, "" when it
+	// was made out of none.
+	ClonedFrom string `json:"clonedFrom,omitempty"`
+	// MaybeSameAs is the memory that this one may be, when nobody had settled yet
+	// whose memory this is: its data folder was lost, or this is a copy. It may be
+	// MemoryID itself. The bundle is degraded then.
+	MaybeSameAs string `json:"maybeSameAs,omitempty"`
+	Reason      Reason `json:"reason"`
 	// Sequence grows by one per bundle of a memory; it, not the clock, says
 	// which is newer.
 	Sequence int64             `json:"sequence"`

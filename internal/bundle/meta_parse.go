@@ -118,6 +118,10 @@ func (m *Meta) validate() error {
 		return fmt.Errorf("status %q is unknown", k.Status)
 	case k.MemoryID == "":
 		return errors.New("names no memory")
+	case k.Place != nil && k.Place.DataDir == "":
+		return errors.New("names a place without a folder")
+	case k.MaybeSameAs != "" && k.Status == Complete:
+		return fmt.Errorf("is complete, and yet nobody knows whether it is of memory %s", k.MaybeSameAs)
 	case k.Sequence < 0:
 		return fmt.Errorf("sequence %d is below zero", k.Sequence)
 	}

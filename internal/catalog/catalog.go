@@ -44,7 +44,8 @@ type Entry struct {
 	Notes    Notes
 	NotesErr error
 
-	sized     bool // sizeFault was looked for
+	of        string // whose it is as the catalog's owner sees it; "" before For
+	sized     bool   // sizeFault was looked for
 	sizeFault string
 }
 
@@ -152,6 +153,8 @@ func (e *Entry) Fault() string {
 		return "has no " + bundle.MetaFile
 	case !e.Sealed:
 		return "was not made by keepsake and has no hashes"
+	case e.InDoubt():
+		return "it was not settled whose memory it is: it may be " + e.Meta.Keepsake.MaybeSameAs
 	case e.Meta.Keepsake.Status != bundle.Complete:
 		return "is " + string(e.Meta.Keepsake.Status)
 	}
@@ -206,8 +209,7 @@ func (w Wanted) admits(e *Entry) bool {
 	if !e.Sealed {
 		return true // a backup whose meta is gone looks like this, and has to be mentioned
 	}
-	k := e.Meta.Keepsake
-	return k.Reason == bundle.ReasonBackup && (w.Memory == "" || k.MemoryID == w.Memory)
+	return e.Meta.Keepsake.Reason == bundle.ReasonBackup && (w.Memory == "" || e.MemoryID() == w.Memory)
 }
 
 // ErrUnreadable says that a newer bundle can't be read, so that nobody can say

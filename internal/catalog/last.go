@@ -37,9 +37,10 @@ func (e *Entry) goodSection(memoryID string, section memory.Section) *bundle.Sec
 	return nil
 }
 
-// isBackupOf reports whether the bundle is sealed, and a backup of the memory.
+// isBackupOf reports whether the bundle is sealed, and a backup that is certainly of
+// the memory.
 func (e *Entry) isBackupOf(memoryID string) bool {
-	return e.Sealed && e.Err == nil && e.Meta.Keepsake.Reason == bundle.ReasonBackup && e.Meta.Keepsake.MemoryID == memoryID
+	return e.ours() && e.Meta.Keepsake.Reason == bundle.ReasonBackup && e.MemoryID() == memoryID && !e.InDoubt()
 }
 
 // Had is a section, and the backup that held it.

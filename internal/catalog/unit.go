@@ -67,6 +67,9 @@ func (e *Entry) unitFault(u *UnitState) string {
 			return fmt.Sprintf("%s was not read whole, or is suspect", s.Name)
 		}
 	}
+	if e.InDoubt() {
+		return "it was not settled whose memory it is"
+	}
 	if u.Rows == 0 {
 		return "is empty"
 	}
