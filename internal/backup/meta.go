@@ -36,19 +36,11 @@ func (r *run) succeed(ctx context.Context) (int64, *bundle.Parent, error) {
 	if err != nil {
 		return 0, nil, fmt.Errorf("list bundles: %w", err)
 	}
-	var highest, before int64
 	var parent *bundle.Parent
-	for _, e := range catalog.Bundles {
-		if e.Meta == nil || e.Meta.Keepsake == nil || e.Meta.Keepsake.MemoryID != r.opts.MemoryID {
-			continue
-		}
-		k := e.Meta.Keepsake
-		highest = max(highest, k.Sequence)
-		if k.Reason == bundle.ReasonBackup && (parent == nil || k.Sequence > before) {
-			parent, before = &bundle.Parent{Bundle: e.Name, Seal: k.Seal}, k.Sequence
-		}
+	if e := catalog.Newest(r.opts.MemoryID); e != nil {
+		parent = &bundle.Parent{Bundle: e.Name, Seal: e.Meta.Keepsake.Seal}
 	}
-	sequence, err := r.opts.Sequence(ctx, highest)
+	sequence, err := r.opts.Sequence(ctx, catalog.Highest(r.opts.MemoryID))
 	if err != nil {
 		return 0, nil, fmt.Errorf("number bundle: %w", err)
 	}

@@ -44,9 +44,12 @@ type Entry struct {
 	Notes    Notes
 	NotesErr error
 
-	of        string // whose it is as the catalog's owner sees it; "" before For
-	sized     bool   // sizeFault was looked for
-	sizeFault string
+	// Odd says why the bundle is not where its sequence would put it, "" where it is.
+	Odd string
+
+	of       string            // whose it is as the catalog's owner sees it; "" before For
+	position int64             // among the bundles of its memory
+	misfits  map[string]string // what is wrong with files, by path; nil before a look
 }
 
 // PassedOver is a bundle that would have been chosen, were it good.
@@ -79,6 +82,7 @@ func List(root string) (*Catalog, error) {
 		c.add(e)
 	}
 	c.readAll(notes)
+	c.believe()
 	slices.SortStableFunc(c.Bundles, newestFirst)
 	return c, nil
 }
@@ -122,16 +126,7 @@ func (e *Entry) readNotes(root string, there map[string]bool) {
 }
 
 func newestFirst(a, b Entry) int {
-	return cmp.Or(-cmp.Compare(a.sequence(), b.sequence()), -a.Time.Compare(b.Time))
-}
-
-// sequence returns the bundle's sequence, -1 when it has none that can be
-// believed.
-func (e *Entry) sequence() int64 {
-	if !e.Sealed {
-		return -1
-	}
-	return e.Meta.Keepsake.Sequence
+	return cmp.Or(-cmp.Compare(a.Sequence(), b.Sequence()), -a.Time.Compare(b.Time))
 }
 
 // Unreadable says why nothing can be said of the bundle, "" when it can be
@@ -162,31 +157,6 @@ func (e *Entry) Fault() string {
 		return fmt.Sprintf("did not verify (%s, %s)", v.Level, v.At.UTC().Format(time.RFC3339))
 	}
 	return e.SizeFault()
-}
-
-// SizeFault says which file is not there in the size of the meta, "" when all
-// are. No file is read. It looks once.
-func (e *Entry) SizeFault() string {
-	if !e.sized {
-		e.sized, e.sizeFault = true, e.misfit()
-	}
-	return e.sizeFault
-}
-
-func (e *Entry) misfit() string {
-	if e.Meta == nil || e.Meta.Keepsake == nil {
-		return ""
-	}
-	for _, f := range e.Meta.Keepsake.Files {
-		info, err := os.Lstat(filepath.Join(e.Path, filepath.FromSlash(f.Path)))
-		switch {
-		case err != nil:
-			return f.Path + " is missing"
-		case !info.Mode().IsRegular() || info.Size() != f.Bytes:
-			return f.Path + " has not the size that the meta says"
-		}
-	}
-	return ""
 }
 
 // Wanted says which bundle is looked for. The zero Wanted is the newest good one
@@ -243,7 +213,7 @@ func (c *Catalog) newest(w Wanted) (*Entry, []PassedOver) {
 			continue
 		}
 		// Without a sequence only the clock can say whether it is newer.
-		if best != nil && (e.sequence() >= 0 || !e.Time.After(best.Time)) {
+		if best != nil && (e.Sequence() >= 0 || !e.Time.After(best.Time)) {
 			continue
 		}
 		why := cmp.Or(e.Fault(), w.Except[e.Name])

@@ -17,7 +17,7 @@ func (c *Catalog) LastGood(memoryID string, section memory.Section) (*Entry, *bu
 		s := e.goodSection(memoryID, section)
 		switch {
 		case s == nil:
-		case e.Notes.Failed() == nil && e.SizeFault() == "":
+		case e.damage(s.Unit(), []*bundle.SectionMeta{s}, e.Meta.Payloads()) == "":
 			return e, s
 		case damaged == nil:
 			damaged, described = e, s

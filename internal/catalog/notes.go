@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"keepsake/internal/atomicfile"
 	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
 )
 
 const (
@@ -55,6 +57,9 @@ type Verification struct {
 	Seconds  float64      `json:"seconds"`
 	Rows     int64        `json:"rows,omitempty"`
 	Refusals int          `json:"refusals"` // findings for which a bundle must not be used
+	// Bad are the units that the refusals are of. Without any, a verification that
+	// failed speaks against the whole bundle.
+	Bad []memory.Unit `json:"bad,omitempty"`
 	// Recall is the share, from 0 to 1, of exact nearest neighbours that a drill
 	// found again; nil when none was asked for.
 	Recall *float64 `json:"recall,omitempty"`
@@ -80,13 +85,24 @@ func (n *Notes) Last() *Verification {
 // the same level has outdone, nil when there is none: hashes that are right say
 // nothing of a row that was found wrong.
 func (n *Notes) Failed() *Verification {
+	return n.failed(func(*Verification) bool { return true })
+}
+
+// FailedFor is as Failed, of one unit: a verification that found nothing in it has
+// passed for it.
+func (n *Notes) FailedFor(unit memory.Unit) *Verification {
+	return n.failed(func(v *Verification) bool { return len(v.Bad) == 0 || slices.Contains(v.Bad, unit) })
+}
+
+func (n *Notes) failed(against func(*Verification) bool) *Verification {
 	passed := -1
 	for i := len(n.Verifications) - 1; i >= 0; i-- {
 		v := &n.Verifications[i]
+		ok := v.OK || !against(v)
 		switch {
-		case !v.OK && rank(v.Level) > passed:
+		case !ok && rank(v.Level) > passed:
 			return v
-		case v.OK && rank(v.Level) < unknownRank:
+		case ok && rank(v.Level) < unknownRank:
 			passed = max(passed, rank(v.Level))
 		}
 	}

@@ -1,8 +1,8 @@
 package catalog
 
 import (
-	"cmp"
 	"fmt"
+	"time"
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
@@ -51,20 +51,21 @@ func (e *Entry) Units() []UnitState {
 			all = append(all, UnitState{Unit: unit})
 		}
 	}
+	payloads := e.Meta.Payloads()
 	for i := range all {
-		all[i].Why = e.unitFault(&all[i])
+		all[i].Why = e.unitFault(&all[i], payloads)
 	}
 	return all
 }
 
-// unitFault says why a unit isn't good in the bundle.
-func (e *Entry) unitFault(u *UnitState) string {
+// unitFault says why a unit isn't good in the bundle, "" when it is.
+func (e *Entry) unitFault(u *UnitState, payloads map[memory.Section]*bundle.FileMeta) string {
 	if whole := e.Meta.Keepsake.UnitNamed(u.Unit); whole != nil && whole.Suspect {
 		return "is suspect: " + whole.String()
 	}
 	for _, s := range u.Sections {
-		if !s.Good() {
-			return fmt.Sprintf("%s was not read whole, or is suspect", s.Name)
+		if why := sectionFault(s); why != "" {
+			return string(s.Name) + " " + why
 		}
 	}
 	if e.InDoubt() {
@@ -73,8 +74,52 @@ func (e *Entry) unitFault(u *UnitState) string {
 	if u.Rows == 0 {
 		return "is empty"
 	}
-	if v := e.Notes.Failed(); v != nil {
-		return "the bundle did not verify"
+	return e.damage(u.Unit, u.Sections, payloads)
+}
+
+// damage says what happened to a part of the bundle since it was made, or why nobody
+// can say; "" when nothing did.
+func (e *Entry) damage(unit memory.Unit, sections []*bundle.SectionMeta, payloads map[memory.Section]*bundle.FileMeta) string {
+	if v := e.Notes.FailedFor(unit); v != nil {
+		return fmt.Sprintf("did not verify (%s, %s)", v.Level, v.At.UTC().Format(time.RFC3339))
 	}
-	return cmp.Or(e.Unreadable(), e.SizeFault())
+	if why := e.Unreadable(); why != "" {
+		return why
+	}
+	e.look()
+	for _, s := range sections {
+		f := payloads[s.Name]
+		if f == nil {
+			return string(s.Name) + " has no file"
+		}
+		if why := e.misfits[f.Path]; why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// sectionFault says what speaks against a section by its meta.
+func sectionFault(s *bundle.SectionMeta) string {
+	switch {
+	case s.Failed != "":
+		return "could not be read: " + s.Failed
+	case s.Lineage.Suspect:
+		return "is suspect"
+	case s.Capture.Salvaged > 0:
+		return fmt.Sprintf("has %d rows without their vector", s.Capture.Salvaged)
+	case !s.Good():
+		return "was not read whole"
+	}
+	return ""
+}
+
+// State returns a unit as the bundle holds it, nil when it says nothing of it.
+func (e *Entry) State(unit memory.Unit) *UnitState {
+	for _, u := range e.Units() {
+		if u.Unit == unit {
+			return &u
+		}
+	}
+	return nil
 }

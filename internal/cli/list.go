@@ -30,6 +30,7 @@ type listed struct {
 	// Fault says why the bundle isn't good, Suspect which sections may be of
 	// another source than before.
 	Fault   string           `json:"fault,omitempty"`
+	Odd     string           `json:"odd,omitempty"` // why it isn't where its sequence would put it
 	Suspect []memory.Section `json:"suspect,omitempty"`
 	Pinned  *catalog.Pin     `json:"pinned,omitempty"`
 	// Verifications are those on record, oldest first.
@@ -124,7 +125,7 @@ func (a *app) fates(m *keeper.Memory, c *catalog.Catalog) map[string]*verdict {
 func listEntry(e *catalog.Entry) listed {
 	l := listed{
 		Bundle: e.Name, Path: e.Path, Timestamp: e.Time, Bytes: keeper.PayloadBytes(e), Rows: map[memory.Subsystem]int64{},
-		Fault: e.Fault(), Pinned: e.Notes.Pinned, Verifications: e.Notes.Verifications, failed: e.Notes.Failed(),
+		Fault: e.Fault(), Odd: e.Odd, Pinned: e.Notes.Pinned, Verifications: e.Notes.Verifications, failed: e.Notes.Failed(),
 	}
 	if e.NotesErr != nil {
 		l.NotesError = e.NotesErr.Error()

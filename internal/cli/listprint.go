@@ -68,6 +68,9 @@ func (l *listed) facts(now time.Time) []string {
 	case l.Pinned != nil:
 		add("pinned %s ago%s", quantity.Age(now.Sub(l.Pinned.At)), prefixed(": ", l.Pinned.Why))
 	}
+	if l.Odd != "" {
+		add("odd: %s", l.Odd)
+	}
 	if len(l.Suspect) > 0 {
 		add("suspect: %s", joined(l.Suspect))
 	}

@@ -25,6 +25,9 @@ func (d *doctor) bundles(context.Context) {
 			unreadable++
 			d.say(Warning, "unreadable bundle", do("verify-says-more", e.Name), "%s: %s", e.Name, why)
 		}
+		if e.Odd != "" {
+			d.say(Warning, "odd bundle", nil, "%s: %s", e.Name, e.Odd)
+		}
 	}
 	if unreadable == 0 {
 		d.fine("unreadable bundles", "none")

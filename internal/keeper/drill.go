@@ -65,7 +65,7 @@ func (m *Memory) drill(ctx context.Context, b *bundle.Bundle, to string) (v Veri
 	}
 	m.note(b, began, catalog.Verification{
 		Level: catalog.Drill, OK: v.OK, Seconds: report.Seconds, Rows: v.Rows,
-		Refusals: refusals(v.Findings), Recall: report.Recall,
+		Refusals: refusals(v.Findings), Bad: b.Against(v.Findings), Recall: report.Recall,
 	})
 	return v, nil
 }

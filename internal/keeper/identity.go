@@ -8,6 +8,7 @@ import (
 
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/memoryid"
 )
@@ -59,11 +60,21 @@ func (m *Memory) adopt(ctx context.Context, b *bundle.Bundle) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil { // the memory may have been lost with its folder
 		return fmt.Errorf("make data folder: %w", err)
 	}
-	_, err = memoryid.Adopt(ctx, dir, bundleMemory(b), b.Meta().Keepsake.Sequence, m.opts.Now())
+	_, err = memoryid.Adopt(ctx, dir, bundleMemory(b), m.sequenceOf(b), m.opts.Now())
 	if errors.Is(err, memoryid.ErrOther) {
 		return nil // the preflight judged it
 	}
 	return err
+}
+
+// sequenceOf is the number that a memory counts on from, 0 where the bundle's own is
+// not believed.
+func (m *Memory) sequenceOf(b *bundle.Bundle) int64 {
+	known, err := memoryid.Load(m.cfg.DataDir.V)
+	if sequence := b.Meta().Keepsake.Sequence; err == nil && b.Sealed() && catalog.Believable(sequence, known.LastSequence) {
+		return sequence
+	}
+	return 0
 }
 
 // bundleMemory returns whose memory a bundle is, "" when it doesn't say.

@@ -105,7 +105,7 @@ func candidate(e *catalog.Entry) retention.Candidate {
 		return c
 	}
 	k := e.Meta.Keepsake
-	c.Sealed, c.Timestamp, c.MemoryID, c.Sequence = true, e.Meta.Timestamp, k.MemoryID, k.Sequence
+	c.Sealed, c.Timestamp, c.MemoryID, c.Sequence = true, e.Meta.Timestamp, k.MemoryID, e.Sequence()
 	c.Reason, c.Status, c.SizesRight = string(k.Reason), string(k.Status), e.SizeFault() == ""
 	c.Pinned, c.Bytes, c.Verified = e.Notes.Pinned != nil, PayloadBytes(e), verifiedWord(&e.Notes)
 	c.Subsystems = map[string]retention.Subsystem{}

@@ -46,7 +46,9 @@ func (m *Memory) Verify(ctx context.Context, b *bundle.Bundle, level bundle.Leve
 		v.Rows += s.Rows
 		v.Bytes += s.Bytes
 	}
-	m.note(b, began, catalog.Verification{Level: level, OK: v.OK, Rows: v.Rows, Refusals: refusals(report.Findings)})
+	m.note(b, began, catalog.Verification{
+		Level: level, OK: v.OK, Rows: v.Rows, Refusals: refusals(report.Findings), Bad: b.Against(report.Findings),
+	})
 	return v, nil
 }
 
@@ -82,7 +84,7 @@ func (m *Memory) unproven(ctx context.Context, e catalog.Entry, record bool) (st
 		return "", nil
 	}
 	if record {
-		m.note(b, began, catalog.Verification{Level: bundle.Quick, Refusals: refusals(report.Findings)})
+		m.note(b, began, catalog.Verification{Level: bundle.Quick, Refusals: refusals(report.Findings), Bad: b.Against(report.Findings)})
 	}
 	return "does not verify: " + report.Findings[i].String(), nil
 }

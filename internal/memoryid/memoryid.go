@@ -129,16 +129,23 @@ func Adopt(ctx context.Context, dataDir, memoryID string, sequence int64, now ti
 	})
 }
 
+// spent is where there are hardly any sequences left. Nobody has counted so far: such
+// a number was taken over from a bundle that only claims it, and is not counted on from.
+const spent = math.MaxInt64 - 1<<32
+
 // NextSequence gives the next bundle its sequence: higher than every one given
 // before and than seen, the highest that the caller knows of. It is on disk when
 // it returns. ErrNone when the memory has no identity.
 func NextSequence(ctx context.Context, dataDir string, seen int64) (int64, error) {
 	i, err := change(ctx, dataDir, func(i Identity) (Identity, error) {
 		last := max(i.LastSequence, seen)
+		if last >= spent {
+			last = seen
+		}
 		switch {
 		case i.IsZero():
 			return i, ErrNone
-		case last == math.MaxInt64:
+		case last >= spent:
 			return i, fmt.Errorf("%w: no sequence is left", ErrInvalid)
 		}
 		i.LastSequence = last + 1
