@@ -86,8 +86,16 @@ var (
 // Run makes one bundle of the sources and returns what it did. With an error
 // nothing is published; the receipt, when there is one, says what was seen.
 // A receipt whose Status is degraded was published all the same.
-func Run(ctx context.Context, opts Options) (*Receipt, error) {
-	r := &run{opts: opts, receipt: &Receipt{StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID}}
+func Run(ctx context.Context, opts Options) (*Receipt, error) { return start(ctx, opts, false) }
+
+// Survey goes through all that Run does, and writes nothing: every section is read to
+// its end and judged. It ends with the error that Run would end with, but for one of
+// the disk; the receipt says what the bundle would be.
+func Survey(ctx context.Context, opts Options) (*Receipt, error) { return start(ctx, opts, true) }
+
+func start(ctx context.Context, opts Options, dry bool) (*Receipt, error) {
+	opts.Bundle.Discard = dry
+	r := &run{opts: opts, receipt: &Receipt{StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID, DryRun: dry}}
 	defer r.close()
 	if err := r.open(ctx); err != nil {
 		return r.receipt, err
@@ -96,17 +104,6 @@ func Run(ctx context.Context, opts Options) (*Receipt, error) {
 		return r.receipt, err
 	}
 	return r.receipt, nil
-}
-
-// Survey looks at the sources as a backup would and says what it would hold.
-func Survey(ctx context.Context, opts Options) (*Receipt, error) {
-	r := &run{opts: opts, receipt: &Receipt{StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID, DryRun: true}}
-	defer r.close()
-	err := r.open(ctx)
-	for _, s := range r.wanted {
-		r.receipt.Sections = append(r.receipt.Sections, SectionReceipt{Section: s.spec.Name, Rows: s.spec.Rows, Locator: s.spec.Locator})
-	}
-	return r.receipt, err
 }
 
 // run is one backup on its way.
@@ -148,7 +145,10 @@ func (r *run) write(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("publish bundle: %w", err)
 	}
-	r.receipt.published(path, meta, r.opts.Clock())
+	r.receipt.took(meta, r.opts.Clock())
+	if !r.receipt.DryRun {
+		r.receipt.published(path, meta)
+	}
 	return nil
 }
 
@@ -157,14 +157,20 @@ func (r *run) lookBack() (err error) {
 	if cmp.Or(r.opts.Reason, bundle.ReasonBackup) != bundle.ReasonBackup {
 		return nil
 	}
-	r.catalog, err = catalog.List(r.opts.Bundle.Root)
+	r.catalog, err = r.bundles()
+	return err
+}
+
+// bundles lists the backup root; one that isn't there yet has none.
+func (r *run) bundles() (*catalog.Catalog, error) {
+	all, err := catalog.List(r.opts.Bundle.Root)
 	if errors.Is(err, bundle.ErrNotFound) {
-		r.catalog, err = &catalog.Catalog{}, nil
+		return &catalog.Catalog{}, nil
 	}
 	if err != nil {
-		return fmt.Errorf("list bundles: %w", err)
+		return nil, fmt.Errorf("list bundles: %w", err)
 	}
-	return nil
+	return all, nil
 }
 
 func (r *run) close() {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"keepsake/internal/bundle"
-	"keepsake/internal/catalog"
 )
 
 // meta says of the bundle what only the engine knows; the writer adds the rest.
@@ -22,25 +21,33 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.
 		CompletedAt: r.opts.Clock().UTC(), Topology: r.opts.Topology,
 		NeoVersion: r.opts.NeoVersion, GitSHA: r.opts.GitSHA,
 		Keepsake: &bundle.Keepsake{
-			MemoryID: r.opts.MemoryID, Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),
+			MemoryID: r.memoryID(), Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),
 			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags,
 			Covers: r.covered(), Sections: sections,
 		},
 	}, nil
 }
 
+// memoryID is the memory's; a dry run of one that has none yet makes none.
+func (r *run) memoryID() string {
+	if r.receipt.DryRun {
+		return cmp.Or(r.opts.MemoryID, "a new one")
+	}
+	return r.opts.MemoryID
+}
+
 // succeed finds the bundle's number in its memory's history, and the one before it:
 // what was made to be able to undo a restore is no part of the history.
 func (r *run) succeed(ctx context.Context) (int64, *bundle.Parent, error) {
-	catalog, err := catalog.List(r.opts.Bundle.Root)
+	all, err := r.bundles()
 	if err != nil {
-		return 0, nil, fmt.Errorf("list bundles: %w", err)
+		return 0, nil, err
 	}
 	var parent *bundle.Parent
-	if e := catalog.Newest(r.opts.MemoryID); e != nil {
+	if e := all.Newest(r.opts.MemoryID); e != nil {
 		parent = &bundle.Parent{Bundle: e.Name, Seal: e.Meta.Keepsake.Seal}
 	}
-	sequence, err := r.opts.Sequence(ctx, catalog.Highest(r.opts.MemoryID))
+	sequence, err := r.opts.Sequence(ctx, all.Highest(r.opts.MemoryID))
 	if err != nil {
 		return 0, nil, fmt.Errorf("number bundle: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
 	"keepsake/internal/bundle"
@@ -39,7 +40,7 @@ func (r *run) read(ctx context.Context, w *bundle.Writer, want wanted) (*bundle.
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	r.opts.Progress.Begin("read", name, want.spec.Rows)
-	written, err := w.Write(ctx, want.spec, store.MeteredSection(want.spec, reading.All(), r.opts.Progress))
+	written, err := w.Write(ctx, want.spec, store.MeteredSection(want.spec, r.again(ctx, want, reading), r.opts.Progress))
 	r.opts.Progress.End()
 	if err != nil {
 		return nil, fmt.Errorf("back up %s: %w", name, err)
@@ -59,6 +60,23 @@ func (r *run) read(ctx context.Context, w *bundle.Writer, want wanted) (*bundle.
 	}
 	meta.Lineage = *out.Lineage
 	return meta, nil
+}
+
+// again yields the records of a reading; each further time those of a new one, for a
+// writer that has no file to look them up in.
+func (r *run) again(ctx context.Context, want wanted, reading *store.Reading) iter.Seq2[memory.Record, error] {
+	first := true
+	return func(yield func(memory.Record, error) bool) {
+		if !first {
+			var err error
+			if reading, err = want.session.Read(ctx, want.spec.Name); err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+		first = false
+		reading.All()(yield)
+	}
 }
 
 // judge says whether a section is whole. Growth never fails it; a row that was

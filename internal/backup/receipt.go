@@ -70,11 +70,14 @@ func (r *Receipt) lost(s memory.Section, err error) {
 	r.warn("not-read", s, "not in the bundle: %v", err)
 }
 
-// published takes over what the bundle says of itself.
-func (r *Receipt) published(path string, meta *bundle.Meta, now time.Time) {
-	k := meta.Keepsake
-	r.Bundle, r.Path = filepath.Base(path), path
-	r.Status, r.Sequence, r.Integrity = k.Status, k.Sequence, meta.Integrity
+// published says where the bundle is.
+func (r *Receipt) published(path string, meta *bundle.Meta) {
+	r.Bundle, r.Path, r.Sequence = filepath.Base(path), path, meta.Keepsake.Sequence
+}
+
+// took takes over what the bundle says of itself, or would.
+func (r *Receipt) took(meta *bundle.Meta, now time.Time) {
+	r.Status, r.Integrity = meta.Keepsake.Status, meta.Integrity
 	r.EndedAt = now.UTC()
 	for _, s := range r.Sections {
 		r.Rows += max(s.Rows, 0)

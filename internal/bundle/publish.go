@@ -27,11 +27,15 @@ import (
 // exception that the error names: the last sync failed, and the rename could not
 // be taken back either. Call Abort then.
 func (w *Writer) Publish(ctx context.Context, meta *Meta) (string, error) {
-	if w.partial.dir == "" {
+	if w.ended() {
 		return "", errors.New("publish bundle: it was published or aborted")
 	}
 	if err := w.complete(meta); err != nil {
 		return "", fmt.Errorf("publish bundle: %w", err)
+	}
+	if w.opts.Discard {
+		w.over = true
+		return w.goal(), nil
 	}
 	if err := w.readBack(ctx); err != nil {
 		return "", fmt.Errorf("publish bundle: read back: %w", err)

@@ -79,7 +79,7 @@ func (w *Writer) writeRows(ctx context.Context, s *Section, records iter.Seq2[me
 	}
 	err := w.write(ctx, s, c, compression, records)
 	if err == nil {
-		err = w.refuseDuplicates(ctx, s, c)
+		err = w.refuseDuplicates(ctx, s, c, records)
 	}
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (w *Writer) writeRows(ctx context.Context, s *Section, records iter.Seq2[me
 }
 
 func (w *Writer) accept(s *Section) error {
-	if w.partial.dir == "" {
+	if w.ended() {
 		return errors.New("bundle was published or aborted")
 	}
 	if err := checkSection(s.Spec.Name); err != nil {
@@ -123,17 +123,23 @@ func (w *Writer) write(ctx context.Context, s *Section, c *checker, compression 
 		return err
 	}
 	limits := Limits{}.orDefaults()
-	if compression != Plain && out.content > limits.expanded(s.File.Bytes) {
-		return w.inflate(ctx, s)
+	switch {
+	case compression == Plain || out.content <= limits.expanded(s.File.Bytes):
+		return nil
+	case w.opts.Discard: // how large it would be is known
+		s.File.Path, s.File.Bytes = PayloadPath(s.Spec.Name, s.Spec.Kind, w.timestamp, Plain), out.content
+		return nil
 	}
-	return nil
+	return w.inflate(ctx, s)
 }
 
 // open makes the section's file, and the folders above it.
 func (w *Writer) open(s *Section, c Compression) (*stream, error) {
 	s.File = FileMeta{Path: PayloadPath(s.Spec.Name, s.Spec.Kind, w.timestamp, c), Kind: fileKind(s.Spec.Kind)}
-	if err := w.mkdirs(path.Dir(s.File.Path)); err != nil {
-		return nil, err
+	if !w.opts.Discard {
+		if err := w.mkdirs(path.Dir(s.File.Path)); err != nil {
+			return nil, err
+		}
 	}
 	handle, err := w.fsys.Create(w.path(s.File.Path), filePerm)
 	if err != nil {
@@ -146,7 +152,12 @@ func (w *Writer) mayLie(spec memory.SectionSpec) []string {
 	return mayLie(spec.Name, spec.Kind, w.timestamp)
 }
 
-func (w *Writer) path(p string) string { return filepath.Join(w.partial.dir, filepath.FromSlash(p)) }
+func (w *Writer) path(p string) string {
+	if w.opts.Discard {
+		return filepath.Join(w.goal(), filepath.FromSlash(p))
+	}
+	return filepath.Join(w.partial.dir, filepath.FromSlash(p))
+}
 
 func (w *Writer) mkdirs(dir string) error {
 	if _, err := os.Lstat(w.path(dir)); err == nil {
@@ -189,19 +200,24 @@ func fill(ctx context.Context, s *Section, c *checker, out *stream, records iter
 	return ctx.Err()
 }
 
-// refuseDuplicates reads the file once more when ids may have come twice.
-func (w *Writer) refuseDuplicates(ctx context.Context, s *Section, c *checker) error {
+// refuseDuplicates reads the file once more when ids may have come twice; the
+// records themselves where there is no file.
+func (w *Writer) refuseDuplicates(ctx context.Context, s *Section, c *checker, records iter.Seq2[memory.Record, error]) error {
 	suspects := c.ids.suspects()
 	if suspects == nil {
 		return nil
 	}
 	t := &twice{checker: c, suspects: suspects}
-	return w.eachLine(ctx, s, func(n int64, line []byte) error {
+	again := func(n int64, line []byte) error {
 		if err := t.row(line); err != nil {
 			return &WriteError{s.Spec.Name, n, err}
 		}
 		return nil
-	})
+	}
+	if w.opts.Discard {
+		return eachRecord(ctx, records, again)
+	}
+	return w.eachLine(ctx, s, again)
 }
 
 func (w *Writer) eachLine(ctx context.Context, s *Section, do func(n int64, line []byte) error) error {

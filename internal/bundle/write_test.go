@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -20,6 +23,45 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A writer that discards counts and hashes what another writes, and leaves nothing,
+// not even a root that was not there.
+func TestDiscard(t *testing.T) {
+	var meta *bundle.Meta
+	for _, compress := range []bool{false, true} {
+		for _, parts := range [][]part{sampleParts(), bloated()} {
+			opts := options(t, t.TempDir())
+			opts.Compress = compress
+			files := func() (path string, files []bundle.FileMeta) {
+				path, err := write(opts, parts, func(m *bundle.Meta) { meta = m })
+				if err != nil {
+					t.Fatal(err)
+				}
+				return path, meta.Keepsake.Files
+			}
+			_, want := files()
+			opts.Root, opts.Discard = filepath.Join(t.TempDir(), "not", "there"), true
+			path, got := files()
+			for i := range want {
+				if got[i].SHA256 = want[i].SHA256; !reflect.DeepEqual(got[i], want[i]) { // of one that is written again it isn't known
+					t.Errorf("got %+v, want %+v", got[i], want[i])
+				}
+			}
+			if want := filepath.Join(opts.Root, "backup-"+bundle.FormatTimestamp(opts.Now)); path != want {
+				t.Errorf("got path %s, want %s", path, want)
+			}
+			if _, err := os.Lstat(filepath.Dir(opts.Root)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the root was made: %v", err)
+			}
+		}
+	}
+}
+
+// bloated is a section that zstd shrinks further than a reader follows.
+func bloated() []part {
+	rows := slices.Repeat([]string{`{"x":"` + strings.Repeat("y", 1<<20) + `"}`}, 40)
+	return []part{{spec: memory.SectionSpec{Name: "concepts/nodes", Kind: memory.Lines}, rows: rows}}
+}
 
 // A row that a reader would refuse is refused by the writer, and the other way
 // round, at the same row.
@@ -71,6 +113,12 @@ func TestWriterRefusesWhatTheReaderRefuses(t *testing.T) {
 			}
 			if got := bundletest.Names(t, opts.Root); len(got) != 0 {
 				t.Errorf("root holds %v", got)
+			}
+			trying := opts
+			trying.Discard = true
+			var foreseen *bundle.WriteError
+			if _, err := write(trying, parts, nil); !errors.As(err, &foreseen) || foreseen.Error() != refused.Error() {
+				t.Errorf("error of one that discards is %v, want %v", err, refused)
 			}
 			parts[0].rows = good
 			path, err := write(opts, parts, nil)

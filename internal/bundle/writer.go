@@ -37,8 +37,12 @@ type Options struct {
 	// Compress writes payloads with zstd. One that zstd would shrink further
 	// than a reader follows is written plain all the same.
 	Compress bool
-	Tool     string // "keepsake 1.2.3"
-	Owner    lock.Owner
+	// Discard goes through all of it and writes nothing: records are read, judged,
+	// counted and hashed, names are tried, and Publish says where the bundle would
+	// be. Records that have an id twice are read a second time then.
+	Discard bool
+	Tool    string // "keepsake 1.2.3"
+	Owner   lock.Owner
 }
 
 // Writer assembles one bundle beside its goal. It is used by one goroutine.
@@ -46,7 +50,8 @@ type Writer struct {
 	opts      Options
 	fsys      atomicfile.FS
 	timestamp string
-	partial   *Partial // its folder is "" once it was published
+	partial   *Partial // its folder is "" once it was published; nil when all is discarded
+	over      bool     // of one that discards: it was published or aborted
 	sections  []*Section
 	apart     apart // of their files
 }
@@ -80,6 +85,10 @@ func (w *Writer) create() error {
 	if _, err := os.Lstat(w.goal()); err == nil {
 		return fmt.Errorf("%w: %s", ErrExists, w.Name())
 	}
+	if w.opts.Discard {
+		w.fsys = nowhere{root: w.opts.Root}
+		return nil
+	}
 	partial, err := MakePartial(w.opts)
 	if err != nil {
 		return err
@@ -108,10 +117,14 @@ func checkName(name string) error {
 	return nil
 }
 
+// ended reports whether the bundle was published or aborted.
+func (w *Writer) ended() bool { return w.over || !w.opts.Discard && w.partial.dir == "" }
+
 func (w *Writer) goal() string { return filepath.Join(w.opts.Root, w.Name()) }
 
 // Abort removes what was assembled. It is harmless after Publish, and twice.
 func (w *Writer) Abort() error {
+	w.over = true
 	if err := w.partial.Remove(); err != nil {
 		return fmt.Errorf("remove partial bundle: %w", err)
 	}

@@ -45,7 +45,7 @@ says that it is the memory all the same.`,
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.Only, "only", nil, "back up only these subsystems or `sections`: kb,mc/memory")
-	flags.BoolVarP(&f.DryRun, "dry-run", "n", false, "print what the bundle would hold, and write nothing")
+	flags.BoolVarP(&f.DryRun, "dry-run", "n", false, "read and judge all of it, print what the bundle would hold, and write nothing")
 	flags.StringVar(&f.compress, "compress", "", "compress the bundle's files: none, zstd (Neo's own restore reads none only)")
 	flags.BoolVar(&f.AllowDegraded, "allow-degraded", false, "publish also when a section can't be read, and end with code 3")
 	flags.StringArrayVar(&f.acceptLineage, "accept-lineage", nil, "take a `section` that is suspect for a new beginning: mc/memory (repeatable)")
@@ -95,6 +95,8 @@ func endPublished(r *backup.Receipt, after *keeper.Removing) error {
 		ground = keeper.Degraded
 	}
 	switch {
+	case after != nil && after.Err != nil && r.DryRun:
+		return fail(ground, "", fmt.Errorf("the bundle would be published, but %w", after.Err))
 	case after != nil && after.Err != nil:
 		return fail(ground, "", fmt.Errorf("the bundle is published, but %w", after.Err))
 	case degraded:
@@ -133,16 +135,26 @@ func (a *app) printBackup(r *backup.Receipt, after *keeper.Removing) error {
 func (a *app) printSurvey(r *backup.Receipt) error {
 	a.say("A backup now would hold:\n\n")
 	var sections []placed
-	calm := func(s backup.SectionReceipt) bool { return isFile(s.Locator) && s.Rows >= 0 }
 	for _, g := range gather(r.Sections, func(s backup.SectionReceipt) memory.Section { return s.Section }, calm) {
-		at := g.sections[0].Locator
+		first := g.sections[0]
+		at := first.Locator
 		if len(g.sections) > 1 {
-			at.Path = folderOf(at.Path, g.sections[0].Section)
+			at.Path = folderOf(at.Path, first.Section)
 		}
 		rows := rowCount(g.sum(func(s backup.SectionReceipt) int64 { return s.Rows }))
-		sections = append(sections, placed{memory.Section(g.name), []string{rows}, at})
+		size := quantity.Size(g.sum(func(s backup.SectionReceipt) int64 { return s.Bytes }))
+		sections = append(sections, placed{memory.Section(g.name), []string{rows, size, string(first.Status)}, at})
 	}
-	return a.printPlaced([]string{"rows"}, sections)
+	if err := a.printPlaced([]string{"rows", "size", "status"}, sections); err != nil {
+		return err
+	}
+	a.say("\n%s rows, %s, %s: all was read, and nothing was written\n", quantity.Count(r.Rows), quantity.Size(r.Bytes), r.Status)
+	return nil
+}
+
+// calm reports whether a file has nothing to be said about it.
+func calm(s backup.SectionReceipt) bool {
+	return isFile(s.Locator) && s.Status == bundle.Pass && s.Reason == ""
 }
 
 // rowCount says of a count that failed that it is unknown.
@@ -155,9 +167,6 @@ func rowCount(n int64) string {
 
 func sectionTable(r *backup.Receipt) *table {
 	t := &table{header: []string{"section", "rows", "added", "removed", "size", "status"}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
-	calm := func(s backup.SectionReceipt) bool {
-		return isFile(s.Locator) && s.Status == bundle.Pass && s.Reason == ""
-	}
 	for _, g := range gather(r.Sections, func(s backup.SectionReceipt) memory.Section { return s.Section }, calm) {
 		first := g.sections[0]
 		added, removed := "", ""

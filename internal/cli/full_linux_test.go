@@ -100,3 +100,22 @@ func TestPatternsLargestCopy(t *testing.T) {
 	}
 	w.backupWith(0)
 }
+
+// TestTrue_05_BackupDryRunKnowsTheRoom: a bundle that would not fit is told of by its dry
+// run, though no bundle before said how large it is; so is a disk that takes nothing.
+func TestTrue_05_BackupDryRunKnowsTheRoom(t *testing.T) {
+	w := onSmallDisk(t, "state/*.sqlite")
+	for i := range 6 {
+		w.write(w.at("notes", fmt.Sprintf("%d.md", i)), strings.Repeat("x", 1<<20))
+	}
+	before := everything(t, w.home)
+	says(t, w.must(13, "backup", "--dry-run").stderr, "no room for a bundle, nothing was written: it needs about ")
+	same(t, "after the dry run", everything(t, w.home), before)
+	w.must(13, "backup")
+	if err := syscall.Mount("none", w.at("backups"), "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Skip("the disk can't be made read-only: ", err)
+	}
+	for _, args := range [][]string{{"backup", "--dry-run"}, {"backup"}} {
+		says(t, w.must(1, args...).stderr, "read-only file system")
+	}
+}

@@ -31,7 +31,8 @@ type Backup struct {
 	Tags          map[string]string
 }
 
-// Backup makes a bundle, and has retention run after it. With DryRun it only looks.
+// Backup makes a bundle, and has retention run after it. With DryRun it goes through
+// all of it, writes nothing, and ends as the run would.
 // The receipt is there beside an error, too, with what had been seen by then.
 func (m *Memory) Backup(ctx context.Context, b Backup) (*backup.Receipt, *Removing, error) {
 	opts, err := m.backupOptions(b)
@@ -47,11 +48,7 @@ func (m *Memory) Backup(ctx context.Context, b Backup) (*backup.Receipt, *Removi
 		}
 	}
 	if b.DryRun {
-		if err := m.roomForBackup(b); err != nil {
-			return nil, nil, err
-		}
-		r, err := backup.Survey(ctx, opts)
-		return r, nil, m.unpublished(err)
+		return m.foresee(ctx, b, opts)
 	}
 	if err := errors.Join(m.lockRoot(ctx, lock.Exclusive), m.lockTarget(ctx, lock.Shared), m.blocked()); err != nil {
 		return nil, nil, err

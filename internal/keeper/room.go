@@ -37,14 +37,13 @@ func (m *Memory) room(path string) (restore.Disk, error) {
 	return diskOf(existing(cmp.Or(path, m.Root())))
 }
 
-// roomForBackup goes by the last bundle: the next one will be about as large. A run
-// that publishes has its copies in the backup root as well.
-func (m *Memory) roomForBackup(b Backup) error {
-	need := m.lastSize(b)
-	if !b.DryRun {
-		need += m.copies(b.Only)
-	}
-	return roomFor(m.Root(), need, "a bundle", "no-room-for-bundle")
+// roomForBackup goes by the last bundle: the next one will be about as large.
+func (m *Memory) roomForBackup(b Backup) error { return m.roomFor(b, m.lastSize(b)) }
+
+// roomFor refuses a bundle of so many bytes that would not fit. A run that publishes
+// has its copies in the backup root as well.
+func (m *Memory) roomFor(b Backup, bytes int64) error {
+	return roomFor(m.Root(), bytes+m.copies(b.Only), "a bundle", "no-room-for-bundle")
 }
 
 // lastSize is what the newest bundle takes up of what a backup is asked for, 0

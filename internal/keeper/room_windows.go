@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -21,4 +22,14 @@ func diskOf(path string) (restore.Disk, error) {
 		return restore.Disk{}, err
 	}
 	return restore.Disk{ID: strings.ToUpper(filepath.VolumeName(path)), Free: int64(free)}, nil
+}
+
+// writable reports, by its error, whether a path is a folder. Whether this user can
+// make files in it is only found out by making one.
+func writable(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &os.PathError{Op: "mkdir", Path: dir, Err: windows.ERROR_DIRECTORY}
+	}
+	return err
 }

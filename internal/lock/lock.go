@@ -63,7 +63,10 @@ const grace = 8
 // Acquire takes a lock. When others hold it still after Wait, the error is a
 // *HeldError that names them. When ctx ends it is that of ctx. After an error
 // nothing is held, and nothing is left behind.
-func Acquire(ctx context.Context, opts Options) (*Lock, error) {
+func Acquire(ctx context.Context, opts Options) (*Lock, error) { return opts.patiently(ctx, try) }
+
+// patiently tries to get a lock until Wait is over.
+func (opts Options) patiently(ctx context.Context, try func(Options) (*Lock, []Owner, error)) (*Lock, error) {
 	patience, stop := context.WithTimeout(ctx, opts.Wait)
 	defer stop()
 	pause, beyond := firstPause, 0

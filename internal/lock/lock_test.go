@@ -29,7 +29,15 @@ func TestMatrix(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.first, c.second), func(t *testing.T) {
 			b := newBench(t)
+			err := lock.Look(t.Context(), b.options(c.second))
+			if _, made := os.Lstat(b.path); err != nil || !errors.Is(made, fs.ErrNotExist) {
+				t.Errorf("looked at a lock that was never made: got %v, and of its file %v", err, made)
+			}
 			first := b.acquire(b.options(c.first))
+			left := b.files()
+			if err := lock.Look(t.Context(), b.options(c.second)); errors.Is(err, lock.ErrHeld) == c.free || b.files() != left {
+				t.Errorf("looked: got %v, free is %t, and the owners %s, want %s", err, c.free, b.files(), left)
+			}
 			if c.free {
 				b.release(b.acquire(b.options(c.second)))
 			} else if got := b.held(b.options(c.second)); !slices.Equal(got, []lock.Owner{me()}) {

@@ -138,20 +138,35 @@ const spent = math.MaxInt64 - 1<<32
 // it returns. ErrNone when the memory has no identity.
 func NextSequence(ctx context.Context, dataDir string, seen int64) (int64, error) {
 	i, err := change(ctx, dataDir, func(i Identity) (Identity, error) {
-		last := max(i.LastSequence, seen)
-		if last >= spent {
-			last = seen
-		}
-		switch {
-		case i.IsZero():
+		if i.IsZero() {
 			return i, ErrNone
-		case last >= spent:
-			return i, fmt.Errorf("%w: no sequence is left", ErrInvalid)
 		}
-		i.LastSequence = last + 1
-		return i, nil
+		return i.next(seen)
 	})
 	return i.LastSequence, err
+}
+
+// ForeseeSequence says what NextSequence would give, and gives nothing. A memory
+// without an identity is taken for a new one.
+func ForeseeSequence(dataDir string, seen int64) (int64, error) {
+	i, err := Load(dataDir)
+	if err != nil {
+		return 0, err
+	}
+	i, err = i.next(seen)
+	return i.LastSequence, err
+}
+
+func (i Identity) next(seen int64) (Identity, error) {
+	last := max(i.LastSequence, seen)
+	if last >= spent {
+		last = seen
+	}
+	if last >= spent {
+		return i, fmt.Errorf("%w: no sequence is left", ErrInvalid)
+	}
+	i.LastSequence = last + 1
+	return i, nil
 }
 
 // change loads the identity, lets edit change it, and writes it when it did,
