@@ -78,6 +78,8 @@ var (
 	ErrIncomplete = errors.New("no bundle was made")
 	// ErrParity says that fewer rows were read than were there throughout.
 	ErrParity = errors.New("row-count parity failed")
+	// ErrNothing says that there is nothing to back up: a bundle of nothing is none.
+	ErrNothing = errors.New("there is nothing to back up")
 	// ErrNothingToAccept says that a section whose lineage is to be accepted is not
 	// backed up, and not gone.
 	ErrNothingToAccept = errors.New("it is not backed up")
@@ -134,6 +136,9 @@ func (r *run) write(ctx context.Context) error {
 	defer func() { _ = w.Abort() }()
 	sections, err := r.readAll(ctx, w)
 	if err != nil {
+		return err
+	}
+	if err := r.nothing(sections); err != nil {
 		return err
 	}
 	sections = append(sections, r.judgeGone()...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 
 	"keepsake/internal/bundle"
@@ -49,6 +50,25 @@ func (r *run) open(ctx context.Context) error {
 // nothing of the source, so what could not be read for it is not missing, and no
 // bundle without it is published, not even a degraded one.
 func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) }
+
+// nothing is an error where no section was read, and none is missed either: of what
+// was allowed to fail nothing is left then.
+func (r *run) nothing(sections []bundle.SectionMeta) error {
+	failed := func(s bundle.SectionMeta) bool { return s.Failed != "" }
+	if len(r.gone) > 0 || slices.ContainsFunc(sections, func(s bundle.SectionMeta) bool { return !failed(s) }) {
+		return nil
+	}
+	var names []string
+	for _, src := range r.opts.Sources {
+		if r.asked(src) && !slices.Contains(names, src.Name) {
+			names = append(names, src.Name)
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("%w: %w: no source is configured", ErrIncomplete, ErrNothing)
+	}
+	return fmt.Errorf("%w: %w in %s", ErrIncomplete, ErrNothing, strings.Join(names, ", "))
+}
 
 // unmatched returns an error for each selector that selects nothing: it may be
 // misspelt, and a bundle without what was asked for must not pass for one with it.

@@ -62,6 +62,7 @@ var hints = map[string]string{
 	"unreachable":         "is it running, and is this its address? " + hintSources,
 	"absent":              "--only backs up what there is; " + hintDegraded,
 	"unreadable":          hintDegraded,
+	"nothing":             "is this the memory's folder? keepsake config show prints what is looked for, and where",
 	"nothing-to-accept":   "keepsake backup --dry-run lists the sections",
 	"parity":              "nothing was published; run it again, and if it stays, --allow-degraded publishes what can be read",
 	"unsafe":              "nothing was replaced; --accept-degraded-safety does without what can't be read, where the old collection is kept aside",
@@ -190,6 +191,8 @@ func hintBy(code string, about ...string) string {
 var spelled = map[string]string{
 	"to":            "--to %[1]s: %[2]s",
 	"to-collection": "--to %[1]s: %[2]s --as names it",
+	"only":          "--only %[1]s: %[2]s",
+	"as":            "--as %[1]s: %[2]s",
 	"drill-to":      "--to: %[2]s",
 	"drill-home":    "--to %[1]s is where the memory itself lives: a drill goes into a scratch database",
 	"token":         "read --confirm: %[2]s",

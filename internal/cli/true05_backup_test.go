@@ -133,7 +133,8 @@ func TestTrue_05_BackupDryRunTriesAll(t *testing.T) {
 		}, 8, "is no name for a file", nil},
 		{"NameOfBytes", "  notes: files:notes/*\n", func(a *agent) {
 			a.write(a.in("notes", "a\xff.md"), "x")
-		}, 1, "notes", nil},
+			a.write(a.in("notes", "b.md"), "x")
+		}, 8, "is no name for a file", nil},
 		{"NameTooLong", "  log: files:log/*.jsonl\n", func(a *agent) {
 			a.write(a.in("log", strings.Repeat("n", 249)+".jsonl"), "{}\n")
 		}, 1, "file name too long", []string{"--compress", "zstd"}},

@@ -68,7 +68,10 @@ func (f Folder) Create() error {
 	if err := os.Mkdir(f.dir, 0o700); err != nil {
 		return fmt.Errorf("make demo folder: %w", err)
 	}
-	return guard.MarkFolder(f.dir)
+	if err := guard.MarkFolder(f.dir); err != nil {
+		return errors.Join(err, os.Remove(f.dir))
+	}
+	return nil
 }
 
 // Reset empties the folder of an earlier demo.

@@ -39,6 +39,9 @@ func (m *Memory) Backup(ctx context.Context, b Backup) (*backup.Receipt, *Removi
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := checkOnly(b.Only, opts.Sources, nil); err != nil {
+		return nil, nil, err
+	}
 	for _, l := range m.Legacy() {
 		switch {
 		case l.Written:
@@ -65,6 +68,7 @@ func (m *Memory) Backup(ctx context.Context, b Backup) (*backup.Receipt, *Removi
 	if err != nil {
 		return r, nil, m.unpublished(err)
 	}
+	m.traces.lasting = true
 	m.lateRows(ctx, r)
 	return r, m.retain(ctx, r), nil
 }

@@ -93,6 +93,7 @@ func (c *Change) Issue() (guard.Token, time.Time, error) {
 
 // Run does it. The receipt, when there is one beside an error, says how far it came.
 func (c *Change) Run(ctx context.Context) (*restore.Receipt, error) {
+	c.m.traces.lasting = true
 	if c.takes != nil {
 		r, err := c.takes.Run(ctx, c.dir)
 		if err != nil {

@@ -17,6 +17,7 @@ var explained = []struct {
 	code   string
 }{
 	{store.ErrUnfinished, Locked, "unfinished"},
+	{backup.ErrNothing, Store, "nothing"},
 	{store.ErrUnreachable, Store, "unreachable"},
 	{store.ErrAbsent, Store, "absent"},
 	{store.ErrUnreadable, Store, "unreadable"},

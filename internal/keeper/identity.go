@@ -37,9 +37,16 @@ func (m *Memory) identify(ctx context.Context, opts backup.Options) (backup.Opti
 	if err != nil {
 		return opts, err
 	}
+	before, err := memoryid.Load(dir)
+	if err != nil {
+		return opts, err
+	}
 	id, err := memoryid.Create(ctx, dir, m.opts.Now())
 	if err != nil {
 		return opts, err
+	}
+	if before.IsZero() {
+		m.traces.id = id.MemoryID
 	}
 	opts.MemoryID = id.MemoryID
 	opts.Sequence = m.nextSequence

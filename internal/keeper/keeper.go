@@ -52,6 +52,7 @@ type Memory struct {
 	dropped graph.Dropped
 	held    locks
 	temp    temporary
+	traces  traces
 }
 
 // Open loads the configuration. Its errors are package config's. The caller closes
@@ -76,6 +77,7 @@ func (m *Memory) Close() {
 		}
 		m.temp = temporary{}
 	}
+	m.tidy()
 	for path, l := range m.held {
 		if err := l.Release(); err != nil {
 			m.notify("let go of lock %s: %v", path, err)

@@ -29,7 +29,7 @@ func (m *Memory) lockRoot(ctx context.Context, mode lock.Mode) error {
 		return nil
 	}
 	if mode == lock.Exclusive {
-		if err := os.MkdirAll(m.Root(), 0o700); err != nil {
+		if err := m.make(m.Root()); err != nil {
 			return fmt.Errorf("make backup root: %w", err)
 		}
 	}
@@ -53,7 +53,7 @@ func (m *Memory) lockTarget(ctx context.Context, mode lock.Mode) error {
 	if _, err := os.Stat(dir); dir == "" || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := os.MkdirAll(m.ownDir(), 0o700); err != nil {
+	if err := m.make(m.ownDir()); err != nil {
 		return fmt.Errorf("make folder for the lock: %w", err)
 	}
 	return m.lock(ctx, filepath.Join(m.ownDir(), targetLock), mode)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -30,8 +31,14 @@ func (o *Options) rules(audit io.Writer, ledger guard.Ledger, backupRoot string)
 	}
 }
 
-// Allow asks the guard for leave to destroy one target that is of no memory.
+// Allow asks the guard for leave to destroy one target that is of no memory. A log that
+// isn't there yet is made only with leave: where it would lie is somebody else's.
 func Allow(ctx context.Context, opts Options, audit string, req guard.Request) (guard.Permit, error) {
+	if _, err := os.Lstat(audit); errors.Is(err, fs.ErrNotExist) {
+		if err := opts.rules(io.Discard, nil, "").Foresee(ctx, req); err != nil {
+			return guard.Permit{}, err
+		}
+	}
 	log, err := guard.OpenAudit(audit)
 	if err != nil {
 		return guard.Permit{}, err
@@ -47,7 +54,7 @@ func (m *Memory) guarded(asking bool) (guard.Rules, func() error, error) {
 	if asking {
 		return m.opts.rules(io.Discard, ledger, m.Root()), func() error { return nil }, nil
 	}
-	if err := os.MkdirAll(m.Root(), 0o700); err != nil {
+	if err := m.make(m.Root()); err != nil {
 		return guard.Rules{}, nil, fmt.Errorf("make backup root: %w", err)
 	}
 	log, err := guard.OpenAudit(filepath.Join(m.Root(), auditLog))

@@ -72,6 +72,7 @@ func (m *Memory) Rescue(ctx context.Context, r Rescue) (*Rescued, error) {
 	if err != nil {
 		err = interrupted(m.explain(err), "not-rescued")
 	}
+	m.traces.lasting = err == nil
 	return &Rescued{receipt, report}, err
 }
 

@@ -51,6 +51,9 @@ func (m *Memory) Restore(ctx context.Context, r Restore) (*Change, error) {
 	if err != nil {
 		return nil, interrupted(err, "unwritten")
 	}
+	if err := m.checkSelection(r, b); err != nil {
+		return nil, err
+	}
 	if r.Mode == restore.ModeReplace {
 		return m.replace(ctx, b, r)
 	}

@@ -71,3 +71,19 @@ func absent(path string) bool {
 	_, err := os.Lstat(path)
 	return errors.Is(err, fs.ErrNotExist)
 }
+
+// Remove lets go of a lock that is held alone and takes its files away, for a run that
+// leaves nothing behind. Where others have written down that they hold it, the files
+// stay. Who waits for the file that is gone makes a new one.
+func (l *Lock) Remove() error {
+	if l == nil || l.kernel == nil {
+		return nil
+	}
+	path, entry := l.kernel.Path(), l.entry
+	l.entry = ""
+	err := removeFile(entry)
+	if os.Remove(folder(path)) == nil { // it is empty
+		err = errors.Join(err, removeFile(path))
+	}
+	return errors.Join(err, l.Release())
+}

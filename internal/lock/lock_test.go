@@ -447,3 +447,47 @@ func TestAliveBy(t *testing.T) {
 		}
 	}
 }
+
+// A lock that is removed leaves no file, and nobody who waits for it is locked out; where
+// somebody else says that he holds it, the files stay.
+func TestRemove(t *testing.T) {
+	b := newBench(t)
+	l := b.acquire(b.options(lock.Exclusive))
+	got := make(chan error)
+	waits := b.options(lock.Exclusive)
+	waits.Wait = time.Minute
+	var next *lock.Lock
+	go func() {
+		var err error
+		next, err = lock.Acquire(context.Background(), waits)
+		got <- err
+	}()
+	if err := l.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+	if held := b.held(b.options(lock.Shared)); len(held) != 1 {
+		t.Errorf("held by %v, want the one who waited", held)
+	}
+	if err := errors.Join(next.Remove(), next.Remove()); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{b.path, b.path + ".owners"} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left: %v", path, err)
+		}
+	}
+	l = b.acquire(b.options(lock.Exclusive))
+	b.leaveText("exclusive-other.json", "another machine's")
+	if err := l.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.files(); got != "exclusive-other.json" {
+		t.Errorf("the owners are %q, want the other one", got)
+	}
+	if _, err := os.Lstat(b.path); err != nil {
+		t.Error(err)
+	}
+}

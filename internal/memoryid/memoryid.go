@@ -27,6 +27,8 @@ import (
 const (
 	Dir  = ".keepsake"
 	File = "memory.json"
+
+	lockFile = "memory.lock"
 )
 
 // Errors that callers test for.
@@ -129,6 +131,16 @@ func Adopt(ctx context.Context, dataDir, memoryID string, sequence int64, now ti
 	})
 }
 
+// Forget removes an identity that no bundle bears: it is the one named, and no sequence
+// was given. The caller holds the memory alone.
+func Forget(dataDir, memoryID string) error {
+	i, err := Load(dataDir)
+	if err != nil || i.IsZero() || i.MemoryID != memoryID || i.LastSequence > 0 {
+		return err
+	}
+	return errors.Join(os.Remove(filepath.Join(dataDir, Dir, File)), os.Remove(filepath.Join(dataDir, Dir, lockFile)))
+}
+
 // spent is where there are hardly any sequences left. Nobody has counted so far: such
 // a number was taken over from a bundle that only claims it, and is not counted on from.
 const spent = math.MaxInt64 - 1<<32
@@ -216,7 +228,7 @@ func lock(ctx context.Context, dataDir string) (unlock func() error, err error) 
 	} else if !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	l := flock.New(filepath.Join(dir, "memory.lock"), flock.SetPermissions(0o644))
+	l := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o644))
 	if _, err := l.TryLockContext(ctx, lockPoll); err != nil {
 		return nil, err
 	}

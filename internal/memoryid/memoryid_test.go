@@ -312,3 +312,35 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// Only an identity that was given in vain is forgotten: the one named, without a number.
+func TestForget(t *testing.T) {
+	dataDir := t.TempDir()
+	id, err := memoryid.Create(t.Context(), dataDir, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := memoryid.Forget(dataDir, known); err != nil || read(t, dataDir) == "" {
+		t.Errorf("forgot another one: %v", err)
+	}
+	if n, err := memoryid.ForeseeSequence(dataDir, 7); n != 8 || err != nil {
+		t.Errorf("foresees %d, %v, want 8", n, err)
+	}
+	used := t.TempDir()
+	other, err := memoryid.Create(t.Context(), used, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := memoryid.NextSequence(t.Context(), used, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := memoryid.Forget(used, other.MemoryID); err != nil || read(t, used) == "" {
+		t.Errorf("forgot one that has given a number: %v", err)
+	}
+	if err := memoryid.Forget(dataDir, id.MemoryID); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(dataDir, memoryid.Dir)); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}

@@ -25,9 +25,10 @@ type Pattern struct {
 	Exclude []string
 }
 
-// Takes reports whether the file of that path, relative and with slashes, is meant.
+// Takes reports whether the file of that path, relative and with slashes, is meant. One
+// whose name is no UTF-8 may be: that nothing can be done with it is for others to say.
 func (p Pattern) Takes(name string) bool {
-	if !fs.ValidPath(name) || name == "." || dotted(name) > dotted(p.Glob) {
+	if !fs.ValidPath(strings.ToValidUTF8(name, "_")) || name == "." || dotted(name) > dotted(p.Glob) {
 		return false
 	}
 	ok, err := doublestar.Match(p.Glob, name)
