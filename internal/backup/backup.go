@@ -48,12 +48,16 @@ type Options struct {
 	Whole bool
 	// AcceptLineage are sections that may be other ones than in the bundle before:
 	// they begin anew, or have ended. Each has to be among those that are backed up,
-	// or that are gone.
+	// or that are gone; or be a unit that no source has any more.
 	AcceptLineage []memory.Section
 	// Restored tells of the last restore of ours that ended since a bundle and made
 	// a section, at its locator, what it is; ok is false when there is none. Nil
 	// knows of none. It is asked only where a section is suspect.
 	Restored func(spec memory.SectionSpec, since time.Time) (restored Restored, ok bool)
+
+	// Matched reports whether nobody named a section: a pattern means it. Nil knows
+	// of none.
+	Matched func(memory.SectionSpec) bool
 
 	Bundle bundle.Options
 	// Reason is why the bundle is made; "" is bundle.ReasonBackup.
@@ -142,6 +146,7 @@ func (r *run) write(ctx context.Context) error {
 		return err
 	}
 	sections = append(sections, r.judgeGone()...)
+	r.acceptEnds()
 	meta, err := r.meta(ctx, append(r.failed, sections...))
 	if err != nil {
 		return err

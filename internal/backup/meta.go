@@ -23,7 +23,8 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.
 		Keepsake: &bundle.Keepsake{
 			MemoryID: r.memoryID(), Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),
 			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags,
-			Covers: r.covered(), Sections: sections,
+			Covers: r.covered(), Only: append([]string{}, r.opts.Only...), Matched: r.matched(sections), Ended: r.ended(),
+			Sections: sections,
 		},
 	}, nil
 }

@@ -94,7 +94,8 @@ func (r *run) unmatched() (errs []error) {
 func (r *run) unaccepted() (errs []error) {
 	for _, s := range r.opts.AcceptLineage {
 		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s })
-		if !there && !slices.ContainsFunc(r.gone, func(g catalog.Had) bool { return g.Section.Name == s }) {
+		gone := slices.ContainsFunc(r.gone, func(g catalog.Had) bool { return g.Section.Name == s })
+		if !there && !gone && !r.mayEnd(memory.Unit(s)) {
 			errs = append(errs, fmt.Errorf("accept the lineage of %s: %w", s, ErrNothingToAccept))
 		}
 	}

@@ -59,7 +59,7 @@ func (b *Bundle) namedLayout() []sectionFiles {
 		if s.Failed != "" {
 			continue
 		}
-		section := sectionFiles{spec: s.spec(), declared: s}
+		section := sectionFiles{spec: s.Spec(), declared: s}
 		for _, path := range mayLie(s.Name, s.Kind, b.meta.Timestamp) {
 			if f := files[path]; f != nil && f.Kind == fileKind(s.Kind) {
 				section.files = append(section.files, payloadFile{f.Path, f.compression(), f})

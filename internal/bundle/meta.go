@@ -115,6 +115,13 @@ type Keepsake struct {
 	// Covers are the subsystems that were backed up with all that they had: what
 	// isn't here of them wasn't there. Nil where nobody has said.
 	Covers []memory.Subsystem `json:"covers,omitzero"`
+	// Only is what was asked for, empty where it was all that there is; nil where
+	// nobody has said. Matched are the units that nobody named: a pattern meant them;
+	// nil where nobody has said. Ended are units of which somebody has said, now or
+	// before, that they have ended.
+	Only    []string      `json:"only,omitzero"`
+	Matched []memory.Unit `json:"matched,omitzero"`
+	Ended   []memory.Unit `json:"ended,omitempty"`
 	// Units are those of which something is to be said as a whole.
 	Units    []UnitMeta    `json:"units,omitempty"`
 	Sections []SectionMeta `json:"sections"`
@@ -207,9 +214,9 @@ func (k *Keepsake) Section(name memory.Section) *SectionMeta {
 	return nil
 }
 
-// spec returns the section as a store would describe it, without what stands in
+// Spec returns the section as a store would describe it, without what stands in
 // for secrets.
-func (s *SectionMeta) spec() memory.SectionSpec {
+func (s *SectionMeta) Spec() memory.SectionSpec {
 	spec := memory.SectionSpec{
 		Name: s.Name, Kind: s.Kind, Dimension: s.Dimension, Distance: s.Distance,
 		Rows: s.Rows, Collection: s.Collection, Locator: s.Locator,

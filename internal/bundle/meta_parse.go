@@ -125,7 +125,7 @@ func (m *Meta) validate() error {
 	case k.Sequence < 0:
 		return fmt.Errorf("sequence %d is below zero", k.Sequence)
 	}
-	if err := errors.Join(k.validateCovers(), k.validateUnits()); err != nil {
+	if err := errors.Join(k.validateCovers(), k.validateUnits(), k.validateNamed()); err != nil {
 		return err
 	}
 	files, err := m.validateFiles()

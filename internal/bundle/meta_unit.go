@@ -61,17 +61,38 @@ func (k *Keepsake) validateUnits() error {
 	return nil
 }
 
-func (u *UnitMeta) validate() error {
-	name := memory.Section(u.Unit)
+// checkUnit refuses what can't be the name of a unit.
+func checkUnit(unit memory.Unit) error {
+	name := memory.Section(unit)
 	switch {
 	case !name.Subsystem().Valid():
 		return errors.New("is no unit's name")
 	case name.Name() != "":
-		if err := checkSection(name); err != nil {
-			return err
-		}
+		return checkSection(name)
 	case string(name) != string(name.Subsystem()):
 		return errors.New("is no unit's name")
+	}
+	return nil
+}
+
+// validateNamed refuses lists of what is no unit.
+func (k *Keepsake) validateNamed() error {
+	for _, list := range []struct {
+		name  string
+		units []memory.Unit
+	}{{"matched", k.Matched}, {"ended", k.Ended}} {
+		for _, unit := range list.units {
+			if err := checkUnit(unit); err != nil {
+				return fmt.Errorf("%s names %q, which %w", list.name, unit, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (u *UnitMeta) validate() error {
+	if err := checkUnit(u.Unit); err != nil {
+		return err
 	}
 	switch {
 	case u.Lost < 0 || u.Before < u.Lost:

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"slices"
+
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
 )
@@ -24,6 +26,21 @@ func (c *Catalog) LastGood(memoryID string, section memory.Section) (*Entry, *bu
 		}
 	}
 	return damaged, described
+}
+
+// LastHeld returns the newest backup of a memory that has sections of a unit, good or
+// not; nil when there is none.
+func (c *Catalog) LastHeld(memoryID string, unit memory.Unit) *Entry {
+	for i := range c.Bundles {
+		e := &c.Bundles[i]
+		if !e.isBackupOf(memoryID) {
+			continue
+		}
+		if slices.ContainsFunc(e.Meta.Keepsake.Sections, func(s bundle.SectionMeta) bool { return s.Unit() == unit }) {
+			return e
+		}
+	}
+	return nil
 }
 
 // goodSection returns a section of a backup of the memory, nil unless it is good.

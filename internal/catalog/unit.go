@@ -24,6 +24,11 @@ type UnitState struct {
 // also where the bundle is degraded by another unit.
 func (u *UnitState) Good() bool { return u.Why == "" }
 
+// Sound reports whether nothing speaks against the unit but that it may be empty.
+func (u *UnitState) Sound() bool { return u.Why == "" || u.Why == empty }
+
+const empty = "is empty"
+
 // Units returns the units that a bundle of ours says something of, in the order of
 // its meta; none without a meta that can be believed. One that lost all it had is among
 // them, without sections. So is a source whose collections are units each, by the name
@@ -71,10 +76,13 @@ func (e *Entry) unitFault(u *UnitState, payloads map[memory.Section]*bundle.File
 	if e.InDoubt() {
 		return "it was not settled whose memory it is"
 	}
-	if u.Rows == 0 {
-		return "is empty"
+	if why := e.damage(u.Unit, u.Sections, payloads); why != "" {
+		return why
 	}
-	return e.damage(u.Unit, u.Sections, payloads)
+	if u.Rows == 0 {
+		return empty
+	}
+	return ""
 }
 
 // damage says what happened to a part of the bundle since it was made, or why nobody

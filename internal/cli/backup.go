@@ -48,7 +48,7 @@ says that it is the memory all the same.`,
 	flags.BoolVarP(&f.DryRun, "dry-run", "n", false, "read and judge all of it, print what the bundle would hold, and write nothing")
 	flags.StringVar(&f.compress, "compress", "", "compress the bundle's files: none, zstd (Neo's own restore reads none only)")
 	flags.BoolVar(&f.AllowDegraded, "allow-degraded", false, "publish also when a section can't be read, and end with code 3")
-	flags.StringArrayVar(&f.acceptLineage, "accept-lineage", nil, "take a `section` that is suspect for a new beginning: mc/memory (repeatable)")
+	flags.StringArrayVar(&f.acceptLineage, "accept-lineage", nil, "take a `section` that is suspect for a new beginning, or one that is gone for ended: mc/memory (repeatable)")
 	flags.StringToStringVar(&f.Tags, "tag", nil, "write `key=value` into the bundle's meta (repeatable)")
 	flags.Lookup("tag").DefValue = "" // pflag would print it as [], in brackets of its own
 	return cmd
@@ -60,8 +60,8 @@ func (a *app) backup(ctx context.Context, f backupFlags) (err error) {
 	}
 	for _, v := range f.acceptLineage {
 		s := memory.Section(v)
-		if s.Name() == "" || !s.Subsystem().Valid() { // notes/2026/plan.md is one, too
-			return usage(fmt.Errorf("--accept-lineage %s: want a section like mc/memory", v))
+		if v == "" || strings.HasSuffix(v, "/") || !s.Subsystem().Valid() { // notes/2026/plan.md is one, too, and notes
+			return usage(fmt.Errorf("--accept-lineage %s: want a section like mc/memory, or a source of files", v))
 		}
 		f.AcceptLineage = append(f.AcceptLineage, s)
 	}

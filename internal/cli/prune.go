@@ -19,8 +19,11 @@ func (a *app) pruneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove the bundles that no rule keeps",
-		Long: `Keeps the newest good bundles of each subsystem whatever their age, and removes
-what is too old and kept by no rule. What can't be placed stays: other names,
+		Long: `Keeps the newest good bundles of each unit (a collection, a graph, a database, a
+source of files) whatever their age, and removes what is too old and kept by no
+rule. Of a unit that is gone it keeps them too: for good, until a backup with
+--accept-lineage says that it has ended; for --gone-days when only a pattern
+meant it. What can't be placed stays: other names,
 bundles of another memory, metas that can't be read. Pinned bundles never go.
 The same runs after every backup, for no more than ten bundles at a time.`,
 		Example: `  keepsake prune --dry-run
@@ -40,11 +43,12 @@ The same runs after every backup, for no more than ten bundles at a time.`,
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.DryRun, "dry-run", "n", false, "print what would go and why, and remove nothing")
 	flags.BoolVar(&f.AcceptMass, "accept-mass-prune", false, "remove though it is more than ten bundles, or more than half")
-	flags.String(config.FlagKeep, "", "keep the newest `K` good bundles, of each subsystem")
+	flags.String(config.FlagKeep, "", "keep the newest `K` good bundles, of each unit")
 	flags.String(config.FlagDays, "", "remove what is older than `N` days")
 	flags.String(config.FlagKeepDaily, "", "keep the newest good bundle of as many `days`")
 	flags.String(config.FlagKeepWeekly, "", "keep the newest good bundle of as many `weeks`")
 	flags.String(config.FlagKeepMonthly, "", "keep the newest good bundle of as many `months`")
+	flags.String(config.FlagGoneDays, "", "keep what is gone, and nobody had named, for `N` days")
 	flags.String(config.FlagMaxBytes, "", "let the bundles take up `size`: 500MB, 20GiB")
 	return cmd
 }
@@ -52,7 +56,7 @@ The same runs after every backup, for no more than ten bundles at a time.`,
 func retentionFlags() []string {
 	return []string{
 		config.FlagKeep, config.FlagDays, config.FlagKeepDaily, config.FlagKeepWeekly,
-		config.FlagKeepMonthly, config.FlagMaxBytes,
+		config.FlagKeepMonthly, config.FlagMaxBytes, config.FlagGoneDays,
 	}
 }
 

@@ -86,6 +86,22 @@ func (d Declared) Takes(collection string) bool {
 	return slices.ContainsFunc(d.taken(), matches) && !slices.ContainsFunc(d.Exclude, matches)
 }
 
+// OnlyMatches reports whether the source means a section by a pattern alone: nobody
+// named it, neither by its collection or file nor, as files are, by the source.
+func (d Declared) OnlyMatches(spec memory.SectionSpec) bool {
+	switch {
+	case len(d.Named) > 0, spec.Unit() == memory.Unit(spec.Name.Subsystem()):
+		return false
+	case spec.Kind == memory.Opaque:
+		return d.Store.V.Pattern != ""
+	}
+	name := spec.Name.Name()
+	if spec.Collection != nil && spec.Collection.Name != "" {
+		name = spec.Collection.Name
+	}
+	return !slices.Contains(d.Collections, name)
+}
+
 // declared reads the sources of the file, and adds those of a preset that stand there.
 func (l *loader) declared() error {
 	entries := slices.Clone(l.file.Sources)

@@ -73,6 +73,7 @@ func (r *Retention) describe(add func(name, value string, source Source)) {
 		{"keep-monthly", r.KeepMonthly},
 		{"max-bytes", r.MaxBytes},
 		{"safety-days", r.SafetyDays},
+		{"gone-days", r.GoneDays},
 	} {
 		add("retention."+l.name, l.limit.String(), l.limit.Source)
 	}

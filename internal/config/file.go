@@ -129,6 +129,7 @@ type file struct {
 		KeepMonthly scalar `yaml:"keep-monthly"`
 		MaxBytes    scalar `yaml:"max-bytes"`
 		SafetyDays  scalar `yaml:"safety-days"`
+		GoneDays    scalar `yaml:"gone-days"`
 	} `yaml:"retention"`
 	Doctor struct {
 		MaxAge      scalar `yaml:"max-age"`

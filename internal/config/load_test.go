@@ -138,6 +138,7 @@ func TestNothingSaidIsTheNeoPreset(t *testing.T) {
 		"retention.keep-monthly":     " | preset neo",
 		"retention.max-bytes":        " | preset neo",
 		"retention.safety-days":      "7 | preset neo",
+		"retention.gone-days":        "30 | preset neo",
 		"doctor.max-age":             "26h | default",
 		"vector-dimension":           "4096 | preset neo",
 		"production-destructive":     "false | default",
@@ -189,7 +190,7 @@ func TestDescribeKeepsItsOrder(t *testing.T) {
 		"stores.graph stores.concepts stores.trajectories stores.mailbox " +
 		"collections.knowledge-base collections.memory collections.summaries " +
 		"retention.keep retention.days retention.keep-daily retention.keep-weekly retention.keep-monthly " +
-		"retention.max-bytes retention.safety-days doctor.max-age vector-dimension production-destructive"
+		"retention.max-bytes retention.safety-days retention.gone-days doctor.max-age vector-dimension production-destructive"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -36,11 +36,12 @@ func TestPresetChroma(t *testing.T) {
 		"sources.chroma.collections": "* | default",
 		"retention.keep":             "3 | preset chroma",
 		"retention.days":             "7 | preset chroma",
-		"retention.keep-daily":       " | preset chroma",
-		"retention.keep-weekly":      " | preset chroma",
+		"retention.keep-daily":       "7 | preset chroma", // a loss is found later than the newest three are gone
+		"retention.keep-weekly":      "4 | preset chroma",
 		"retention.keep-monthly":     " | preset chroma",
 		"retention.max-bytes":        " | preset chroma",
 		"retention.safety-days":      "7 | preset chroma",
+		"retention.gone-days":        "30 | preset chroma",
 		"doctor.max-age":             "26h | default",
 		"production-destructive":     "false | default",
 	}
@@ -262,4 +263,34 @@ func TestSearchRefused(t *testing.T) {
 			t.Error("got no error")
 		}
 	})
+}
+
+// What a pattern means nobody named; what is named, or is a source of files, somebody
+// did.
+func TestOnlyMatches(t *testing.T) {
+	_, cfg, err := loadAlone(t, "preset: none\nsources:\n  a: {store: 'chroma:http://localhost:1', collections: [diary, 'log*']}\n"+
+		"  b: {store: 'chroma:http://localhost:2'}\n  c: {store: 'sqlite:dbs/*.sqlite'}\n  d: {store: 'sqlite:one.sqlite'}\n  e: {store: 'files:notes/**/*.md'}\n", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	collection := func(section memory.Section, name string) memory.SectionSpec {
+		return memory.SectionSpec{Name: section, Kind: memory.Vectors, Collection: &memory.Collection{Name: name}}
+	}
+	database := func(section memory.Section) memory.SectionSpec {
+		return memory.SectionSpec{Name: section, Kind: memory.Opaque, Locator: memory.Locator{Kind: memory.KindSQLite}}
+	}
+	for _, c := range []struct {
+		spec memory.SectionSpec
+		want bool
+	}{
+		{collection("a/diary", "diary"), false}, {collection("a/log1", "log1"), true}, {collection("b/diary", "diary"), true},
+		{database("c/x.sqlite"), true}, {database("d/one.sqlite"), false},
+		{memory.SectionSpec{Name: "e/plan.md", Kind: memory.Opaque, Locator: memory.Locator{Kind: memory.KindFiles}}, false},
+	} {
+		for _, d := range cfg.Declared {
+			if got := d.OnlyMatches(c.spec); d.Name == c.spec.Name.Subsystem() && got != c.want {
+				t.Errorf("%s: got %v", c.spec.Name, got)
+			}
+		}
+	}
 }

@@ -16,6 +16,7 @@ const (
 	FlagKeepWeekly  = "keep-weekly"
 	FlagKeepMonthly = "keep-monthly"
 	FlagMaxBytes    = "max-bytes"
+	FlagGoneDays    = "gone-days"
 )
 
 // Retention is what was asked for of the policy that removes bundles. A number in
@@ -26,6 +27,7 @@ type Retention struct {
 	KeepDaily, KeepWeekly, KeepMonthly Limit
 	MaxBytes                           Limit // 0 is no limit
 	SafetyDays                         Limit // 0 keeps safety bundles for good
+	GoneDays                           Limit // 0 keeps what is gone for good
 }
 
 // Limit is a number of the retention policy.
@@ -52,7 +54,7 @@ var ErrNothingKept = errors.New("retention would keep nothing")
 // days below one, with an *Error. Nothing may be removed then.
 func (c *Config) CheckRetention() error {
 	r := &c.Retention
-	for _, l := range []Limit{r.Keep, r.Days, r.KeepDaily, r.KeepWeekly, r.KeepMonthly, r.MaxBytes, r.SafetyDays} {
+	for _, l := range []Limit{r.Keep, r.Days, r.KeepDaily, r.KeepWeekly, r.KeepMonthly, r.MaxBytes, r.SafetyDays, r.GoneDays} {
 		if l.err != nil {
 			return &Error{Source: l.Source, Err: l.err, Hint: c.hint.Of("retention")}
 		}
@@ -88,6 +90,7 @@ func (l *loader) rules() []rule {
 		{&r.KeepMonthly, FlagKeepMonthly, "", f.KeepMonthly, bundles},
 		{&r.MaxBytes, FlagMaxBytes, "", f.MaxBytes, parseSize},
 		{&r.SafetyDays, "safety-days", "", f.SafetyDays, days},
+		{&r.GoneDays, FlagGoneDays, "", f.GoneDays, days},
 	}
 }
 

@@ -4,10 +4,10 @@ import (
 	"context"
 	"time"
 
+	"keepsake/internal/bundle"
 	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/quantity"
-	"keepsake/internal/retention"
 )
 
 // drillEvery is how often a bundle should be restored to see that it can be.
@@ -48,10 +48,10 @@ func (d *doctor) ages(id string) {
 	newest, held := map[memory.Subsystem]*catalog.Entry{}, map[memory.Subsystem]bool{}
 	for i := range d.catalog.Bundles {
 		e := &d.catalog.Bundles[i]
-		c := candidate(e)
 		for _, sub := range d.subsystems() {
-			held[sub] = held[sub] || c.Subsystems[string(sub)].Rows > 0
-			if !e.Time.After(d.now) && goodIn(&c, id, sub) && (newest[sub] == nil || e.Time.After(newest[sub].Time)) {
+			good, rows := goodIn(e, id, sub)
+			held[sub] = held[sub] || rows > 0
+			if !e.Time.After(d.now) && good && (newest[sub] == nil || e.Time.After(newest[sub].Time)) {
 				newest[sub] = e
 			}
 		}
@@ -67,11 +67,19 @@ func (d *doctor) ages(id string) {
 	}
 }
 
-// goodIn reports whether a bundle can be relied on for a subsystem.
-func goodIn(c *retention.Candidate, id string, sub memory.Subsystem) bool {
-	return c.Unreadable == "" && c.Sealed && c.SizesRight && c.Verified != retention.VerifiedBad &&
-		c.Reason == retention.Backup && c.Status == retention.Complete &&
-		(id == "" || c.MemoryID == id) && c.Subsystems[string(sub)].Good
+// goodIn reports whether a bundle can be relied on for a subsystem, whatever became of
+// its others, and how many rows it holds of it.
+func goodIn(e *catalog.Entry, id string, sub memory.Subsystem) (good bool, rows int64) {
+	good = true
+	parts := 0
+	for _, u := range e.Units() {
+		if memory.Section(u.Unit).Subsystem() == sub {
+			parts++
+			good, rows = good && u.Sound(), rows+u.Rows
+		}
+	}
+	mine := e.Sealed && e.Meta.Keepsake.Reason == bundle.ReasonBackup && (id == "" || e.MemoryID() == id)
+	return good && mine && parts > 0, rows
 }
 
 func (d *doctor) age(sub memory.Subsystem, e *catalog.Entry) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"keepsake/internal/catalog"
@@ -12,6 +13,7 @@ import (
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
 	"keepsake/internal/lock"
+	"keepsake/internal/memory"
 	"keepsake/internal/quantity"
 	"keepsake/internal/restore"
 	"keepsake/internal/retention"
@@ -28,6 +30,7 @@ func (m *Memory) policy(memoryID string) (retention.Policy, error) {
 		Memory: memoryID, KeepLast: int(r.Keep.V), MaxAge: time.Duration(r.Days.V) * day,
 		KeepDaily: int(r.KeepDaily.V), KeepWeekly: int(r.KeepWeekly.V), KeepMonthly: int(r.KeepMonthly.V),
 		MaxBytes: r.MaxBytes.V, SafetyAge: time.Duration(r.SafetyDays.V) * day,
+		GoneAge: time.Duration(r.GoneDays.V) * day,
 	}
 	if err := p.Check(); err != nil {
 		return retention.Policy{}, usage(err)
@@ -55,7 +58,7 @@ func (m *Memory) Decide(c *catalog.Catalog) (retention.Decisions, error) {
 	if err != nil {
 		return retention.Decisions{}, err
 	}
-	return policy.Apply(candidates(c, needed), m.opts.Now())
+	return policy.Apply(m.candidates(c, needed), m.opts.Now())
 }
 
 // needed says, by name, what can't do without a bundle now.
@@ -75,10 +78,10 @@ func (m *Memory) needed() (map[string]string, error) {
 
 // candidates are all entries of the backup root, what isn't ours among them: that
 // it is kept gets said.
-func candidates(c *catalog.Catalog, needed map[string]string) []retention.Candidate {
+func (m *Memory) candidates(c *catalog.Catalog, needed map[string]string) []retention.Candidate {
 	out := make([]retention.Candidate, 0, len(c.Bundles)+len(c.Others))
 	for i := range c.Bundles {
-		one := candidate(&c.Bundles[i])
+		one := m.candidate(&c.Bundles[i])
 		one.Needed = needed[one.Name]
 		out = append(out, one)
 	}
@@ -93,7 +96,7 @@ func candidates(c *catalog.Catalog, needed map[string]string) []retention.Candid
 }
 
 // candidate is what a bundle shows of itself without a look at its rows.
-func candidate(e *catalog.Entry) retention.Candidate {
+func (m *Memory) candidate(e *catalog.Entry) retention.Candidate {
 	c := retention.Candidate{Name: e.Name, Unreadable: e.Unreadable()}
 	switch {
 	case c.Unreadable != "":
@@ -108,14 +111,44 @@ func candidate(e *catalog.Entry) retention.Candidate {
 	c.Sealed, c.Timestamp, c.MemoryID, c.Sequence = true, e.Meta.Timestamp, k.MemoryID, e.Sequence()
 	c.Reason, c.Status, c.SizesRight = string(k.Reason), string(k.Status), e.SizeFault() == ""
 	c.Pinned, c.Bytes, c.Verified = e.Notes.Pinned != nil, PayloadBytes(e), verifiedWord(&e.Notes)
-	c.Subsystems = map[string]retention.Subsystem{}
-	for i := range k.Sections {
-		s := &k.Sections[i]
-		name := string(s.Name.Subsystem())
-		sub, seen := c.Subsystems[name]
-		c.Subsystems[name] = retention.Subsystem{Good: s.Good() && (sub.Good || !seen), Rows: sub.Rows + s.Rows}
+	c.Units = map[string]retention.Unit{}
+	for _, u := range e.Units() {
+		c.Units[string(u.Unit)] = retention.Unit{Good: u.Sound(), Rows: u.Rows, Matched: m.onlyMatched(k, &u)}
+	}
+	for _, sub := range k.Covers {
+		if whole := k.UnitNamed(memory.Unit(sub)); whole == nil || !whole.Suspect { // what is lost is not gone
+			c.Covers = append(c.Covers, string(sub))
+		}
+	}
+	for _, unit := range k.Ended {
+		c.Ended = append(c.Ended, string(unit))
 	}
 	return c
+}
+
+// onlyMatched reports whether a unit of a bundle was meant by a pattern alone. Of one
+// that doesn't say, the configuration does.
+func (m *Memory) onlyMatched(k *bundle.Keepsake, u *catalog.UnitState) bool {
+	if k.Matched != nil {
+		return slices.Contains(k.Matched, u.Unit)
+	}
+	for _, s := range u.Sections {
+		if m.matched(s.Spec()) {
+			return true
+		}
+	}
+	return false
+}
+
+// matched reports whether nothing in the configuration names a section: only a pattern
+// means it. What the configuration doesn't know counts as named.
+func (m *Memory) matched(spec memory.SectionSpec) bool {
+	for _, d := range m.cfg.Declared {
+		if d.Name == spec.Name.Subsystem() {
+			return d.OnlyMatches(spec)
+		}
+	}
+	return false
 }
 
 func verifiedWord(n *catalog.Notes) string {

@@ -2,6 +2,7 @@ package retention
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,25 +43,34 @@ type Candidate struct {
 	Status     string
 	// SizesRight says that all files are there, in the sizes of the meta.
 	SizesRight bool
-	// Subsystems are those that the bundle holds, by name.
-	Subsystems map[string]Subsystem
-	Verified   string
-	Pinned     bool
+	// Units are those that the bundle says something of, by name: of collections,
+	// graphs and databases "subsystem/name", of files the subsystem.
+	Units map[string]Unit
+	// Covers are the subsystems of which all was backed up that there was: what the
+	// bundle has not of them had gone.
+	Covers []string
+	// Ended are the units of which somebody has said, with this bundle or one before,
+	// that they have ended.
+	Ended    []string
+	Verified string
+	Pinned   bool
 	// Needed says what can't do without the bundle now, such as a restore that
 	// isn't finished. "" when nothing needs it.
 	Needed string
 	Bytes  int64
 }
 
-// Subsystem is one subsystem of a bundle. It is good when each of its sections
-// was read whole and none is suspect, whatever became of the bundle's others.
-type Subsystem struct {
+// Unit is one unit of a bundle. It is good when it was read whole and isn't suspect,
+// its files have their sizes and its last verification found nothing in it, whatever
+// became of the bundle's others.
+type Unit struct {
 	Good bool
 	Rows int64
+	// Matched says that nobody named it: only a pattern meant it.
+	Matched bool
 }
 
-// fault says why a bundle can't be relied on in any of its subsystems, "" when
-// it can.
+// fault says why a bundle can't be relied on as a whole, "" when it can.
 func (c *Candidate) fault() string {
 	switch {
 	case !c.SizesRight:
@@ -69,26 +79,30 @@ func (c *Candidate) fault() string {
 		return "its last verification failed"
 	case c.Verified != VerifiedNever && c.Verified != VerifiedGood:
 		return fmt.Sprintf("the record of its verification says %.20q", c.Verified)
-	}
-	return ""
-}
-
-// noSlot says why a bundle takes none of the slots of good ones, "" when it
-// does.
-func (c *Candidate) noSlot() string {
-	if why := c.fault(); why != "" {
-		return why
-	}
-	if c.Status != Complete {
+	case c.Status != Complete:
 		return "it is " + c.Status
 	}
 	return ""
 }
 
+// bad are the units of a bundle that aren't good, in order.
+func (c *Candidate) bad() (names []string) {
+	for name, u := range c.Units {
+		if !u.Good {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // whole reports whether all that the bundle holds is good.
 func (c *Candidate) whole() bool {
-	for _, s := range c.Subsystems {
-		if !s.Good {
+	if c.fault() != "" {
+		return false
+	}
+	for _, u := range c.Units {
+		if !u.Good {
 			return false
 		}
 	}

@@ -26,6 +26,7 @@ const (
 	KeepLast   Code = "keep-last"
 	Newest     Code = "newest"
 	LastResort Code = "last-resort"
+	LastSeen   Code = "last-seen"
 )
 
 // Grounds to keep while there is room.
@@ -46,7 +47,7 @@ const (
 	OverBytes     Code = "over-bytes"
 )
 
-// NoSlot says beside another ground why a bundle takes no slot of a good one.
+// NoSlot says beside another ground in what a bundle takes no slot of a good one.
 const NoSlot Code = "no-place"
 
 // NoneGood and OverBytes are also grounds of warnings about no single bundle.

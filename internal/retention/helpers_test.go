@@ -34,7 +34,7 @@ func at(t time.Time, sequence int64, adapt ...func(*retention.Candidate)) retent
 	c := retention.Candidate{
 		Name: "backup-" + stamp, Sealed: true, Timestamp: stamp, MemoryID: memoryID, Sequence: sequence,
 		Reason: retention.Backup, Status: retention.Complete, SizesRight: true, Bytes: 100,
-		Subsystems: map[string]retention.Subsystem{"kb": {Good: true, Rows: 300}, "mc": {Good: true, Rows: 440}, "graph": {Good: true, Rows: 13}},
+		Units: map[string]retention.Unit{"kb": {Good: true, Rows: 300}, "mc": {Good: true, Rows: 440}, "graph": {Good: true, Rows: 13}},
 	}
 	for _, change := range adapt {
 		change(&c)
@@ -55,35 +55,42 @@ func degraded(c *retention.Candidate)   { c.Status = retention.Degraded }
 func safety(c *retention.Candidate)     { c.Reason = retention.PreRestore }
 func rescued(c *retention.Candidate)    { c.Reason = retention.Rescue }
 func pinned(c *retention.Candidate)     { c.Pinned = true }
-func failed(c *retention.Candidate)     { c.Verified = retention.VerifiedBad }
+func failed(c *retention.Candidate)     { c.Verified = retention.VerifiedBad; bad(c) }
 func unreadable(c *retention.Candidate) { c.Unreadable = "parse meta: unexpected end" }
-func truncated(c *retention.Candidate)  { c.SizesRight = false }
+func truncated(c *retention.Candidate)  { c.SizesRight = false; bad(c) }
+
+// bad leaves the bundle no good unit.
+func bad(c *retention.Candidate) {
+	for name := range c.Units {
+		holding(name, false, c.Units[name].Rows)(c)
+	}
+}
 
 func named(name string) func(*retention.Candidate) {
 	return func(c *retention.Candidate) { c.Name = name }
 }
 
-// only leaves the bundle those subsystems.
+// only leaves the bundle those units.
 func only(names ...string) func(*retention.Candidate) {
 	return func(c *retention.Candidate) {
-		all := c.Subsystems
-		c.Subsystems = map[string]retention.Subsystem{}
+		all := c.Units
+		c.Units = map[string]retention.Unit{}
 		for _, name := range names {
-			c.Subsystems[name] = all[name]
+			c.Units[name] = all[name]
 		}
 	}
 }
 
-// holding says how a subsystem of the bundle is.
+// holding says how a unit of the bundle is.
 func holding(name string, good bool, rows int64) func(*retention.Candidate) {
 	return func(c *retention.Candidate) {
-		all := map[string]retention.Subsystem{name: {Good: good, Rows: rows}}
-		for other, s := range c.Subsystems {
+		all := map[string]retention.Unit{name: {Good: good, Rows: rows}}
+		for other, s := range c.Units {
 			if other != name {
 				all[other] = s
 			}
 		}
-		c.Subsystems = all
+		c.Units = all
 	}
 }
 

@@ -14,12 +14,14 @@ func TestIncidentE(t *testing.T) {
 		all = append(all, daily(ago, holding("kb", true, 0)))
 	}
 	d := apply(t, policy(), all...)
-	for _, c := range series(20, 22) {
+	for i, c := range series(20, 22) {
 		one := of(t, d, c)
-		if got := codes(one); got != "keep keep-last" {
-			t.Errorf("%s: %s", c.Name, got)
-		} else if got, want := one.Grounds[0].Text, "is one of the newest 3 that are good in kb"; got != want {
-			t.Errorf("it says %q, want %q", got, want)
+		last := one.Grounds[len(one.Grounds)-1]
+		if got, want := last.Text, "is one of the newest 3 that are good in kb"; one.Action != retention.Keep || got != want {
+			t.Errorf("%s: %s: it says %q, want %q", c.Name, codes(one), got, want)
+		}
+		if got, want := one.Grounds[0].Text, "holds the newest good kb"; (got == want) != (i == 0) {
+			t.Errorf("%s: it says %q", c.Name, got)
 		}
 	}
 	for _, c := range append(series(23, 24), series(8, 14)...) {

@@ -18,19 +18,21 @@ type model struct {
 	facts  []fact
 }
 
-// parts is how many subsystems histories have.
+// parts is how many units histories have.
 const parts = 4
 
-// subsystems are those. The first is all that a bundle holds.
-func subsystems() [parts]string { return [4]string{"", "kb", "mc", "graph"} }
+// unitNames are those. The first is all that a bundle holds.
+func unitNames() [parts]string { return [4]string{"", "kb", "mc", "graph"} }
 
-// fact is what can be said of a bundle by itself, of each subsystem.
+// fact is what can be said of a bundle by itself, of each unit.
 type fact struct {
 	retention.Candidate
-	stamp               time.Time
-	ours, future        bool
-	backup              bool        // the rules of number are for it
-	sound, good, filled [parts]bool // sound: this part is good; good: takes a place
+	stamp         time.Time
+	ours, future  bool
+	backup        bool        // the rules of number are for it
+	good, filled  [parts]bool // good: takes a place
+	holds, covers [parts]bool // says something of it; had it not, had it been there
+	ends          [parts]bool
 }
 
 func (m *model) look() {
@@ -53,18 +55,54 @@ func (m *model) look() {
 }
 
 func (f *fact) parts() {
-	whole := f.backup && f.SizesRight && (f.Verified == "" || f.Verified == "ok")
-	f.good[0] = whole && f.Status == retention.Complete
-	for i, name := range subsystems() {
-		s, has := f.Subsystems[name]
+	f.good[0] = f.backup && f.SizesRight && (f.Verified == "" || f.Verified == "ok") && f.Status == retention.Complete
+	for i, name := range unitNames() {
+		f.covers[i] = f.backup && slices.Contains(f.Covers, name)
+		f.ends[i] = f.backup && slices.Contains(f.Ended, name)
+		u, has := f.Units[name]
 		if !has {
 			continue
 		}
-		f.filled[i] = f.backup && s.Rows > 0
-		f.sound[i] = whole && s.Good && s.Rows > 0
-		f.good[i] = f.sound[i] && f.Status == retention.Complete
-		f.good[0] = f.good[0] && s.Good
+		f.holds[i] = f.backup
+		f.filled[i] = f.backup && u.Rows > 0
+		f.good[i] = f.backup && u.Good && u.Rows > 0
+		f.good[0] = f.good[0] && u.Good
 	}
+}
+
+// last is the newest that says something of a unit, nil without any.
+func (m *model) last(s int) (last *fact) {
+	for i := range m.facts {
+		if f := &m.facts[i]; f.holds[s] && (last == nil || newer(f, last)) {
+			last = f
+		}
+	}
+	return last
+}
+
+// over: nothing stays for a unit any more.
+func (m *model) over(s int) bool {
+	last := m.last(s)
+	if last == nil {
+		return false
+	}
+	var gone *fact
+	for i := range m.facts {
+		f := &m.facts[i]
+		if !newer(f, last) {
+			continue
+		}
+		if f.ends[s] {
+			return true
+		}
+		if f.covers[s] && (gone == nil || newer(gone, f)) {
+			gone = f
+		}
+	}
+	if gone == nil || m.policy.GoneAge == 0 || !last.Units[unitNames()[s]].Matched {
+		return false
+	}
+	return m.now.Sub(gone.stamp) > m.policy.GoneAge && m.now.Sub(last.stamp) > m.policy.GoneAge
 }
 
 func (m *model) removed() map[string]bool {
@@ -133,15 +171,17 @@ func (m *model) mayNotGo(f *fact) bool {
 		return !m.tooOld(f)
 	}
 	for s := range parts {
+		if m.over(s) {
+			continue
+		}
+		if f.holds[s] && !f.good[s] && s > 0 && f.Name == m.last(s).Name {
+			return true
+		}
 		if f.good[s] && m.newerThan(f, func(o *fact) bool { return o.good[s] }) < m.policy.KeepLast {
 			return true
 		}
-		sound := m.newerThan(f, func(o *fact) bool { return o.sound[s] })
-		if f.sound[s] && sound == 0 {
-			return true
-		}
-		none := !slices.ContainsFunc(m.facts, func(o fact) bool { return o.sound[s] })
-		if f.filled[s] && none && m.newerThan(f, func(o *fact) bool { return o.filled[s] }) < m.policy.KeepLast {
+		none := !slices.ContainsFunc(m.facts, func(o fact) bool { return o.good[s] })
+		if s > 0 && f.filled[s] && none && m.newerThan(f, func(o *fact) bool { return o.filled[s] }) < m.policy.KeepLast {
 			return true
 		}
 	}
@@ -151,7 +191,7 @@ func (m *model) mayNotGo(f *fact) bool {
 // calendar: the newest of a day, week or month that is among the newest so many.
 func (m *model) calendar(f *fact) bool {
 	for s := range parts {
-		if f.good[s] && (m.newestOf(f, s, day, m.policy.KeepDaily) || m.newestOf(f, s, 7*day, m.policy.KeepWeekly) || m.newestOf(f, s, 0, m.policy.KeepMonthly)) {
+		if f.good[s] && !m.over(s) && (m.newestOf(f, s, day, m.policy.KeepDaily) || m.newestOf(f, s, 7*day, m.policy.KeepWeekly) || m.newestOf(f, s, 0, m.policy.KeepMonthly)) {
 			return true
 		}
 	}

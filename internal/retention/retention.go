@@ -19,7 +19,7 @@ type Policy struct {
 	// Memory is the id of the memory whose bundles may go. All others stay.
 	Memory string
 	// KeepLast is how many of the newest good bundles stay whatever their age,
-	// of the memory and of each of its subsystems. At least 1.
+	// of the memory and of each of its units. At least 1.
 	KeepLast int
 	// MaxAge is the age past which a bundle that nothing else keeps goes.
 	MaxAge time.Duration
@@ -32,6 +32,9 @@ type Policy struct {
 	// SafetyAge is the age past which a bundle that was made before a restore
 	// goes, 0 is never.
 	SafetyAge time.Duration
+	// GoneAge is for how long bundles stay for a unit that is gone and that nobody had
+	// named, 0 is for good.
+	GoneAge time.Duration
 }
 
 // Check returns an error that wraps ErrRefused when nothing may be removed by
@@ -57,6 +60,7 @@ func (p Policy) Check() error {
 		{"monthly", int64(p.KeepMonthly)},
 		{"max-bytes", p.MaxBytes},
 		{"safety age", int64(p.SafetyAge)},
+		{"gone age", int64(p.GoneAge)},
 	} {
 		if n.value < 0 {
 			return fmt.Errorf("%w: %s is below zero", ErrRefused, n.name)
@@ -78,6 +82,7 @@ func (p Policy) Apply(candidates []Candidate, now time.Time) (Decisions, error) 
 		return r.decisions(), nil
 	}
 	r.screen()
+	r.lapse()
 	r.fillSlots()
 	r.lastResort()
 	r.expire()

@@ -24,6 +24,7 @@ func TestRefusedPolicies(t *testing.T) {
 		"MonthlyBelowZero":    func(p *retention.Policy) { p.KeepMonthly = -1 },
 		"MaxBytesBelowZero":   func(p *retention.Policy) { p.MaxBytes = -1 },
 		"SafetyAgeBelowZero":  func(p *retention.Policy) { p.SafetyAge = -1 },
+		"GoneAgeBelowZero":    func(p *retention.Policy) { p.GoneAge = -1 },
 		"OnlyTheMemoryIsSaid": func(p *retention.Policy) { *p = retention.Policy{Memory: memoryID} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +187,7 @@ func TestOrderOfCandidates(t *testing.T) {
 func TestTakesNoPlace(t *testing.T) {
 	for name, change := range map[string]func(*retention.Candidate){
 		"Degraded": degraded, "Truncated": truncated, "Failed": failed, "Safety": safety, "Rescue": rescued, "Unreadable": unreadable,
-		"Empty": func(c *retention.Candidate) { c.Subsystems = nil },
+		"Empty": func(c *retention.Candidate) { c.Units = nil },
 		"NoRows": func(c *retention.Candidate) {
 			holding("kb", true, 0)(c)
 			holding("mc", true, 0)(c)
@@ -208,24 +209,38 @@ func TestTakesNoPlace(t *testing.T) {
 	}
 }
 
-// A degraded bundle takes no slot; but its good part may be the newest there is.
-func TestNewestGoodPartStays(t *testing.T) {
+// A degraded bundle takes a slot in each unit that is good in it.
+func TestGoodPartsStay(t *testing.T) {
 	part := daily(9, degraded, holding("mc", false, 0))
 	older := daily(10, degraded, holding("mc", false, 0))
 	d := apply(t, policy(), append(series(20, 24), part, older)...)
-	if got := codes(of(t, d, part)); got != "keep newest,no-place" {
-		t.Errorf("got %s", got)
-	}
-	for _, gone := range []retention.Candidate{older, daily(23), daily(24)} {
-		if got := of(t, d, gone).Action; got != retention.Remove {
-			t.Errorf("%s: %s, want remove", gone.Name, got)
+	for c, want := range map[string]string{
+		part.Name:      "keep newest,keep-last,last-seen,no-place",
+		older.Name:     "keep keep-last,no-place",
+		daily(20).Name: "keep keep-last",
+		daily(22).Name: "keep keep-last",
+		daily(23).Name: "remove expired",
+	} {
+		if got := codes(of(t, d, candidateNamed(d, c))); got != want {
+			t.Errorf("%s: %s, want %s", c, got, want)
 		}
 	}
-	for _, stays := range series(20, 22) {
-		if got := codes(of(t, d, stays)); got != "keep keep-last" {
-			t.Errorf("%s: %s", stays.Name, got)
+	if got, want := of(t, d, part).Grounds[0].Text, "holds the newest good graph, kb"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+	if got, want := of(t, d, older).Grounds[1].Text, "takes no place of a good one in mc"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+}
+
+// candidateNamed is the candidate of that name.
+func candidateNamed(d retention.Decisions, name string) retention.Candidate {
+	for _, one := range d.All {
+		if one.Candidate.Name == name {
+			return one.Candidate
 		}
 	}
+	return retention.Candidate{}
 }
 
 // Where none is good, the newest that hold something stay, and that is said.
@@ -237,6 +252,9 @@ func TestLastResort(t *testing.T) {
 	d := apply(t, policy(), all...)
 	for i, c := range all {
 		want := "keep last-resort,no-place"
+		if i == 0 {
+			want = "keep last-resort,last-seen,no-place"
+		}
 		if i >= 3 {
 			want = "remove expired,no-place"
 		}

@@ -13,6 +13,7 @@ type run struct {
 	now      time.Time
 	items    []*item // newest first
 	ladders  map[string]*ladder
+	lapsed   map[string]bool // units for which nothing stays
 	warnings []Warning
 }
 
@@ -27,7 +28,7 @@ type item struct {
 }
 
 func newRun(p Policy, candidates []Candidate, now time.Time) *run {
-	r := &run{policy: p, now: now, items: make([]*item, len(candidates)), ladders: map[string]*ladder{}}
+	r := &run{policy: p, now: now, items: make([]*item, len(candidates)), ladders: map[string]*ladder{}, lapsed: map[string]bool{}}
 	all := make([]item, len(candidates)) // sorted by pointer: they are large
 	for i := range candidates {
 		it := &all[i]

@@ -3,6 +3,7 @@ package retention
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -10,9 +11,11 @@ import (
 type rule int
 
 const (
-	byLast rule = iota
+	byWhole rule = iota // one of the newest that are good in all that they hold
 	byNewest
+	byLast
 	byLastResort
+	byLastSeen
 	byDay // this and all after it only while there is room
 	byWeek
 	byMonth
@@ -22,15 +25,15 @@ const (
 // all that they hold, be it nothing.
 const everything = ""
 
-// hold keeps a bundle, by a rule and for a subsystem.
+// hold keeps a bundle, by a rule and for a unit.
 type hold struct {
-	by        rule
-	subsystem string
+	by   rule
+	unit string
 }
 
-func (it *item) hold(by rule, subsystem string) { it.holds = append(it.holds, hold{by, subsystem}) }
+func (it *item) hold(by rule, unit string) { it.holds = append(it.holds, hold{by, unit}) }
 
-// ladder counts the slots of one subsystem, from the newest bundle down.
+// ladder counts the slots of one unit, from the newest bundle down.
 type ladder struct {
 	last                int // slots of good bundles that are taken
 	newest              bool
@@ -56,63 +59,102 @@ func (r *rungs) take(span int) bool {
 	return true
 }
 
-func (r *run) ladder(subsystem string) *ladder {
-	l := r.ladders[subsystem]
+func (r *run) ladder(unit string) *ladder {
+	l := r.ladders[unit]
 	if l == nil {
 		l = &ladder{}
-		r.ladders[subsystem] = l
+		r.ladders[unit] = l
 	}
 	return l
 }
 
-// fillSlots gives the slots of good bundles to the newest, for the memory and for
-// each subsystem.
-func (r *run) fillSlots() {
+// lapse finds the units for which nothing stays any more: those that have ended, and
+// those that only a pattern meant and that have been gone for longer than GoneAge. What
+// was there last counts: a unit that came back is there.
+func (r *run) lapse() {
+	seen, ended, covered := map[string]bool{}, map[string]bool{}, map[string]time.Time{}
 	for _, it := range r.items {
-		c := &it.Candidate
-		if !it.judged || c.fault() != "" {
+		if !it.judged {
 			continue
 		}
-		complete := c.noSlot() == ""
-		if complete && c.whole() {
-			r.climb(it, everything)
+		for name, u := range it.Candidate.Units {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			r.lapsed[name] = ended[name] || u.Matched && r.longGone(it.stamp, covered[subsystem(name)])
+			if (!u.Good || u.Rows <= 0) && !r.lapsed[name] {
+				it.hold(byLastSeen, name) // without it an earlier end would seem to be the last word
+			}
 		}
-		for name, s := range c.Subsystems {
-			if s.Good && s.Rows > 0 {
-				r.slotIn(it, name, complete)
+		for _, sub := range it.Candidate.Covers {
+			covered[sub] = it.stamp // in the end, that of the first that saw it gone
+		}
+		for _, name := range it.Candidate.Ended {
+			ended[name] = true
+		}
+	}
+}
+
+// longGone reports whether a unit has been gone for longer than it is kept: it was
+// there at one stamp, and gone at the other, which is zero where nobody saw it gone.
+func (r *run) longGone(there, gone time.Time) bool {
+	if gone.IsZero() || r.policy.GoneAge == 0 {
+		return false
+	}
+	if there.After(gone) { // a clock went wrong
+		gone = there
+	}
+	return r.now.Sub(gone) > r.policy.GoneAge
+}
+
+// subsystem is the part of a unit's name before the first slash.
+func subsystem(unit string) string {
+	sub, _, _ := strings.Cut(unit, "/")
+	return sub
+}
+
+// fillSlots gives the slots of good bundles to the newest, for the memory and for
+// each unit.
+func (r *run) fillSlots() {
+	for _, it := range r.items {
+		if !it.judged {
+			continue
+		}
+		if it.Candidate.whole() {
+			r.climb(it, byWhole, everything)
+		}
+		for name, u := range it.Candidate.Units {
+			if u.Good && u.Rows > 0 && !r.lapsed[name] {
+				r.slotIn(it, name)
 			}
 		}
 	}
 }
 
-// slotIn counts a bundle among those that are good in a subsystem. A degraded
-// one takes no slot, but when it is newer than all others its good part is the
-// newest good one that there is.
-func (r *run) slotIn(it *item, subsystem string, complete bool) {
-	l := r.ladder(subsystem)
-	if !complete && !l.newest {
-		it.hold(byNewest, subsystem)
+// slotIn counts a bundle among those that are good in a unit.
+func (r *run) slotIn(it *item, unit string) {
+	if l := r.ladder(unit); !l.newest {
+		l.newest = true
+		it.hold(byNewest, unit)
 	}
-	l.newest = true
-	if complete {
-		r.climb(it, subsystem)
-	}
+	r.climb(it, byLast, unit)
 }
 
-func (r *run) climb(it *item, subsystem string) {
-	l, p := r.ladder(subsystem), r.policy
+func (r *run) climb(it *item, by rule, unit string) {
+	l, p := r.ladder(unit), r.policy
 	if l.last < p.KeepLast {
 		l.last++
-		it.hold(byLast, subsystem)
+		it.hold(by, unit)
 	}
 	if l.days.open(p.KeepDaily) && l.days.take(it.stamp.Year()*1000+it.stamp.YearDay()) {
-		it.hold(byDay, subsystem)
+		it.hold(byDay, unit)
 	}
 	if l.weeks.open(p.KeepWeekly) && l.weeks.take(week(it.stamp)) {
-		it.hold(byWeek, subsystem)
+		it.hold(byWeek, unit)
 	}
 	if l.months.open(p.KeepMonthly) && l.months.take(it.stamp.Year()*100+int(it.stamp.Month())) {
-		it.hold(byMonth, subsystem)
+		it.hold(byMonth, unit)
 	}
 }
 
@@ -121,17 +163,17 @@ func week(t time.Time) int {
 	return year*100 + week
 }
 
-// lastResort keeps the newest bundles that hold a subsystem of which none is
-// good: they are all that there is of it.
+// lastResort keeps the newest bundles that hold a unit of which none is good: they
+// are all that there is of it.
 func (r *run) lastResort() {
 	bad := map[string]struct{}{}
 	for _, it := range r.items {
 		if !it.judged {
 			continue
 		}
-		for name, s := range it.Candidate.Subsystems {
+		for name, u := range it.Candidate.Units {
 			l := r.ladder(name)
-			if s.Rows <= 0 || l.newest || l.others >= r.policy.KeepLast {
+			if u.Rows <= 0 || l.newest || r.lapsed[name] || l.others >= r.policy.KeepLast {
 				continue
 			}
 			l.others++

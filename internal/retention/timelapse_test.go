@@ -20,7 +20,7 @@ func TestSixtyDays(t *testing.T) {
 		now := start.AddDate(0, 0, today)
 		if today < 10 || today >= 22 {
 			root = append(root, at(now.Add(-time.Hour), int64(today+1), outage(today)))
-			for name, s := range root[len(root)-1].Subsystems {
+			for name, s := range root[len(root)-1].Units {
 				if takesPlace(root[len(root)-1]) && s.Good && s.Rows > 0 {
 					made[name]++
 				}
@@ -66,7 +66,7 @@ func takesPlace(c retention.Candidate) bool {
 
 func good(root []retention.Candidate, subsystem string) (n int) {
 	for _, c := range root {
-		if s := c.Subsystems[subsystem]; takesPlace(c) && s.Good && s.Rows > 0 {
+		if s := c.Units[subsystem]; takesPlace(c) && s.Good && s.Rows > 0 {
 			n++
 		}
 	}
