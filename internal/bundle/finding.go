@@ -49,6 +49,7 @@ const (
 	CodeSalvaged      = "salvaged"
 	CodeSalvagedOther = "salvaged-differs"
 	CodeSectionFailed = "section-failed"
+	CodeLacks         = "lacks"
 	CodeWithheld      = "withheld"
 	CodeDegraded      = "degraded"
 	CodeMore          = "more"

@@ -43,6 +43,9 @@ type Report struct {
 	Sealed   bool             `json:"sealed"`
 	Sections []SectionReport  `json:"sections"`
 	Findings []memory.Finding `json:"findings"`
+	// Lacks is what the bundle is known not to hold. It verifies all the same: what
+	// it holds is what was made.
+	Lacks []Lack `json:"lacks,omitempty"`
 }
 
 // SectionReport is what was seen of one section.
@@ -88,7 +91,7 @@ func (b *Bundle) Verify(ctx context.Context, level Level, opts VerifyOptions) (*
 	}
 	return &Report{
 		Path: b.path, Name: b.Name(), Level: level, Sealed: b.Sealed(),
-		Sections: sections, Findings: v.findings.sorted(),
+		Sections: sections, Findings: v.findings.sorted(), Lacks: b.Lacks(),
 	}, nil
 }
 
@@ -139,13 +142,8 @@ func (v *verifier) block() {
 	if k.Status == Degraded {
 		v.findings.warn(CodeDegraded, MetaFile, 0, "the bundle is degraded: it does not hold all that it should")
 	}
+	v.lacks()
 	for _, s := range k.Sections {
-		if s.Failed != "" {
-			v.findings.add(memory.Finding{
-				Level: memory.Warning, Code: CodeSectionFailed, Section: s.Name,
-				Message: "could not be read when the bundle was made: " + s.Failed,
-			})
-		}
 		if len(s.Withheld) > 0 {
 			v.findings.add(memory.Finding{
 				Level: memory.Warning, Code: CodeWithheld, Section: s.Name,

@@ -76,6 +76,7 @@ var hints = map[string]string{
 	"scratch-left":       "remove the collection %s by hand",
 	"bundle-changed":     hintChanged,
 	"moved":              "agents keep writing to it: stop them, and type the same command again",
+	"merge-differs":      "each is named in %s; --mode replace puts the bundle's back",
 	"merge-cut-short":    "what was added stays: the same command goes on from there",
 	"merge-incomplete":   "each is named in %s; it is safe to run the same command again",
 	"replace-cut-short":  "the same command goes on from here, or keepsake restore --resume",
@@ -113,6 +114,12 @@ var hints = map[string]string{
 	"token-expired":  "make a new plan with --plan: a token is good for 15 minutes",
 	"token-used":     "make a new plan with --plan: a token is good for one run",
 	"losses-grew":    "make a new plan with --plan, and see what would be lost now",
+
+	// What became of the rows of a restore.
+	"differs":       "--records shows them, --mode replace puts the bundle's back",
+	"lacking":       "keepsake list shows the other bundles: what this one lacks may be in an earlier one",
+	"never-covered": "keepsake restore BUNDLE --only NAME takes that from another one",
+	"unaccounted":   "it is safe to run the same command again",
 
 	// What a backup suspects.
 	"lineage-suspect":   "is %s the right store, and what happened to it? If this is the memory now: keepsake backup --accept-lineage %s",

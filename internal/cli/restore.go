@@ -64,6 +64,7 @@ cut short is finished by the same command, or by --resume.`,
 	flags.StringVar(&f.At, "at", "", "the newest bundle that is not younger than this `time` (RFC 3339)")
 	flags.StringVar(&f.proof, "proof", "full", "how to prove the rows: full (with vectors), ids")
 	flags.BoolVar(&f.records, "records", false, "list the rows that differ, are missing or were rejected")
+	flags.BoolVar(&f.Strict, "exit-code", false, "end with 9 when a row lives in another version, and was kept")
 	flags.BoolVar(&f.ForceTopology, "force-topology-mismatch", false, "restore a unified bundle into a federated memory, or the reverse")
 	flags.BoolVar(&f.ForceMemory, "force-memory", false, "restore the bundle of another memory")
 	flags.BoolVar(&f.AllowEmpty, "allow-empty", false, "accept an older bundle, without meta, that has no rows in kb, mc or graph")
@@ -157,7 +158,9 @@ func (a *app) carryOut(ctx context.Context, m *keeper.Memory, c *keeper.Change, 
 	if plan.Mode() == restore.ModeReplace && !c.TakesBack() { // those of the plan have been printed
 		a.printFindings(r.Findings[min(len(plan.Findings()), len(r.Findings)):])
 	}
-	return errors.Join(a.printReceipt(r, c, f), err)
+	err = errors.Join(a.printReceipt(r, c, f), err)
+	a.printNotices(r)
+	return err
 }
 
 func (a *app) printReceipt(r *restore.Receipt, c *keeper.Change, f restoreFlags) error {
@@ -183,6 +186,8 @@ func (f *restoreFlags) check() error {
 		return nil
 	case !replaces && f.mode != string(restore.ModeMerge):
 		return usage(fmt.Errorf("--mode %q is neither merge nor replace", f.mode))
+	case replaces && f.Strict:
+		return usage(errors.New("--exit-code goes with a merge: a replace keeps no row that lives in another version"))
 	case !replaces && f.replaceOnly() != "":
 		return usage(fmt.Errorf("%s goes with --mode replace only", f.replaceOnly()))
 	case f.PlanOnly && f.Token != "":
@@ -268,27 +273,23 @@ func (a *app) printRestore(r *restore.Receipt, f restoreFlags) error {
 		header: []string{"section", "rows", "added", "same", "differs", "removed", "not in", "state"},
 		right:  map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true},
 	}
-	var added int64
 	calm := func(s restore.SectionReceipt) bool {
-		return isFile(s.Target) && s.State == restore.StateDone && s.Differs+s.Removed == 0
+		return isFile(s.Target) && s.State == restore.StateDone && s.Account.Differs+s.Account.Removed == 0
 	}
 	for _, g := range gather(r.Sections, func(s restore.SectionReceipt) memory.Section { return s.Section }, calm) {
-		of := func(n func(restore.SectionReceipt) int64) string { return quantity.Count(g.sum(n)) }
-		added += g.sum(func(s restore.SectionReceipt) int64 { return s.Added })
-		t.add(g.name, of(func(s restore.SectionReceipt) int64 { return s.Records }), of(func(s restore.SectionReceipt) int64 { return s.Added }),
-			of(func(s restore.SectionReceipt) int64 { return s.Same }), of(func(s restore.SectionReceipt) int64 { return s.Differs }),
-			of(func(s restore.SectionReceipt) int64 { return s.Removed }),
-			of(func(s restore.SectionReceipt) int64 { return s.Missing + s.Rejected }), string(g.sections[0].State))
+		of := func(n func(restore.Account) int64) string {
+			return quantity.Count(g.sum(func(s restore.SectionReceipt) int64 { return n(*s.Account) }))
+		}
+		t.add(g.name, of(func(a restore.Account) int64 { return a.Asked }), of(func(a restore.Account) int64 { return a.Added }),
+			of(func(a restore.Account) int64 { return a.Same }), of(func(a restore.Account) int64 { return a.Differs }),
+			of(func(a restore.Account) int64 { return a.Removed }),
+			of(func(a restore.Account) int64 { return a.Asked - a.In() }), string(g.sections[0].State))
 	}
 	if err := t.write(a.Stdout); err != nil {
 		return err
 	}
 	a.printRows(r, f.records)
-	if added == 0 && r.Complete {
-		a.say("\nNothing to do: every row was in already.\n")
-	} else if r.Complete {
-		a.say("\nEvery row was read back%s: all are in.\n", proofWords(f.proof))
-	}
+	a.say("\n%s\n", r.Headline)
 	a.say("Receipt: %s\n", a.relative(r.Dir))
 	return nil
 }
@@ -301,11 +302,19 @@ func (a *app) printDropped(m *keeper.Memory) {
 	}
 }
 
-func proofWords(proof string) string {
-	if proof == string(store.ProofIDs) {
-		return " by its id only"
+// printNotices prints what must be known of a restore beside how it ended: also under
+// --quiet, but for notes.
+func (a *app) printNotices(r *restore.Receipt) {
+	for _, f := range r.Notices {
+		if a.flags.asJSON || f.Level == memory.Note && a.flags.quiet {
+			continue // they are in the document
+		}
+		text := f.String()
+		if f.Hint != "" {
+			text += "; " + f.Hint
+		}
+		fmt.Fprintf(a.Stderr, "%s: %s\n", f.Level, text)
 	}
-	return " and compared"
 }
 
 // printRows names rows: those that are not in always, the others when asked.

@@ -25,7 +25,10 @@ func (a *app) verifyCommand() *cobra.Command {
 line. quick compares hashes; full also scans every row; restore is a drill: it
 restores the bundle into a temporary folder, reads everything back, and compares
 every record. With --to the vectors go into a scratch database of a Chroma, are
-searched there, and taken away again.`,
+searched there, and taken away again.
+
+A bundle that is what it was made as is ok, also where it was made without
+something: what it is known to lack is named.`,
 		Example: `  keepsake verify latest
   keepsake verify --all --level quick
   keepsake verify latest --level restore
@@ -117,6 +120,8 @@ func (a *app) printVerified(v keeper.Verified) error {
 	word, restored := "ok", ""
 	if !v.OK {
 		word = "DOES NOT VERIFY"
+	} else if len(v.Lacks) > 0 {
+		word = "ok, but it lacks " + bundle.Name(v.Lacks)
 	}
 	if v.Drill != nil {
 		restored = fmt.Sprintf(", restored in %.1f s", v.Drill.Seconds)

@@ -25,6 +25,8 @@ type Change struct {
 	dir   string                // where the plan lies
 	stale []*restore.Unfinished // others, of which nothing was committed
 	takes *restore.Takeback     // of rows that a merge added
+	// strict says that a row which lives in another version makes a merge incomplete.
+	strict bool
 	// consent and looks are of a replace.
 	consent Consent
 	looks   bool
@@ -138,6 +140,8 @@ func (c *Change) ended(r *restore.Receipt, err error) error {
 		return fail("", cutShort, err)
 	case !r.Complete:
 		return fail(Incomplete, incomplete, errors.New("restore incomplete: some rows are not in"), r.Dir)
+	case c.strict && r.Account.Differs > 0:
+		return fail(Incomplete, "merge-differs", errors.New("restore incomplete: some rows live in another version"), r.Dir)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (m *Memory) drillFailed(err error) error {
 func verifiedBy(b *bundle.Bundle, r *drill.Report, to string) Verified {
 	return Verified{
 		Bundle: b.Name(), Path: b.Path(), Level: string(catalog.Drill), OK: !r.Refused(),
-		Rows: r.Rows, Bytes: bundleBytes(b), Findings: r.Findings,
+		Rows: r.Rows, Bytes: bundleBytes(b), Findings: r.Findings, Lacks: b.Lacks(),
 		Drill: &Drilled{Seconds: r.Seconds, To: to, Recall: r.Recall, Sections: r.Sections},
 	}
 }

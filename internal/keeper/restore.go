@@ -21,6 +21,9 @@ type Restore struct {
 	Name, At string
 	Mode     restore.Mode
 	Proof    store.Proof
+	// Strict makes a row that lives in another version, and was kept, an incomplete
+	// restore.
+	Strict bool
 	// DryRun and PlanOnly look and change nothing; PlanOnly is for a token.
 	DryRun, PlanOnly bool
 	Consent
@@ -64,7 +67,7 @@ func (m *Memory) Restore(ctx context.Context, r Restore) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.newChange(ctx, &Change{m: m, opts: opts})
+	return m.newChange(ctx, &Change{m: m, opts: opts, strict: r.Strict})
 }
 
 // lockToWrite keeps others from the bundles and the memory.
@@ -86,7 +89,7 @@ func (m *Memory) restoreOptions(b *bundle.Bundle, r Restore) (restore.Options, e
 	opts := restore.Options{
 		Kinds: m.kinds(), Hint: m.opts.Hint,
 		Bundle: b, Targets: targets, Only: r.Only, Proof: r.Proof,
-		Topology: m.cfg.Topology(), MemoryID: id,
+		Topology: m.cfg.Topology(), MemoryID: id, Memory: m.subsystems(), Silent: m.silent(),
 		ForceTopology: r.ForceTopology, ForceMemory: r.ForceMemory, AllowEmpty: r.AllowEmpty,
 		Request:  r.Request.encode(),
 		Progress: m.progress(), Clock: m.opts.Now,
@@ -95,4 +98,15 @@ func (m *Memory) restoreOptions(b *bundle.Bundle, r Restore) (restore.Options, e
 		opts.Filters = map[memory.Section]restore.Filter{memory.Graph: graph.Filter(r.FilterLabels, r.FilterEdgeTypes, &m.dropped)}
 	}
 	return opts, nil
+}
+
+// silent are the parts that a preset brings and that may be absent: those whose
+// sections are known beforehand, and are no collections.
+func (m *Memory) silent() (all []memory.Subsystem) {
+	for _, d := range m.cfg.Declared {
+		if d.Preset && len(d.Named) > 0 && !m.kind(&d).CanHold(memory.Vectors) {
+			all = append(all, d.Name)
+		}
+	}
+	return all
 }

@@ -22,6 +22,9 @@ type Verified struct {
 	Rows     int64            `json:"rows"`
 	Bytes    int64            `json:"bytes"`
 	Findings []memory.Finding `json:"findings"`
+	// Lacks is what the bundle is known not to hold: OK says that it holds what it
+	// was made with.
+	Lacks []bundle.Lack `json:"lacks,omitempty"`
 	// Drill is what a drill saw beside that.
 	Drill *Drilled `json:"drill,omitempty"`
 }
@@ -40,7 +43,7 @@ func (m *Memory) Verify(ctx context.Context, b *bundle.Bundle, level bundle.Leve
 	}
 	v := Verified{
 		Bundle: b.Name(), Path: b.Path(), Level: string(level), OK: !report.Refused(),
-		Findings: report.Findings,
+		Findings: report.Findings, Lacks: report.Lacks,
 	}
 	for _, s := range report.Sections {
 		v.Rows += s.Rows

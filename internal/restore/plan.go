@@ -44,10 +44,11 @@ type Section struct {
 	Class      guard.Class
 	Why        string
 
-	target store.Target
-	seen   bool                       // the survey succeeded
-	vacate bool                       // it becomes empty
-	unfit  map[[sha256.Size]byte]bool // records that the target will not take
+	target   store.Target
+	seen     bool                       // the survey succeeded
+	vacate   bool                       // it becomes empty
+	filtered bool                       // not all of its records are asked for
+	unfit    map[[sha256.Size]byte]bool // records that the target will not take
 	// Of the comparison: the records that went by, and how long it took.
 	tally     tally
 	comparing time.Duration
@@ -60,7 +61,9 @@ type Plan struct {
 	sections []Section
 	findings []memory.Finding // all but the refusals
 	refusals map[Ground][]memory.Finding
-	left     []string // payloads that no target takes
+	left     []string      // payloads that no target takes
+	untaken  int64         // their records
+	lacks    []bundle.Lack // what of all that was asked for the bundle doesn't hold
 	salvaged int64
 
 	// Of a replace:
@@ -118,9 +121,11 @@ func (p *Plan) Refusal() error {
 	return nil
 }
 
-// Incomplete reports whether the run is known beforehand to leave rows out:
-// payloads that nothing takes, or rows whose vector was not readable.
-func (p *Plan) Incomplete() bool { return len(p.left) > 0 || p.salvaged > 0 }
+// Incomplete reports whether the run is known beforehand to leave rows out: what the
+// bundle lacks, payloads that nothing takes, or rows whose vector was not readable.
+func (p *Plan) Incomplete() bool {
+	return len(p.left) > 0 || p.salvaged > 0 || len(p.lacks) > 0
+}
 
 func (p *Plan) warn(code string, s memory.Section, message, hint string) {
 	p.findings = append(p.findings, memory.Finding{

@@ -81,6 +81,12 @@ func (p *Plan) verify(ctx context.Context) error {
 		}
 		if f.Code == bundle.CodeNotRestored && len(p.opts.Only) == 0 {
 			p.left = append(p.left, f.File)
+			p.untaken++ // nobody knows its records: it is one
+		}
+	}
+	for _, l := range report.Lacks {
+		if p.opts.selected(l.Section) {
+			p.lacks = append(p.lacks, l)
 		}
 	}
 	p.rows = map[memory.Section]int64{}
@@ -104,10 +110,10 @@ func (p *Plan) choose() {
 		}
 		target := p.opts.target(spec.Name)
 		if target == nil {
-			p.leave(string(spec.Name))
+			p.leave(spec)
 			continue
 		}
-		p.sections = append(p.sections, Section{Spec: spec, target: target})
+		p.sections = append(p.sections, Section{Spec: spec, target: target, filtered: p.opts.Filters[spec.Name] != nil})
 	}
 	p.checkSelection()
 	p.vacate()
@@ -132,17 +138,27 @@ func (p *Plan) checkSelection() {
 	hint := p.opts.Hint.Of("nothing-selected", p.opts.Bundle.Name())
 	for _, selector := range p.opts.Only {
 		held := func(s memory.SectionSpec) bool { return s.Name.Matches(selector) }
-		if !slices.ContainsFunc(p.opts.Bundle.Sections(), held) {
+		if !slices.ContainsFunc(p.opts.Bundle.Sections(), held) && !p.lacksAny(selector) {
 			p.refuse(GroundBundle, "nothing-selected", "", "the bundle holds no "+selector, hint)
 		}
 	}
 	if len(p.sections) == 0 && len(p.refusals[GroundBundle]) == 0 {
-		p.refuse(GroundBundle, "nothing-selected", "", "the bundle holds nothing of what was asked for", hint)
+		message := "the bundle holds nothing of what was asked for"
+		if len(p.lacks) > 0 {
+			message += ": it lacks " + bundle.Name(p.lacks)
+		}
+		p.refuse(GroundBundle, "nothing-selected", "", message, hint)
 	}
 }
 
-func (p *Plan) leave(what string) {
-	p.left = append(p.left, what)
+// lacksAny reports whether what a selector means was to be in the bundle.
+func (p *Plan) lacksAny(selector string) bool {
+	return slices.ContainsFunc(p.lacks, func(l bundle.Lack) bool { return l.Section.Matches(selector) })
+}
+
+func (p *Plan) leave(spec memory.SectionSpec) {
+	s, what := Section{Spec: spec}, string(spec.Name)
+	p.left, p.untaken = append(p.left, what), p.untaken+s.records()
 	p.warn("not-restored", "", what+" will not be restored: no target takes it",
 		p.opts.Hint.Of("no-target"))
 }

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"slices"
 	"time"
 
 	"keepsake/internal/memory"
@@ -16,6 +17,7 @@ const (
 	StateDone       State = "done"
 	StateIncomplete State = "incomplete"
 	StateFailed     State = "failed"
+	StateRefused    State = "refused" // the others were merged without it
 )
 
 // sampled is how many rows of one outcome a receipt names; records.jsonl has all.
@@ -34,6 +36,10 @@ type SectionReceipt struct {
 	Target  memory.Locator `json:"target"`
 	State   State          `json:"state"`
 	store.Result
+	// Account has each record in one class; nil where a merge is taken back.
+	Account *Account `json:"account,omitempty"`
+	// Error says why nothing more was done with it.
+	Error string `json:"error,omitempty"`
 	// Replaced says what a replace did.
 	Replaced *Replaced `json:"replaced,omitempty"`
 	// TakenBack says what the undo of a merge did.
@@ -75,11 +81,19 @@ type Receipt struct {
 	// Left are the payloads that were not restored.
 	Left     []string         `json:"notRestored,omitempty"`
 	Findings []memory.Finding `json:"findings,omitempty"`
-	// Complete says that every row that was asked for is in.
-	Complete bool   `json:"complete"`
-	Error    string `json:"error,omitempty"`
+	// Account is that of all sections, and of what no section was made of; nil where
+	// a merge is taken back.
+	Account *Account `json:"account,omitempty"`
+	// Complete says that every record that was asked for is in.
+	Complete bool `json:"complete"`
+	// Headline says how a merge ended, Notices what must be known beside it.
+	Headline string           `json:"headline,omitempty"`
+	Notices  []memory.Finding `json:"notices,omitempty"`
+	Error    string           `json:"error,omitempty"`
 	// Dir is where the plan, the records and this receipt lie.
 	Dir string `json:"dir"`
+
+	proof store.Proof
 }
 
 func newReceipt(p *Plan, dir string) *Receipt {
@@ -87,6 +101,7 @@ func newReceipt(p *Plan, dir string) *Receipt {
 	r := &Receipt{
 		Version: 1, Bundle: b.Name(), Path: b.Path(), Seal: seal(b), MemoryID: memoryID(b), Mode: p.Mode(),
 		Plan: p.id, Undo: p.undoes(), Undoes: p.opts.undoes(), StartedAt: p.opts.Clock().UTC(), Left: p.left, Findings: p.Findings(), Dir: dir,
+		proof: p.opts.Proof,
 	}
 	for _, s := range p.sections {
 		r.Sections = append(r.Sections, SectionReceipt{
@@ -103,13 +118,30 @@ func (s *SectionReceipt) sample(e store.Event) {
 	}
 }
 
+// reckon sums up what became of every record that was asked for: those of sections
+// that were not come to are unaccounted for.
+func (r *Receipt) reckon(p *Plan) {
+	total := p.outside()
+	for i := range r.Sections {
+		s := &r.Sections[i]
+		if s.Account == nil {
+			a := lacking(p.lacksOf(s.Section)).plus(Account{Asked: p.sections[i].records()})
+			s.Account = &a
+		}
+		total = total.plus(*s.Account)
+	}
+	r.Account = &total
+}
+
 func (r *Receipt) finish(now time.Time, err error) {
 	r.EndedAt = now.UTC()
-	r.Complete = err == nil && len(r.Left) == 0
-	for _, s := range r.Sections {
-		r.Complete = r.Complete && s.State == StateDone
-	}
+	r.Complete = r.carriedOut(err) && (r.Account == nil || r.Account.Complete())
 	if err != nil {
 		r.Error = err.Error()
 	}
+}
+
+// carriedOut reports whether all that was planned was done.
+func (r *Receipt) carriedOut(err error) bool {
+	return err == nil && len(r.Left) == 0 && !slices.ContainsFunc(r.Sections, func(s SectionReceipt) bool { return s.State != StateDone })
 }

@@ -42,6 +42,9 @@ type Options struct {
 	Topology memory.Topology
 	// MemoryID is the target's, "" when it has none yet.
 	MemoryID string
+	// Memory are the subsystems of the target: those that the bundle never covered are
+	// named. Silent are those of them that may be absent from a backup of everything.
+	Memory, Silent []memory.Subsystem
 
 	ForceTopology bool
 	ForceMemory   bool

@@ -28,7 +28,9 @@ func Run(ctx context.Context, p *Plan, dir string) (*Receipt, error) {
 	} else {
 		err = p.merge(ctx, j, r)
 	}
+	r.reckon(p)
 	r.finish(p.opts.Clock(), err)
+	r.say(p)
 	if werr := j.seal(r); werr != nil {
 		return r, errors.Join(err, werr)
 	}
@@ -42,12 +44,17 @@ func (p *Plan) merge(ctx context.Context, j *journal, r *Receipt) error {
 	for i, s := range p.sections {
 		out := &r.Sections[i]
 		passes := p.opts.passes(ctx, s)
+		m := &merging{section: s}
 		result, err := s.target.Merge(ctx, s.Spec, passes.all, store.MergeOptions{
-			Proof:  p.opts.Proof,
-			Report: func(e store.Event) error { return j.event(out, e) },
+			Proof: p.opts.Proof,
+			Report: func(e store.Event) error {
+				m.heard(e)
+				return j.event(out, e)
+			},
 		})
-		out.Result = result
-		out.State = state(result, err)
+		account := m.account(result, err, p.lacksOf(s.Spec.Name))
+		out.Result, out.Account = result, &account
+		out.State = state(account, err)
 		out.MergeSeconds, out.ProofSeconds = passes.seconds(p.opts.Clock())
 		if err := j.sync(); err != nil {
 			return err
@@ -59,11 +66,11 @@ func (p *Plan) merge(ctx context.Context, j *journal, r *Receipt) error {
 	return nil
 }
 
-func state(r store.Result, err error) State {
+func state(a Account, err error) State {
 	switch {
 	case err != nil:
 		return StateFailed
-	case !r.Complete():
+	case !a.Complete():
 		return StateIncomplete
 	}
 	return StateDone

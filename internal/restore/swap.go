@@ -31,6 +31,7 @@ type part struct {
 	permit guard.Permit
 	staged store.Staged
 	half   *bundle.Bundle // of what an earlier run left half replaced
+	back   bool           // staged is what was kept aside
 	done   bool
 }
 
@@ -41,6 +42,8 @@ type committed struct {
 	Existed    bool             `json:"existed"`
 	// Rejected are the rows that the target did not take, as was accepted.
 	Rejected int64 `json:"rejected,omitempty"`
+	// Back says that it is what was kept aside, whatever the bundle lacks of it.
+	Back bool `json:"back,omitempty"`
 }
 
 func (p *Plan) replace(ctx context.Context, j *journal, r *Receipt) error {
@@ -54,7 +57,7 @@ func (p *Plan) replace(ctx context.Context, j *journal, r *Receipt) error {
 		out := &r.Sections[i]
 		out.Replaced = &Replaced{Difference: s.Difference, Existed: s.Survey.Exists}
 		if done := p.done(s.Spec.Name); done != nil {
-			out.committed(*done, s)
+			out.committed(*done, s, p.lacksOf(s.Spec.Name))
 			continue
 		}
 		run.parts = append(run.parts, &part{Section: s, out: out})
@@ -167,7 +170,7 @@ func (r *replaceRun) stageBack(ctx context.Context, p *part, opts store.StageOpt
 	staged, err := p.keeper().StageBack(ctx, p.Spec, aside, opts)
 	if err == nil {
 		if err = staged.Check(ctx); err == nil {
-			p.staged, p.unfit = staged, nil // with the rows that a bundle could not hold
+			p.staged, p.unfit, p.back = staged, nil, true // with the rows that a bundle could not hold
 			return true, nil
 		}
 		err = errors.Join(err, staged.Close())
@@ -269,19 +272,43 @@ func (r *replaceRun) commitOne(ctx context.Context, p *part) error {
 	}
 	p.done = true
 	r.receipt.Findings = append(r.receipt.Findings, live.Findings...)
-	done := committed{live, p.Difference, p.Survey.Exists, p.out.Rejected}
-	p.out.committed(done, p.Section)
+	done := committed{live, p.Difference, p.Survey.Exists, p.out.Rejected, p.back}
+	p.out.committed(done, p.Section, r.lacksOf(p.Spec.Name))
 	return r.steps.note(step{Step: stepCommitted, Section: p.Spec.Name, Done: &done})
 }
 
-// committed notes what a commit did.
-func (s *SectionReceipt) committed(done committed, of Section) {
-	s.State = StateDone
-	if s.Rejected = done.Rejected; s.Rejected > 0 {
-		s.State = StateIncomplete
-	}
+// committed notes what a commit did. What was staged was read back and counted, so that
+// all is in but what the target didn't take.
+func (s *SectionReceipt) committed(done committed, of Section, lacks []bundle.Lack) {
+	s.State, s.Rejected = StateDone, done.Rejected
 	s.Records, s.Added, s.Same = of.Spec.Rows, done.Difference.New, done.Rows
 	s.Before, s.After, s.Created = done.Difference.Live, done.Rows, !done.Existed
 	s.Proof = store.ProofFull
 	s.Replaced = &Replaced{Difference: done.Difference, Existed: done.Existed, Aside: done.Aside}
+	a := done.account(of, lacks)
+	if s.Account = &a; !a.Complete() {
+		s.State = StateIncomplete
+	}
+}
+
+// account says what became of the section's records.
+func (done committed) account(of Section, lacks []bundle.Lack) Account {
+	if done.Back {
+		lacks = nil
+	}
+	d, n := done.Difference, of.records()
+	if of.filtered {
+		n = d.New + d.Same + d.Changed + d.Rejected
+	}
+	var vectorless int64 // none is ever taken
+	for _, l := range lacks {
+		if l.What == bundle.LackVectors {
+			vectorless = min(l.Rows, done.Rejected)
+		}
+	}
+	in := n - done.Rejected
+	same := min(d.Same, in)
+	return lacking(lacks).plus(Account{
+		Asked: n, Added: in - same, Same: same, Rejected: done.Rejected - vectorless, NotInBundle: vectorless,
+	})
 }

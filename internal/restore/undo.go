@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -57,12 +58,21 @@ func LatestReceipt(restores string) (*Receipt, error) {
 			return nil, err
 		case r.Undoes != "":
 			// One that was taken back itself has undone nothing.
-			undone[r.Undoes] = undone[r.Undoes] || r.Complete && !undone[name]
+			undone[r.Undoes] = undone[r.Undoes] || r.over() && !undone[name]
 		case !undone[name] && r.changed():
 			return r, nil
 		}
 	}
 	return nil, fmt.Errorf("look for receipts: %w: no restore in %s has changed anything that was not taken back", ErrNothingToUndo, restores)
+}
+
+// over reports whether all was put back that the safety bundle held: what it lacked is
+// not in after another undo either.
+func (r *Receipt) over() bool {
+	if r.Error != "" || len(r.Left) > 0 || r.Account == nil {
+		return r.Complete
+	}
+	return r.Account.Unaccounted() == 0 && !slices.ContainsFunc(r.Sections, func(s SectionReceipt) bool { return s.Missing+s.Rejected > 0 })
 }
 
 // changed reports whether the restore put anything in. A section that a replace

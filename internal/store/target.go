@@ -90,7 +90,7 @@ type Event struct {
 }
 
 // Result counts what a merge did, in rows. Added rows are also counted by what
-// their proof said.
+// their proof said: as Same, but for those that Unkept counts.
 type Result struct {
 	Records  int64 `json:"records"` // rows of the sequence
 	Added    int64 `json:"added"`
@@ -99,7 +99,10 @@ type Result struct {
 	Removed  int64 `json:"removed"`
 	Missing  int64 `json:"missing"`
 	Rejected int64 `json:"rejected"`
-	Proof    Proof `json:"proof"`
+	// Unkept counts the rows of Added that the proof found to differ, to be removed
+	// or to be missing.
+	Unkept int64 `json:"-"`
+	Proof  Proof `json:"proof"`
 	// Created says that the section did not exist before.
 	Created bool `json:"created"`
 	// Before and After are the target's rows.

@@ -47,6 +47,9 @@ func (b *batch) Append(line []byte, v *record.Vector) (added bool, err error) {
 	}
 	n, err := result.RowsAffected()
 	b.bytes += int64(len(line))
+	if err == nil {
+		err = t.isIn(string(v.Key))
+	}
 	return n > 0, err
 }
 

@@ -2,6 +2,7 @@ package collections_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,5 +80,26 @@ func TestSequenceChanges(t *testing.T) {
 	}, store.MergeOptions{})
 	if err == nil || !strings.Contains(err.Error(), "the records were 2 at first and 1 the second time") {
 		t.Errorf("got %v, want the difference", err)
+	}
+}
+
+// A row that a trigger leaves out, or takes away in the same breath, was never in.
+func TestTrue_03_NeverInIsMissing(t *testing.T) {
+	for name, trigger := range map[string]string{
+		"Ignored":   `BEFORE INSERT ON records WHEN NEW.id = 'x' BEGIN SELECT RAISE(IGNORE); END`,
+		"TakenAway": `AFTER INSERT ON records WHEN NEW.id = 'x' BEGIN DELETE FROM records WHERE id = 'x'; END`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filled(t)
+			do(t, raw(t, path), `CREATE TRIGGER sieve `+trigger)
+			result, told := after(t, path, func() {}, line("x1", []float32{1, 2}, "null", "null"), line("x", []float32{1, 2}, "null", "null"),
+				line("x2", []float32{1, 2}, "null", "null"))
+			if result.Records != 3 || result.Added != 2 || result.Same != 2 || result.Missing != 1 || result.Removed+result.Differs != 0 {
+				t.Errorf("got %+v, want x missing", result)
+			}
+			if i := slices.IndexFunc(told, func(e store.Event) bool { return e.Outcome == store.Missing }); i < 0 || told[i].ID != "x" {
+				t.Errorf("got events %+v, want x missing", told)
+			}
+		})
 	}
 }

@@ -29,6 +29,7 @@ const (
 	insertStatement = `INSERT INTO records (collection, id, embedding, metadata, document)
 VALUES (?, ?, ?, ?, ?) ON CONFLICT (collection, id) DO NOTHING`
 	fixStatement    = `UPDATE collections SET dimension = ? WHERE number = ?`
+	isInQuery       = `SELECT count(*) FROM records WHERE collection = ? AND id = ?`
 	deleteStatement = `DELETE FROM records WHERE collection = ? AND id = ?`
 )
 
@@ -46,10 +47,11 @@ type table struct {
 
 	inSession bool // a session's transaction is open
 
-	tx      transaction
-	lookup  *sql.Stmt
-	insert  *sql.Stmt
-	deletes *sql.Stmt
+	tx       transaction
+	lookup   *sql.Stmt
+	insert   *sql.Stmt
+	isInside *sql.Stmt
+	deletes  *sql.Stmt
 }
 
 type transaction int
@@ -68,7 +70,7 @@ func (f *file) table(ctx context.Context, e entry) (*table, error) {
 		return t, nil
 	}
 	for text, statement := range map[string]**sql.Stmt{
-		lookupQuery: &t.lookup, insertStatement: &t.insert, deleteStatement: &t.deletes,
+		lookupQuery: &t.lookup, insertStatement: &t.insert, isInQuery: &t.isInside, deleteStatement: &t.deletes,
 	} {
 		var err error
 		if *statement, err = f.conn.PrepareContext(context.WithoutCancel(ctx), text); err != nil { //nolint:sqlclosecheck // close does
@@ -81,7 +83,7 @@ func (f *file) table(ctx context.Context, e entry) (*table, error) {
 // close takes back what was not committed.
 func (t *table) close() error {
 	err := t.end(context.Background(), "ROLLBACK")
-	for _, statement := range []*sql.Stmt{t.lookup, t.insert, t.deletes} {
+	for _, statement := range []*sql.Stmt{t.lookup, t.insert, t.isInside, t.deletes} {
 		if statement != nil {
 			err = errors.Join(err, statement.Close())
 		}
@@ -255,4 +257,18 @@ FROM records WHERE collection = ?`
 	err := f.conn.QueryRowContext(ctx, query, e.number).Scan(&texts)
 	d.Bytes = int64(texts) + d.Live*int64(rowBytes+numberBytes*e.dimension)
 	return err
+}
+
+// isIn returns rows.ErrIgnored when a row that was put in, in the transaction that is
+// open, is not there: a trigger may leave one out, or take it away again, and say
+// nothing.
+func (t *table) isIn(id string) error {
+	var n int64
+	if err := t.isInside.QueryRowContext(ctx(), t.entry.number, id).Scan(&n); err != nil {
+		return err
+	}
+	if n == 0 {
+		return rows.ErrIgnored
+	}
+	return nil
 }

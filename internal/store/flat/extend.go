@@ -56,6 +56,7 @@ func (a *appender) run(ctx context.Context, records iter.Seq2[memory.Record, err
 
 // one appends a record unless it, or its key, is there.
 func (a *appender) one(rec memory.Record) error {
+	a.extended++
 	id := a.live.identify(rec)
 	if a.live.has(id) || a.live.hasKey(id) {
 		if t := a.live.torn; a.live.isTorn && (id.line == t.line || id.key == t.key && id.key != hash{}) {
@@ -63,6 +64,7 @@ func (a *appender) one(rec memory.Record) error {
 		}
 		return nil
 	}
+	a.mine.Set(a.extended)
 	a.batch = append(append(a.batch, rec...), '\n')
 	if len(a.batch) < batchBytes {
 		return nil

@@ -27,15 +27,25 @@ func (m *merger) prove(ctx context.Context, records iter.Seq2[memory.Record, err
 // judge counts a record as what it turned out to be. A line that isn't there
 // could have been removed by its owner; a file doesn't tell, so it is missing.
 func (m *merger) judge(now *index, rec memory.Record) error {
+	m.judged++
 	id := now.identify(rec)
 	switch {
 	case now.has(id), m.opts.Proof == store.ProofIDs && now.hasKey(id):
 		m.result.Same++
 		return nil
 	case now.hasKey(id):
+		m.unkept()
 		m.result.Differs++
 		return m.report(store.Differs, rec, "the live line of its key was kept")
 	}
+	m.unkept()
 	m.result.Missing++
 	return m.report(store.Missing, rec, "the line is not in the file")
+}
+
+// unkept counts the record that is judged where it was put in.
+func (m *merger) unkept() {
+	if m.result.Created || m.mine.Has(m.judged) {
+		m.result.Unkept++
+	}
 }

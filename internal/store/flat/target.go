@@ -96,6 +96,10 @@ type merger struct {
 	teller
 	opts   store.MergeOptions
 	result store.Result
+	// mine are the records that were appended, by their number among those that can
+	// be lines: extended of the first pass, judged of the second.
+	mine             store.Bits
+	extended, judged int64
 }
 
 func (m *merger) run(ctx context.Context, exists bool, records iter.Seq2[memory.Record, error]) error {

@@ -68,17 +68,3 @@ func (b *batch) close(flush bool) (err error) {
 	}
 	return err
 }
-
-// bits is a set of row numbers.
-type bits []uint64
-
-func (b *bits) set(n int64) {
-	for int64(len(*b)) <= n/64 {
-		*b = append(*b, 0)
-	}
-	(*b)[n/64] |= 1 << (n % 64)
-}
-
-func (b bits) has(n int64) bool {
-	return n/64 < int64(len(b)) && b[n/64]&(1<<(n%64)) != 0
-}

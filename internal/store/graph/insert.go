@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -33,6 +34,7 @@ type inserter struct {
 	s         *stage
 	many, one *sql.Stmt
 	misfits   []misfit // of the chunk
+	ignored   []int64  // likewise: the database took them, and has them not
 }
 
 // misfit is a row that could not be put in.
@@ -74,7 +76,7 @@ func (in *inserter) close() {
 // transaction, and then reports them. Which they are is found out before the
 // lock is taken: for a graph that has them all, it never is.
 func (in *inserter) chunk(ctx context.Context, first, last int64) error {
-	in.misfits = in.misfits[:0]
+	in.misfits, in.ignored = in.misfits[:0], in.ignored[:0]
 	absent, err := in.absent(ctx, first, last)
 	if err != nil {
 		return explain("read", in.path, store.ErrUnreadable, err)
@@ -88,7 +90,10 @@ func (in *inserter) chunk(ctx context.Context, first, last int64) error {
 	}
 	in.result.Added += int64(len(added))
 	for _, n := range added {
-		in.s.added.set(n)
+		in.s.added.Set(n)
+	}
+	for _, n := range in.ignored {
+		in.s.ignored.Set(n)
 	}
 	if err := errors.Join(in.reportAdded(ctx, first, last), in.reportMisfits(ctx)); err != nil {
 		return err
@@ -110,10 +115,36 @@ func (in *inserter) transaction(ctx context.Context, rows []int64, together bool
 	} else {
 		added, err = in.rowByRow(ctx, rows)
 	}
+	if err == nil {
+		added, err = in.seen(ctx, rows, added)
+	}
 	if err = in.conn.End(ctx, err); err != nil {
 		return nil, err
 	}
 	return added, nil
+}
+
+// seen looks at the rows while nobody else can write, and returns those of added that
+// are in. A trigger may leave a row out, or take it away again, and say nothing: what is
+// not in now, though nothing refused it, was never in.
+func (in *inserter) seen(ctx context.Context, rows, added []int64) ([]int64, error) {
+	absent, err := in.absent(ctx, rows[0], rows[len(rows)-1])
+	if err != nil || len(absent) == 0 {
+		return added, err
+	}
+	var never store.Bits
+	for _, n := range absent {
+		never.Set(n)
+	}
+	for _, m := range in.misfits {
+		never.Unset(m.row)
+	}
+	for _, n := range rows {
+		if never.Has(n) {
+			in.ignored = append(in.ignored, n)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(added), never.Has), nil
 }
 
 // allAtOnce inserts rows that follow each other with one statement. When some do
@@ -204,7 +235,7 @@ func (in *inserter) reportAdded(ctx context.Context, first, last int64) error {
 	var digest sql.RawBytes
 	event := store.Event{Outcome: store.Added}
 	return in.conn.Each(ctx, []any{&n, &event.ID, &digest}, func() error {
-		if !in.s.added.has(n) {
+		if !in.s.added.Has(n) {
 			return nil
 		}
 		copy(event.Digest[:], digest)
@@ -219,7 +250,7 @@ func (in *inserter) reportMisfits(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		in.s.rejected.set(misfit.row)
+		in.s.rejected.Set(misfit.row)
 		if err := in.reject(id, misfit.reason, rec); err != nil {
 			return err
 		}

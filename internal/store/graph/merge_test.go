@@ -347,7 +347,7 @@ func TestMeanwhile(t *testing.T) {
 			run(t, agent, `DELETE FROM Nodes WHERE id IN ('a', 'old'); UPDATE Nodes SET data = '{}' WHERE id = 'b'`)
 		}
 	})
-	wantResult(t, result, store.Result{Records: 3, Added: 2, Differs: 1, Removed: 2, Before: 1, After: 1})
+	wantResult(t, result, store.Result{Records: 3, Added: 2, Differs: 1, Removed: 2, Unkept: 2, Before: 1, After: 1})
 	wantEvents(t, events,
 		"removed a: it was in the graph, and was deleted while the merge ran",
 		"differs b: it was put in, and was changed while the merge ran; the live row was kept",
@@ -496,5 +496,26 @@ func TestNoCheckpoint(t *testing.T) {
 	}
 	if info, err := os.Stat(path + "-wal"); err != nil || info.Size() == 0 {
 		t.Errorf("got %v, %v, want the rows in the log", info, err)
+	}
+}
+
+// A row that the database took without a word and has not was never in: it is missing,
+// also where another trigger took it away in the same breath. Rows that were there, and
+// go while the merge runs, are removed.
+func TestTrue_03_NeverInIsMissing(t *testing.T) {
+	for name, trigger := range map[string]string{
+		"Ignored":   `BEFORE INSERT ON Nodes WHEN NEW.id LIKE 'x%' BEGIN SELECT RAISE(IGNORE); END`,
+		"TakenAway": `AFTER INSERT ON Nodes WHEN NEW.id LIKE 'x%' BEGIN DELETE FROM Nodes WHERE id = NEW.id; END`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "memory.sqlite")
+			run(t, live(t, path), `CREATE TRIGGER sieve `+trigger)
+			result, events := merge(t, path,
+				`{"type":"node","data":{"id":"a"}}`, `{"type":"node","data":{"id":"x1"}}`, `{"type":"node","data":{"id":"x2"}}`,
+				`{"type":"node","data":{"id":"b"}}`)
+			wantResult(t, result, store.Result{Records: 4, Added: 2, Same: 2, Missing: 2, After: 2})
+			never := "the database took it and said nothing, but it was never in: a trigger may have left it out"
+			wantEvents(t, events, "missing x1: "+never, "missing x2: "+never)
+		})
 	}
 }

@@ -37,10 +37,19 @@ type prover struct {
 
 // judge counts a row as what it turned out to be.
 func (p *prover) judge(rec memory.Record, e *record.Element, c *cursor) error {
-	if c.stage.rejected.has(c.n) {
+	if c.stage.rejected.Has(c.n) {
 		return nil
 	}
-	if c.there.id == nil {
+	switch {
+	case c.there.id != nil:
+	case c.stage.ignored.Has(c.n):
+		p.result.Missing++
+		return p.report(store.Event{
+			Outcome: store.Missing, ID: string(e.ID),
+			Reason: "the database took it and said nothing, but it was never in: a trigger may have left it out",
+		})
+	default:
+		p.unkept(c)
 		p.result.Removed++
 		return p.report(store.Event{
 			Outcome: store.Removed, ID: string(e.ID),
@@ -58,12 +67,20 @@ func (p *prover) judge(rec memory.Record, e *record.Element, c *cursor) error {
 		p.result.Same++
 		return nil
 	}
+	p.unkept(c)
 	reason := "the live row was kept"
-	if c.stage.added.has(c.n) {
+	if c.stage.added.Has(c.n) {
 		reason = "it was put in, and was changed while the merge ran; the live row was kept"
 	}
 	p.result.Differs++
 	return p.report(store.Event{Outcome: store.Differs, ID: string(e.ID), Reason: reason})
+}
+
+// unkept counts a row that was put in and is not what it was then.
+func (p *prover) unkept(c *cursor) {
+	if c.stage.added.Has(c.n) {
+		p.result.Unkept++
+	}
 }
 
 // same reports whether the graph's row is the record's.

@@ -8,6 +8,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
+	"keepsake/internal/store"
 	"keepsake/internal/store/sqlitefile"
 )
 
@@ -47,9 +48,10 @@ type stage struct {
 	// cuts are the last rows of the chunks, but for the last chunk.
 	cuts  []int64
 	bytes int // in the chunk that is being filled
-	// added and rejected say which rows were put in, and which could not be.
-	added, rejected bits
-	batch           *batch
+	// added and rejected say which rows were put in, and which could not be; ignored
+	// are those that the database took without a word, and has not.
+	added, rejected, ignored store.Bits
+	batch                    *batch
 }
 
 // The stage's tables. digest is the record digest, when it is to be reported.

@@ -109,7 +109,7 @@ func (m *merger) readBack(ctx context.Context, want [sha256.Size]byte) error {
 		m.result.Same = m.rows
 		return nil
 	}
-	m.result.Missing = m.rows
+	m.result.Missing, m.result.Unkept = m.rows, m.rows
 	return m.report(store.Missing, "what reads back is not what was written", want)
 }
 

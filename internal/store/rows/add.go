@@ -29,6 +29,7 @@ type sending struct {
 	Batch
 	rows    []uint32 // numbers of their ids in the set
 	digests []record.Digest
+	at      []int64  // numbers of the records
 	taken   []bool   // acknowledged
 	reasons []string // why a row was refused
 	err     error
@@ -36,13 +37,14 @@ type sending struct {
 
 func (s *sending) reset() {
 	s.Reset()
-	s.rows, s.digests = s.rows[:0], s.digests[:0]
+	s.rows, s.digests, s.at = s.rows[:0], s.digests[:0], s.at[:0]
 	s.taken, s.reasons, s.err = s.taken[:0], s.reasons[:0], nil
 }
 
 // note notes a row that was appended.
-func (s *sending) note(i uint32, digest record.Digest) {
+func (s *sending) note(i uint32, at int64, digest record.Digest) {
 	s.rows = append(s.rows, i)
+	s.at = append(s.at, at)
 	s.digests = append(s.digests, digest)
 	s.taken = append(s.taken, false)
 	s.reasons = append(s.reasons, "")
@@ -151,6 +153,20 @@ func (a *adder) unfit(i uint32, reason string, rec memory.Record) error {
 	return a.reject(a.name(i), reason, rec)
 }
 
+// ignored takes in a record that the store took without a word, and has not: nothing
+// says why, so that it is missing, not rejected.
+func (a *adder) ignored(i uint32, reason string, rec memory.Record) error {
+	if err := a.refuse(i, reason); err != nil {
+		return err
+	}
+	a.refusals[i] = refusal{reason, true}
+	a.result.Missing++
+	if err := a.neverAgain(rec); err != nil {
+		return err
+	}
+	return a.tell(store.Event{Outcome: store.Missing, ID: a.name(i), Reason: reason})
+}
+
 // append puts a record that the collection lacks into a batch.
 func (a *adder) append(ctx context.Context, i uint32, rec memory.Record, v *record.Vector) error {
 	var digest record.Digest
@@ -168,12 +184,14 @@ func (a *adder) append(ctx context.Context, i uint32, rec memory.Record, v *reco
 	added, err := a.filling.Append(rec, v)
 	var no *RefusedError
 	switch {
+	case errors.Is(err, ErrIgnored):
+		return a.ignored(i, err.Error(), rec)
 	case errors.As(err, &no):
 		return a.unfit(i, no.Reason, rec)
 	case err != nil:
 		return err
 	case added:
-		a.filling.note(i, digest)
+		a.filling.note(i, a.result.Records, digest)
 	default: // it came since the listing
 		a.ids.Marks[i] |= live
 	}
@@ -218,6 +236,9 @@ func (a *adder) land() error {
 		switch {
 		case s.taken[n]:
 			a.result.Added++
+			if a.never != nil {
+				a.mine.Set(s.at[n])
+			}
 		case s.reasons[n] != "":
 			if refused := a.refuse(i, s.reasons[n]); err == nil {
 				err = refused

@@ -203,7 +203,7 @@ func (p *InPlace) replaceAll(ctx context.Context, records iter.Seq2[memory.Recor
 		if err != nil {
 			return fmt.Errorf("row %q: %w", p.key, err)
 		}
-		s.note(uint32(i), record.Digest{})
+		s.note(uint32(i), 0, record.Digest{})
 		return nil
 	})
 	if err != nil {

@@ -64,7 +64,7 @@ func (m *merged) one(ctx context.Context, rec memory.Record) error {
 			return m.reject(m.name(i), no.reason, rec)
 		}
 		return nil
-	case mark&present == 0 && (mark&live != 0 || m.limits.Faithful):
+	case mark&present == 0 && mark&live != 0: // it was seen in
 		return m.removed(i)
 	case mark&present == 0:
 		return m.lacks(i, "acknowledged, but not listed afterwards")
@@ -89,16 +89,26 @@ func (m *merged) judge(i uint32, v Verdict) error {
 	if m.ids.Marks[i]&live == 0 && !m.limits.Faithful {
 		return m.lacks(i, "added, but it reads back otherwise: "+v.Differs)
 	}
+	m.unkept(i)
 	m.result.Differs++
 	return m.tell(store.Event{Outcome: store.Differs, ID: m.name(i), Reason: v.Differs})
 }
 
 func (m *merged) removed(i uint32) error {
+	m.unkept(i)
 	m.result.Removed++
 	return m.tell(store.Event{Outcome: store.Removed, ID: m.name(i)})
 }
 
 func (m *merged) lacks(i uint32, reason string) error {
+	m.unkept(i)
 	m.result.Missing++
 	return m.tell(store.Event{Outcome: store.Missing, ID: m.name(i), Reason: reason})
+}
+
+// unkept counts a row that was added and is not what it was then.
+func (m *merged) unkept(i uint32) {
+	if m.ids.Marks[i]&(live|refused) == 0 {
+		m.result.Unkept++
+	}
 }

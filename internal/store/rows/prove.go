@@ -179,6 +179,9 @@ func (p *prover) numberAnew(rec memory.Record) (i uint32, ok bool, err error) {
 	n, _, err := p.ids.Add(p.key)
 	if err == nil {
 		p.ids.Marks[n] |= bundled | present
+		if !p.mine.Has(p.rows) {
+			p.ids.Marks[n] |= live
+		}
 	}
 	return uint32(n), err == nil, err
 }

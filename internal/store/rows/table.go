@@ -58,7 +58,7 @@ type Table interface {
 // record, and allocates nothing for it.
 type Batch interface {
 	// Append takes in the row that was scanned from line. added is false when it
-	// is known to live. A RefusedError is about this row alone.
+	// is known to live. A RefusedError is about this row alone, and so is ErrIgnored.
 	Append(line []byte, v *record.Vector) (added bool, err error)
 	// Size is about the bytes that were taken in, 0 when there is nothing to send.
 	Size() int64
@@ -142,6 +142,8 @@ var (
 	ErrTooLarge = errors.New("answer is larger than a page may be")
 	// ErrBroken says that some of the rows can't be given; others may.
 	ErrBroken = errors.New("some of the rows cannot be given")
+	// ErrIgnored says of a row that the store took it without a word, and has it not.
+	ErrIgnored = errors.New("the store took it and said nothing, but it was never in: a trigger may have left it out")
 )
 
 // RefusedError says that the store looked at rows and will not take them.

@@ -30,10 +30,11 @@ type run struct {
 
 	fixed int  // numbers of a vector, 0 when nothing has fixed it
 	whole bool // a row that is refused ends it
-	// never has the digests of the records that were rejected, where the ids of the
+	// never has the digests of the records that are not in, where the ids of the
 	// first pass are not kept; nil elsewhere.
 	never    *IDs
-	deaf     bool // Report has failed
+	mine     store.Bits // there, the numbers of the records that were added
+	deaf     bool       // Report has failed
 	refusals map[uint32]refusal
 	scanner  record.Scanner
 	scanned  *record.Vector // of the record whose id idOf took in, nil when it had no need to scan it
@@ -121,13 +122,21 @@ func (r *run) name(i uint32) string { return string(r.ids.At(int(i))) }
 // reject counts and reports a record that will not go in.
 func (r *run) reject(id, reason string, rec memory.Record) error {
 	r.result.Rejected++
-	if r.never != nil {
-		digest := r.scanner.LineDigest(rec)
-		if _, _, err := r.never.Add(digest[:]); err != nil {
-			return err
-		}
+	if err := r.neverAgain(rec); err != nil {
+		return err
 	}
 	return r.tell(store.Event{Outcome: store.Rejected, ID: id, Reason: reason, Record: rec})
+}
+
+// neverAgain keeps a record from the second pass, where the ids of the first are not
+// kept.
+func (r *run) neverAgain(rec memory.Record) error {
+	if r.never == nil {
+		return nil
+	}
+	digest := r.scanner.LineDigest(rec)
+	_, _, err := r.never.Add(digest[:])
+	return err
 }
 
 // malformed deals with a record that is no row, which has no id to show.
