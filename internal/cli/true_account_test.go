@@ -110,7 +110,7 @@ func TestTrue_02_DegradedBundleIsNotComplete(t *testing.T) {
 	says(t, a.must(9, "restore", bundle, "--dry-run").stderr, "kb/knowledge-base: could not be read when the bundle was made")
 	r := a.must(9, "restore", bundle)
 	says(t, r.stderr, named, "restore incomplete")
-	says(t, r.stdout, "Not complete: ")
+	says(t, r.stdout, "are in: the restore is incomplete.")
 	silent(t, r.stdout, "all are in", "Nothing to do")
 	says(t, a.must(9, "restore", bundle, "--quiet").stderr, named)
 	out := a.json(9, "restore", bundle)

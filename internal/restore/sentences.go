@@ -60,7 +60,7 @@ func (a Account) headline(r *Receipt) string {
 	}
 	switch {
 	case !r.Complete:
-		return fmt.Sprintf("Not complete: %s of %s are in.", quantity.Count(a.In()), quantity.Plural(a.Asked, "row"))
+		return fmt.Sprintf("%s of %s are in: the restore is incomplete.", quantity.Count(a.In()), quantity.Plural(a.Asked, "row"))
 	case a.Asked == 0:
 		return "Nothing to do: there is no row in what was asked for."
 	case a.Nothing():
