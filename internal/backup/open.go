@@ -115,13 +115,18 @@ func (r *run) openSource(ctx context.Context, src Source) error {
 	}
 	r.takeFindings(session)
 	present := map[memory.Section]bool{}
+	var absent []error
 	for _, spec := range specs {
 		present[spec.Name] = true
-		if r.selected(spec.Name) {
-			r.wanted = append(r.wanted, wanted{spec: spec, session: session})
+		if !r.selected(spec.Name) {
+			continue
+		}
+		r.wanted = append(r.wanted, wanted{spec: spec, session: session})
+		if err := r.refused(ctx, session, spec); err != nil {
+			absent = append(absent, err)
 		}
 	}
-	var absent []error
+	absent = append(absent, r.unlisted(src, session)...)
 	if len(src.Sections) == 0 && src.Kind == memory.Vectors && len(specs) == 0 {
 		absent = append(absent, fmt.Errorf("%s has none of the sections that it is to have: %w", src.Name, store.ErrAbsent))
 	}
@@ -131,6 +136,33 @@ func (r *run) openSource(ctx context.Context, src Source) error {
 		}
 	}
 	return errors.Join(absent...)
+}
+
+// refused returns why a section can't be read, as far as the first look knows it: all
+// of these are told at once. Where a degraded bundle is allowed, that it could not be
+// read is found when it is read.
+func (r *run) refused(ctx context.Context, session store.Session, spec memory.SectionSpec) error {
+	err := store.Refused(ctx, session, spec)
+	if err == nil || r.opts.AllowDegraded && ctx.Err() == nil && !noRoom(err) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", spec.Name, err)
+}
+
+// unlisted returns what of a source could not be listed, or, where a degraded bundle
+// is allowed, makes findings of it.
+func (r *run) unlisted(src Source, session store.Session) []error {
+	partial, ok := session.(store.Partial)
+	if !ok {
+		return nil
+	}
+	errs := partial.Unlisted()
+	if len(errs) > 0 && r.opts.AllowDegraded {
+		r.unseen = append(r.unseen, src.Subsystem)
+		r.receipt.lost(memory.Section(src.Subsystem), errors.Join(errs...))
+		return nil
+	}
+	return errs
 }
 
 // lost returns the error of a source that can't be read, or, where a degraded

@@ -3,6 +3,7 @@ package backup
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -12,22 +13,29 @@ import (
 	"keepsake/internal/store"
 )
 
-// readAll writes every wanted section into w. One that can't be read whole ends
-// the backup, unless a degraded bundle is allowed.
+// readAll writes every wanted section into w. One that can't be read whole is no
+// reason to leave the others unread: where a degraded bundle is allowed they are in
+// it, and else all that can't be read is told at once.
 func (r *run) readAll(ctx context.Context, w *bundle.Writer) ([]bundle.SectionMeta, error) {
 	var sections []bundle.SectionMeta
+	var failed []error
 	for _, want := range r.wanted {
 		s, err := r.read(ctx, w, want)
 		r.takeFindings(want.session)
-		if err != nil {
-			if ctx.Err() != nil || !r.opts.AllowDegraded || noRoom(err) {
-				return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
-			}
+		switch {
+		case err == nil:
+			sections = append(sections, *s)
+		case ctx.Err() != nil || noRoom(err):
+			return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
+		case !r.opts.AllowDegraded:
+			failed = append(failed, err)
+		default:
 			r.receipt.lost(want.spec.Name, err)
 			sections = append(sections, bundle.FailedSection(want.spec, memory.Capture{}, err))
-			continue
 		}
-		sections = append(sections, *s)
+	}
+	if len(failed) > 0 {
+		return nil, fmt.Errorf("%w: %w", ErrIncomplete, errors.Join(failed...))
 	}
 	return sections, nil
 }

@@ -28,8 +28,9 @@ var (
 type Store interface {
 	// Open takes the first look at the sections asked for, and only at them;
 	// none means all that the store is configured with. A section that is not
-	// there is no error here: Sections leaves it out and Read says ErrAbsent.
-	// Open fails with ErrUnreachable when the store does not answer, and leaves
+	// there is no error here: Sections leaves it out and Read says ErrAbsent. Neither
+	// is one that can't be looked at: the others are not its prisoners.
+	// Open fails with ErrUnreachable when the store does not answer at all, and leaves
 	// nothing open then.
 	Open(ctx context.Context, sections []memory.Section) (Session, error)
 }
@@ -37,12 +38,30 @@ type Store interface {
 // Session is one look at a store. It is used by one goroutine.
 type Session interface {
 	// Sections lists those that exist, in a stable order, with the rows of the
-	// first look.
+	// first look. One that could not be looked at is listed too, for it may exist: its
+	// Rows are -1, its Name and Kind are set, and Read says at once why.
 	Sections(ctx context.Context) ([]memory.SectionSpec, error)
 	// Read starts reading a section. ErrAbsent when it does not exist.
 	Read(ctx context.Context, section memory.Section) (*Reading, error)
 	// Close lets go of the store. It may be called twice.
 	Close() error
+}
+
+// Partial is a Session that may have been unable to list some of what it was asked
+// for, so that nobody knows which sections there are: a folder that can't be opened.
+type Partial interface {
+	// Unlisted says of each such part which it is, and why.
+	Unlisted() []error
+}
+
+// Refused returns why a section that a session lists can't be read, as far as that
+// is known before its first record; nil where nothing is.
+func Refused(ctx context.Context, s Session, spec memory.SectionSpec) error {
+	if spec.Rows >= 0 {
+		return nil
+	}
+	_, err := s.Read(ctx, spec.Name)
+	return err
 }
 
 // Inspector is a Session that has something to say about what it found:

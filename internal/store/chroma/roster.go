@@ -16,13 +16,36 @@ import (
 // can't be asked for a collection by its id.
 type roster []*collection
 
-// rosterPage is how many collections are asked for at once.
-const rosterPage = 1000
+const (
+	// rosterPage is how many collections are asked for at once.
+	rosterPage = 1000
+	// mostCollections bounds a listing: what has not ended by then never may.
+	mostCollections = 200_000
+)
 
-// roster lists the collections. The server sorts them by id, so that a page is
-// not moved by what is renamed meanwhile.
+// roster lists the collections, and wants as many as the server counts: what stands
+// between us and it may give fewer than we ask for, or the same ones again.
 func (c *client) roster(ctx context.Context) (roster, error) {
 	var all roster
+	var counted int
+	for range listTries {
+		var err error
+		if all, err = c.pages(ctx); err != nil {
+			return nil, err
+		}
+		if counted, err = c.collections(ctx); err != nil || counted <= len(all) {
+			return all, err
+		}
+	}
+	return nil, fmt.Errorf("list collections: the server counts %d, but lists %d", counted, len(all))
+}
+
+// pages lists the collections until a page has nothing that is new. A short page is
+// not the last: its size may be another's limit. The server sorts them by id, so that
+// a page is not moved by what is renamed meanwhile.
+func (c *client) pages(ctx context.Context) (roster, error) {
+	var all roster
+	seen := map[string]bool{}
 	for {
 		var page roster
 		r := request{
@@ -32,11 +55,31 @@ func (c *client) roster(ctx context.Context) (roster, error) {
 		if err := c.call(ctx, r, nil, &page); err != nil {
 			return nil, err
 		}
-		all = append(all, page...)
-		if len(page) < rosterPage {
+		before := len(all)
+		for _, found := range page {
+			if !seen[found.ID] {
+				seen[found.ID] = true
+				all = append(all, found)
+			}
+		}
+		switch {
+		case len(all) == before:
 			return all, nil
+		case len(all) > mostCollections:
+			return nil, fmt.Errorf("list collections: more than %d came, and no end", mostCollections)
 		}
 	}
+}
+
+// collections counts them, 0 where the server doesn't say.
+func (c *client) collections(ctx context.Context) (int, error) {
+	var n int
+	r := request{what: "count collections", method: http.MethodGet, path: c.scope + "/collections_count"}
+	err := c.call(ctx, r, nil, &n)
+	if code := status(err); code/100 == 4 && code != http.StatusTooManyRequests {
+		return 0, nil // it has no such question, or not for us
+	}
+	return n, err
 }
 
 func (c roster) find(is func(*collection) bool) *collection {

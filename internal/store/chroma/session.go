@@ -1,6 +1,7 @@
 package chroma
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,12 @@ const listed = rows.Free
 type session struct {
 	server   *Server
 	looks    map[memory.Section]*look
+	refused  map[memory.Section]error // of sections that could not be looked at
 	findings []memory.Finding
+	// doubted says that a reading ended without an answer, gone why the server is
+	// not asked any more.
+	doubted bool
+	gone    error
 }
 
 // look is what was seen of one section.
@@ -36,7 +42,7 @@ type look struct {
 // Open makes sure that a Chroma with the database answers, looks the collections
 // up and lists their ids. Where they are UUIDs, it keeps about 50 bytes a row.
 func (s *Server) Open(ctx context.Context, sections []memory.Section) (store.Session, error) {
-	opened := &session{server: s, looks: map[memory.Section]*look{}}
+	opened := &session{server: s, looks: map[memory.Section]*look{}, refused: map[memory.Section]error{}}
 	err := opened.open(ctx, sections)
 	if err != nil {
 		s.client.close()
@@ -62,9 +68,27 @@ func (s *session) open(ctx context.Context, sections []memory.Section) error {
 			continue
 		}
 		if err := s.look(ctx, section, all); err != nil {
-			return s.server.failed("open", section, err, store.ErrUnreadable)
+			if err := s.refuse(ctx, section, err); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
+}
+
+// refuse notes why a section could not be looked at. It is an error where the server
+// is gone, for then the others have no better chance.
+func (s *session) refuse(ctx context.Context, section memory.Section, err error) error {
+	err = s.server.failed("open", section, err, store.ErrUnreadable)
+	if ctx.Err() != nil {
+		return err
+	}
+	if errors.Is(err, store.ErrUnreachable) {
+		if _, gone := s.server.reach(ctx); gone != nil {
+			return gone
+		}
+	}
+	s.refused[section] = err
 	return nil
 }
 
@@ -82,8 +106,8 @@ func (s *session) look(ctx context.Context, section memory.Section, all roster) 
 	if err != nil || found == nil {
 		return err
 	}
-	if kind := found.mark().Kind; kind == guard.MarkShadow || kind == guard.MarkAside {
-		return fmt.Errorf("collection %s is no memory: keepsake made it or set it aside for a replace", name)
+	if m := found.mark(); m.Kind == guard.MarkShadow || m.Kind == guard.MarkAside && !m.Finished {
+		return fmt.Errorf("collection %s is no memory: keepsake made it or set it aside for a replace that has not ended", name)
 	}
 	l := &look{found: found}
 	if err := l.list(ctx, s.server); err != nil {
@@ -93,9 +117,17 @@ func (s *session) look(ctx context.Context, section memory.Section, all roster) 
 	return nil
 }
 
-// inspect finds rows that were written into collections after they were set aside.
+// inspect finds rows that were written into collections after they were set aside. One
+// that can't be looked at is no reason to do without the live one.
 func (s *session) inspect(ctx context.Context, section memory.Section, all roster) error {
 	asides, err := s.server.asides(ctx, section, all)
+	if err != nil && ctx.Err() == nil && !unanswered(err) {
+		s.findings = append(s.findings, memory.Finding{
+			Level: memory.Warning, Code: "late-rows-unknown", Section: section,
+			Message: fmt.Sprintf("nobody can say whether rows were written into what was set aside: %v", err),
+		})
+		return nil
+	}
 	for _, a := range asides {
 		if f, ok := a.Finding(); ok {
 			s.findings = append(s.findings, f)
@@ -151,6 +183,12 @@ func (s *session) Sections(context.Context) ([]memory.SectionSpec, error) {
 			Locator:    s.server.locator(l.found.Name, l.found.ID),
 		})
 	}
+	for section := range s.refused {
+		specs = append(specs, memory.SectionSpec{
+			Name: section, Kind: memory.Vectors, Rows: -1, Locator: s.server.locator(s.server.config.Collections[section], ""),
+		})
+	}
+	slices.SortFunc(specs, func(a, b memory.SectionSpec) int { return cmp.Compare(a.Name, b.Name) })
 	return specs, nil
 }
 
@@ -158,6 +196,10 @@ func (s *session) Sections(context.Context) ([]memory.SectionSpec, error) {
 // none to be had.
 func (s *session) IDs(_ context.Context, section memory.Section) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
+		if err := s.refused[section]; err != nil {
+			yield(nil, err)
+			return
+		}
 		l := s.looks[section]
 		if l == nil || l.ids == nil {
 			yield(nil, fmt.Errorf("list ids of %s: %w", section, store.ErrAbsent))
@@ -173,6 +215,12 @@ func (s *session) IDs(_ context.Context, section memory.Section) iter.Seq2[[]byt
 
 // Read reads a section. A second reading of it begins with a listing of its own.
 func (s *session) Read(ctx context.Context, section memory.Section) (*store.Reading, error) {
+	if err := s.refused[section]; err != nil {
+		return nil, err
+	}
+	if err := s.still(ctx); err != nil {
+		return nil, fmt.Errorf("read %s: %w", section, err)
+	}
 	l := s.looks[section]
 	if l == nil {
 		return nil, fmt.Errorf("read %s: %w: no collection %q at %s",
@@ -185,7 +233,29 @@ func (s *session) Read(ctx context.Context, section memory.Section) (*store.Read
 	}
 	r := newReader(s.server, section, l)
 	l.ids = nil
-	return store.NewReading(r.records(ctx), r.capture), nil
+	return store.NewReading(s.watched(r.records(ctx)), r.capture), nil
+}
+
+// watched notes that a reading ended without an answer.
+func (s *session) watched(records iter.Seq2[memory.Record, error]) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		for rec, err := range records {
+			s.doubted = s.doubted || errors.Is(err, store.ErrUnreachable)
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+// still makes sure that the server is there, after a reading that it did not answer:
+// each of many sections would wait for it as long as the first did.
+func (s *session) still(ctx context.Context) error {
+	if s.doubted && s.gone == nil {
+		_, s.gone = s.server.reach(ctx)
+		s.doubted = false
+	}
+	return s.gone
 }
 
 // Close lets go of connections.

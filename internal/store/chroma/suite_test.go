@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -47,6 +48,7 @@ func suite(t *testing.T, server *chromatest.Server, space string, tolerance floa
 			s := open(t, p.config(proxy.URL()))
 			return s, s, section
 		},
+		OneRefused: func(t *testing.T) (store.Store, memory.Section, memory.Section) { return oneRefused(t, server) },
 		Rejects:    true,
 		KeepsAside: true,
 		InPlace:    rows > 1000, // the others differ in how vectors are compared, which the swap tries
@@ -56,6 +58,25 @@ func suite(t *testing.T, server *chromatest.Server, space string, tolerance floa
 			goleak.IgnoreAnyFunction("keepsake/internal/store/chroma/chromatest.(*life).run"),
 		},
 	})
+}
+
+// oneRefused is a place with a second collection, whose rows can't be counted.
+func oneRefused(t *testing.T, server *chromatest.Server) (st store.Store, good, bad memory.Section) {
+	t.Helper()
+	p := newPlace(t, server)
+	p.create(t, "l2")
+	p.add(t, storetest.Vectors("a", 5, true))
+	var made struct{ ID string }
+	p.Call(t, http.MethodPost, p.collections(), map[string]any{"name": "broken"}, &made)
+	proxy := chromatest.Proxy(t, server, func(r chromatest.Request) chromatest.Fault {
+		if strings.Contains(r.Path, made.ID) {
+			return chromatest.Fault{Status: http.StatusInternalServerError}
+		}
+		return chromatest.Fault{}
+	})
+	config := p.config(proxy.URL())
+	config.Collections[memory.Summaries] = "broken"
+	return open(t, config), section, memory.Summaries
 }
 
 func fixture(t *testing.T, server *chromatest.Server, space string) storetest.Fixture {

@@ -25,12 +25,13 @@ func (s *Session) find(ctx context.Context, sections []memory.Section) error {
 		}
 	}
 	names := s.names(all)
+	s.called = names
 	if len(sections) == 0 {
 		sections = slices.Collect(maps.Keys(names))
 	}
 	for _, section := range slices.Compact(slices.Sorted(slices.Values(sections))) {
 		if err := s.take(section, names[section], all); err != nil {
-			return err
+			s.refuse(section, err)
 		}
 	}
 	return nil

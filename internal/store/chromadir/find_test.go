@@ -97,10 +97,13 @@ func TestUnfinishedSwap(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			annotate(t, s, database, "rows-other", tt.note)
 			session, err := dir.Open(t.Context(), []memory.Section{sectionOf("rows")})
+			if err == nil {
+				_, err = session.Read(t.Context(), sectionOf("rows"))
+			}
 			if !errors.Is(err, tt.want) || tt.want != nil && !strings.Contains(err.Error(), "plan plan-7") {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
-			if err == nil {
+			if session != nil {
 				defer session.Close()
 			}
 			other, err := dir.Open(t.Context(), []memory.Section{sectionOf("rows-other")})

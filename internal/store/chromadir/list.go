@@ -13,6 +13,10 @@ import (
 // those that a server lists. An id is valid until the next.
 func (s *Session) IDs(ctx context.Context, section memory.Section) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
+		if err := s.refused[section]; err != nil {
+			yield(nil, err)
+			return
+		}
 		p := s.parts[section]
 		if p == nil || s.copy.db == nil {
 			yield(nil, fmt.Errorf("list ids of %s: %w", section, store.ErrAbsent))

@@ -11,6 +11,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/sqlitefile"
 )
 
 // settle looks until nothing changed under the look.
@@ -38,7 +39,10 @@ func (d *Dir) settle(ctx context.Context, look func() (*Session, error)) (*Sessi
 
 // look copies and loads once. errMoving when the directory changed meanwhile.
 func (d *Dir) look(ctx context.Context, path string, sections []memory.Section) (*Session, error) {
-	s := &Session{config: d.config, path: path, started: d.config.Now(), parts: map[memory.Section]*part{}}
+	s := &Session{
+		config: d.config, path: path, started: d.config.Now(),
+		parts: map[memory.Section]*part{}, refused: map[memory.Section]error{},
+	}
 	before, err := printIndexes(path)
 	if err != nil {
 		return nil, err
@@ -46,31 +50,57 @@ func (d *Dir) look(ctx context.Context, path string, sections []memory.Section) 
 	if s.copy, err = d.config.newSnapshot(); err != nil {
 		return nil, err
 	}
-	if err := s.copy.takeDatabase(ctx, &d.config, path); err != nil {
-		return nil, errors.Join(err, s.Close())
+	err = s.copy.takeDatabase(ctx, &d.config, path)
+	if err == nil {
+		err = s.find(ctx, sections)
 	}
-	if err := s.find(ctx, sections); err != nil {
-		return nil, errors.Join(err, s.Close())
+	if err == nil {
+		err = s.copyIndexes(before)
 	}
-	for _, p := range s.parts {
-		var damage error
-		if p.folder, damage, err = s.copy.copyIndex(path, p.vectors); errors.Join(damage, err) != nil {
-			return nil, errors.Join(damage, err, s.Close())
-		}
+	if err == nil {
+		err = s.load(ctx, before)
 	}
-	after, err := printIndexes(path)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	for _, p := range s.parts {
-		if before[p.vectors] != after[p.vectors] {
-			return nil, errors.Join(errMoving, s.Close())
+	return s, nil
+}
+
+// copyIndexes copies the indexes of the parts, which must be then as they were
+// before. One that can't be read is its section's affair.
+func (s *Session) copyIndexes(before map[string]string) error {
+	damaged := map[memory.Section]error{}
+	for section, p := range s.parts {
+		var damage, err error
+		if p.folder, damage, err = s.copy.copyIndex(s.path, p.vectors); err != nil {
+			return err
+		}
+		if damage != nil {
+			damaged[section] = fmt.Errorf("collection %q: %w", p.name, damage)
 		}
 	}
-	if err := s.load(ctx); err != nil {
-		return nil, errors.Join(s.blame(ctx, before, err), s.Close())
+	after, err := printIndexes(s.path)
+	if err != nil {
+		return err
 	}
-	return s, nil
+	for _, p := range s.parts {
+		if before[p.vectors] != after[p.vectors] {
+			return errMoving
+		}
+	}
+	for section, err := range damaged {
+		s.refuse(section, err)
+	}
+	return nil
+}
+
+// refuse takes a section that can't be read out of the parts.
+func (s *Session) refuse(section memory.Section, err error) {
+	if p := s.parts[section]; p != nil {
+		_ = p.index.close() // nothing was written through it
+		delete(s.parts, section)
+	}
+	s.refused[section] = &openError{s.path, explain(err)}
 }
 
 // blame says whether what looks like damage is a save that had begun before the
@@ -87,7 +117,7 @@ func (s *Session) blame(ctx context.Context, before map[string]string, err error
 }
 
 // load reads the indexes and the queue, and makes sure of the rows.
-func (s *Session) load(ctx context.Context) error {
+func (s *Session) load(ctx context.Context, before map[string]string) error {
 	for _, section := range slices.Sorted(maps.Keys(s.parts)) {
 		p := s.parts[section]
 		err := p.load(ctx, s.copy)
@@ -95,7 +125,12 @@ func (s *Session) load(ctx context.Context) error {
 			err = p.whole(ctx, s.copy.db)
 		}
 		if err != nil {
-			return fmt.Errorf("collection %q: %w", p.name, err)
+			err = s.blame(ctx, before, fmt.Errorf("collection %q: %w", p.name, err))
+			if ctx.Err() != nil || errors.Is(err, errMoving) || sqlitefile.NoRoom(err) {
+				return err
+			}
+			s.refuse(section, err)
+			continue
 		}
 		for _, problem := range p.index.problems {
 			s.findings = append(s.findings, memory.Finding{

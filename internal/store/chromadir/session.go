@@ -1,6 +1,7 @@
 package chromadir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ type Session struct {
 	copy     *snapshot
 	started  time.Time
 	parts    map[memory.Section]*part
+	refused  map[memory.Section]error  // of sections that can't be read
+	called   map[memory.Section]string // their collections' names
 	findings []memory.Finding
 }
 
@@ -29,8 +32,8 @@ var (
 )
 
 // Open copies what the sections need, and makes sure that every row of them has
-// its vector. A directory that is damaged is ErrUnreadable: Rescue takes what it
-// still holds.
+// its vector. What is damaged is ErrUnreadable, of the directory or of a section:
+// Rescue takes what it still holds.
 func (d *Dir) Open(ctx context.Context, sections []memory.Section) (store.Session, error) {
 	path, err := d.locate()
 	if err != nil {
@@ -74,11 +77,23 @@ func (s *Session) Sections(context.Context) ([]memory.SectionSpec, error) {
 			Collection: p.exported(), Locator: locator(s.path, p.collection),
 		})
 	}
+	for section := range s.refused {
+		specs = append(specs, memory.SectionSpec{Name: section, Kind: memory.Vectors, Rows: -1, Locator: s.locate(section)})
+	}
+	slices.SortFunc(specs, func(a, b memory.SectionSpec) int { return cmp.Compare(a.Name, b.Name) })
 	return specs, nil
+}
+
+// locate names a collection of which no more is known than its name.
+func (s *Session) locate(section memory.Section) memory.Locator {
+	return locator(s.path, &collection{tenant: s.config.Tenant, database: s.config.Database, name: s.called[section]})
 }
 
 // Read reads a section, in the order in which a server gives its rows.
 func (s *Session) Read(ctx context.Context, section memory.Section) (*store.Reading, error) {
+	if err := s.refused[section]; err != nil {
+		return nil, fmt.Errorf("read %s: %w", section, err)
+	}
 	p := s.parts[section]
 	if p == nil {
 		return nil, fmt.Errorf("read %s: %w: no collection %q in %s", section, store.ErrAbsent, s.config.Collections[section], s.path)

@@ -1,7 +1,10 @@
 package chromadir_test
 
 import (
+	"database/sql"
+	"errors"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -30,6 +33,7 @@ func TestSuite(t *testing.T) {
 			storetest.Run(t, storetest.Factory{
 				New:         func(t *testing.T) storetest.Fixture { return fixture(t, server, space) },
 				Unreachable: unreachable,
+				OneRefused:  oneRefused,
 				Tolerance:   tolerance,
 				Rows:        700,
 				Leaks: []goleak.Option{
@@ -64,6 +68,35 @@ func fixture(t *testing.T, server *chromatest.Server, space string) storetest.Fi
 		Delete: func(t *testing.T, ids []string) { remove(t, server, path, ids...) },
 		State:  func(t *testing.T) string { return storetest.Tree(t, server.Dir()) },
 	}
+}
+
+// oneRefused is a copy of a directory, in which one collection's index is a folder of
+// folders.
+func oneRefused(t *testing.T) (st store.Store, good, bad memory.Section) {
+	t.Helper()
+	server := chromatest.Start(t)
+	for _, name := range []string{"rows", "broken"} {
+		send(t, server, createIn(t, server, "default_database", name, savedEach("l2", 50))+"add", storetest.Vectors("a", 120, true))
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(server.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	var segment string
+	db, err := sql.Open("sqlite", "file://"+filepath.Join(dir, "chroma.sqlite3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const query = "SELECT s.id FROM segments s JOIN collections c ON c.id = s.collection WHERE c.name = 'broken' AND s.scope = 'VECTOR'"
+	if err := db.QueryRow(query).Scan(&segment); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, segment, "data_level0.bin")
+	if err := errors.Join(os.Remove(data), os.Mkdir(data, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return chromadir.New(config(t, dir, "rows", "broken")), sectionOf("rows"), sectionOf("broken")
 }
 
 func unreachable(t *testing.T) (store.Store, store.Target, memory.Section) {

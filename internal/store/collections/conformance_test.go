@@ -13,8 +13,9 @@ import (
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, storetest.Factory{
-		New:     fixture,
-		Rejects: true,
+		New:        fixture,
+		Rejects:    true,
+		OneRefused: oneRefused,
 		Unreachable: func(t *testing.T) (store.Store, store.Target, memory.Section) {
 			t.Helper()
 			s, path := fresh(t)
@@ -22,6 +23,20 @@ func TestConformance(t *testing.T) {
 			return s, s, section
 		},
 	})
+}
+
+// oneRefused is a file in which the dimension of one collection is no number.
+func oneRefused(t *testing.T) (st store.Store, good, bad memory.Section) {
+	t.Helper()
+	s, path := fresh(t)
+	put(t, s, path, storetest.Vectors("a", 3, true))
+	db := raw(t, path)
+	defer closeDB(t, db)
+	do(t, db, `PRAGMA writable_schema = 1`)
+	do(t, db, `UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'collections'`)
+	do(t, db, `PRAGMA writable_schema = RESET`)
+	do(t, db, `INSERT INTO collections (id, name, distance, dimension) VALUES ('x', 'agent-sessions', 'l2', 'many')`)
+	return s, section, memory.Summaries
 }
 
 func fixture(t *testing.T) storetest.Fixture {

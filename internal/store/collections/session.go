@@ -19,6 +19,7 @@ type session struct {
 	file     *file // nil when there is no file
 	sections []memory.Section
 	entries  map[memory.Section]entry
+	refused  map[memory.Section]error // of sections that can't be read
 }
 
 // Open implements store.Store. A file that is not there has no sections; one
@@ -35,7 +36,7 @@ func (s *Store) open(ctx context.Context, sections []memory.Section) (*session, 
 	if len(sections) == 0 {
 		sections = slices.Collect(maps.Keys(s.config.Collections))
 	}
-	look := &session{store: s, entries: make(map[memory.Section]entry)}
+	look := &session{store: s, entries: make(map[memory.Section]entry), refused: make(map[memory.Section]error)}
 	f, err := openFile(ctx, s.config.Path, reading, s.config.BusyTimeout)
 	if errors.Is(err, fs.ErrNotExist) {
 		return look, nil
@@ -65,7 +66,11 @@ func (s *session) take(ctx context.Context, sections []memory.Section) error {
 			continue
 		}
 		if err != nil {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			s.refused[section] = unreadable(section, err)
+			e = entry{collection: memory.Collection{Name: name}, rows: -1}
 		}
 		s.sections = append(s.sections, section)
 		s.entries[section] = e
@@ -97,6 +102,9 @@ func (s *session) Sections(ctx context.Context) ([]memory.SectionSpec, error) {
 
 // Read implements store.Session.
 func (s *session) Read(ctx context.Context, section memory.Section) (*store.Reading, error) {
+	if err := s.refused[section]; err != nil {
+		return nil, err
+	}
 	e, ok := s.entries[section]
 	if !ok {
 		return nil, fmt.Errorf("read %s: %w in %s", section, store.ErrAbsent, s.store.config.Path)

@@ -48,6 +48,7 @@ type session struct {
 type way struct {
 	from store.Session
 	why  string
+	err  error // why it can't be read in either way
 }
 
 var _ store.Inspector = (*session)(nil)
@@ -74,9 +75,15 @@ func (s *session) choose(ctx context.Context, of *Store, sections []memory.Secti
 		}
 	}
 	for _, spec := range specs {
-		w, err := s.way(ctx, of, spec, found[spec.Name], failed)
-		if err != nil {
-			return err
+		w := s.way(ctx, of, spec, found[spec.Name], failed)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if errors.Is(w.err, store.ErrUnreachable) || errors.Is(w.err, errNoList) {
+			return w.err // the server went away, and the others with it; or it is none of ours
+		}
+		if w.err != nil {
+			spec.Rows = -1
 		}
 		if w.from == s.directory && s.directory != nil {
 			spec = found[spec.Name]
@@ -88,24 +95,30 @@ func (s *session) choose(ctx context.Context, of *Store, sections []memory.Secti
 }
 
 // way decides on one section. A zero spec of the directory is none.
-func (s *session) way(ctx context.Context, of *Store, live, copied memory.SectionSpec, failed error) (way, error) {
+func (s *session) way(ctx context.Context, of *Store, live, copied memory.SectionSpec, failed error) way {
+	if live.Rows < 0 { // Read says why; nothing could be said of the directory
+		return way{from: s.server}
+	}
+	if failed == nil && copied.Rows < 0 {
+		failed = store.Refused(ctx, s.directory, copied)
+	}
 	switch {
 	case failed != nil:
-		return way{s.server, fmt.Sprintf("the directory could not be read: %v", failed)}, nil
+		return way{from: s.server, why: fmt.Sprintf("the directory could not be read: %v", failed)}
 	case copied.Collection == nil || live.Collection == nil:
-		return way{s.server, "the directory has no such collection"}, nil
+		return way{from: s.server, why: "the directory has no such collection"}
 	case copied.Collection.ID != live.Collection.ID:
-		return way{s.server, "the directory has another collection of that name, of id " + copied.Collection.ID}, nil
+		return way{from: s.server, why: "the directory has another collection of that name, of id " + copied.Collection.ID}
 	}
 	c := newSightings()
 	why, err := c.compare(ctx, s, of.server, live.Name)
 	switch {
 	case err != nil:
-		return way{}, fmt.Errorf("compare %s with its directory: %w", live.Name, err)
+		return way{from: s.server, err: fmt.Errorf("compare %s with its directory: %w", live.Name, err)}
 	case why != "":
-		return way{s.server, why}, nil
+		return way{from: s.server, why: why}
 	}
-	return way{s.directory, c.agrees()}, nil
+	return way{from: s.directory, why: c.agrees()}
 }
 
 // Sections describes those that exist, each as the place has it that it is read from.
@@ -116,6 +129,9 @@ func (s *session) Read(ctx context.Context, section memory.Section) (*store.Read
 	w, ok := s.ways[section]
 	if !ok {
 		return s.server.Read(ctx, section) // which says why it can't be
+	}
+	if w.err != nil {
+		return nil, w.err
 	}
 	reading, err := w.from.Read(ctx, section)
 	if err != nil {

@@ -29,12 +29,23 @@ func TestLogs(t *testing.T) {
 }
 
 func TestKeyedFolder(t *testing.T) {
-	storetest.Run(t, storetest.Factory{Unreachable: unreachable, Keyed: true, New: func(t *testing.T) storetest.Fixture {
+	storetest.Run(t, storetest.Factory{Unreachable: unreachable, OneRefused: oneRefused, Keyed: true, New: func(t *testing.T) storetest.Fixture {
 		t.Helper()
 		dir := filepath.Join(t.TempDir(), "concepts")
 		files := newFiles(flat.Source{Subsystem: memory.Concepts, Path: dir, Keyed: true})
 		return fixture(files, "concepts/nodes", filepath.Join(dir, "nodes.jsonl"))
 	}})
+}
+
+// oneRefused is a folder in which one name is a link to nothing.
+func oneRefused(t *testing.T) (st store.Store, good, bad memory.Section) {
+	t.Helper()
+	dir := t.TempDir()
+	appendLines(t, filepath.Join(dir, "good.jsonl"), storetest.KeyedLines("a", 3))
+	if err := os.Symlink(filepath.Join(dir, "nothing"), filepath.Join(dir, "bad.jsonl")); err != nil {
+		t.Skip(err)
+	}
+	return newFiles(flat.Source{Subsystem: memory.Concepts, Path: dir, Keyed: true}), "concepts/good", "concepts/bad"
 }
 
 func newFiles(sources ...flat.Source) *flat.Files {

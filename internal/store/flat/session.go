@@ -9,6 +9,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/beside"
 )
 
 // Open looks at the files and keeps them open: what is renamed over or appended
@@ -54,20 +55,24 @@ func (s *session) add(ctx context.Context, source Source, wanted []memory.Sectio
 			s.opened = append(s.opened, &opened{entry: entry, extent: extent{rows: -1}})
 			continue
 		}
-		file, err := os.Open(entry.path)
-		if err != nil {
-			return unreachable(entry.path, err)
-		}
-		o := &opened{entry: entry, file: file}
+		o := &opened{entry: entry}
 		s.opened = append(s.opened, o)
-		if o.extent, err = look(file); err != nil {
-			return unreachable(entry.path, err)
-		}
-		if err := s.inspect(o); err != nil {
-			return unreachable(entry.path, err)
+		if err := s.look(o); err != nil {
+			o.refused, o.extent.rows = beside.Bare(err), -1 // the others are not its prisoners
 		}
 	}
 	return nil
+}
+
+// look opens a file and measures it.
+func (s *session) look(o *opened) (err error) {
+	if o.file, err = os.Open(o.path); err != nil {
+		return err
+	}
+	if o.extent, err = look(o.file); err != nil {
+		return err
+	}
+	return s.inspect(o)
 }
 
 // inspect notes a file without a byte, and a last line without its newline.

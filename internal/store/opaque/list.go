@@ -31,10 +31,12 @@ type lister struct {
 	base     string // links resolved
 	found    []entry
 	findings []memory.Finding
+	unlisted []error // of folders that can't be opened
 }
 
 // list finds the files of a source among the sections wanted, all when there are
-// none. A folder that can't be read is an error: what is in it is not absent.
+// none. A folder that can't be read is told of, the base itself is an error: what is in
+// it is not absent.
 func (f *Files) list(source Source, wanted []memory.Section) (*lister, error) {
 	l := &lister{files: f, source: source, wanted: wanted}
 	ofSource := func(s memory.Section) bool { return s.Subsystem() == source.Subsystem }
@@ -65,6 +67,10 @@ func (l *lister) folder(name string) error {
 	entries, err := l.files.readDir(dir) // sorted
 	if errors.Is(err, fs.ErrNotExist) && name != "" {
 		return nil // it went away meanwhile
+	}
+	if err != nil && name != "" {
+		l.unlisted = append(l.unlisted, unreachable(dir, err))
+		return nil
 	}
 	if err != nil {
 		return unreachable(dir, err)

@@ -9,6 +9,7 @@ import (
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
+	"keepsake/internal/store/beside"
 	"keepsake/internal/store/sqlitefile"
 )
 
@@ -30,11 +31,15 @@ type session struct {
 	opened   []*opened
 	seen     map[memory.Section]bool
 	findings []memory.Finding
+	unlisted []error
 	temp     string // the folder of copies, once there is one
 	closed   bool
 }
 
-var _ store.Inspector = (*session)(nil)
+var (
+	_ store.Inspector = (*session)(nil)
+	_ store.Partial   = (*session)(nil)
+)
 
 // opened is a file of a session; a refused one, and a database, has no file.
 type opened struct {
@@ -50,6 +55,7 @@ func (s *session) add(ctx context.Context, source Source, wanted []memory.Sectio
 		return err
 	}
 	s.findings = append(s.findings, l.findings...)
+	s.unlisted = append(s.unlisted, l.unlisted...)
 	for _, e := range l.found {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -77,11 +83,10 @@ func (s *session) open(ctx context.Context, e entry) error {
 			o.file = file
 			info, err = file.Stat()
 		}
-		if err != nil {
-			return errors.Join(unreachable(e.path, err), o.close())
+		if o.refused = beside.Bare(err); err == nil {
+			o.size, o.rows = info.Size(), min(info.Size(), 1)
+			s.inspect(o)
 		}
-		o.size, o.rows = info.Size(), min(info.Size(), 1)
-		s.inspect(o)
 	}
 	if e.refused == nil && e.source.SQLite {
 		if n, err := (spot{source: e.source, path: e.path}).count(ctx); err == nil {
@@ -156,6 +161,9 @@ func (f *Files) tempDir() (string, error) {
 	}
 	return os.MkdirTemp(f.config.TempDir, "keepsake-opaque-")
 }
+
+// Unlisted implements store.Partial: folders that can't be opened.
+func (s *session) Unlisted() []error { return s.unlisted }
 
 // Findings says what stood out.
 func (s *session) Findings() []memory.Finding { return s.findings }

@@ -21,6 +21,9 @@ type Factory struct {
 	// Unreachable returns a store, and a target when there is one, that does
 	// not answer or is not what it was taken for, and a section it would hold.
 	Unreachable func(t *testing.T) (store.Store, store.Target, memory.Section)
+	// OneRefused returns a store with two sections, of which the second is there and
+	// can't be read, and the first can. Nil where a store has but one section.
+	OneRefused func(t *testing.T) (st store.Store, good, bad memory.Section)
 
 	// Keyed says that lines have identity (an id). Vectors and graphs always do.
 	Keyed bool
@@ -76,6 +79,9 @@ func Run(t *testing.T, factory Factory) {
 	t.Run("Read", s.read)
 	t.Run("Live", s.live)
 	t.Run("Unreachable", s.unreachable)
+	if factory.OneRefused != nil {
+		t.Run("OneRefused", s.oneRefused)
+	}
 	if probe.Target == nil {
 		return
 	}
