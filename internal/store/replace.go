@@ -147,6 +147,10 @@ type RemoveOptions struct {
 	// Report is called for each row that was kept (Differs) or that is not there
 	// any more (Removed).
 	Report func(Event) error
+	// Leave says how many rows that are equal to the record of a digest have to
+	// stay: of lines, which may come more than once. Rows with ids don't ask. Nil
+	// leaves none.
+	Leave func(digest [32]byte) int64
 }
 
 // Removal counts what became of the records of a Remove.

@@ -59,6 +59,11 @@ type MergeOptions struct {
 	// Report is called for each row that was added or that something is to be
 	// said about. An error from it ends the merge.
 	Report func(Event) error
+	// Intend is called with the rows of a batch before any of them can be seen in
+	// the target: those, and only those, that it was seen to lack. Of a row that is
+	// never intended nothing is sent. It may come again for a row that was not put
+	// in. An error from it ends the merge, and its batch is not sent.
+	Intend func([]Intended) error
 }
 
 // Outcome is what became of one row.

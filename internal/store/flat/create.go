@@ -34,6 +34,9 @@ func (m *merger) create(ctx context.Context, records iter.Seq2[memory.Record, er
 	if err != nil {
 		return false, err
 	}
+	if err := m.meanAll(file, rows); err != nil {
+		return false, err
+	}
 	err = atomicfile.RenameNoReplace(temp, m.path)
 	if errors.Is(err, fs.ErrExist) {
 		m.result = store.Result{Proof: m.result.Proof}
@@ -69,25 +72,52 @@ func (m *merger) write(ctx context.Context, file *os.File, records iter.Seq2[mem
 	return rows, nil
 }
 
+// meanAll says which lines the new file has, before it gets its name.
+func (m *merger) meanAll(file *os.File, rows int64) error {
+	const some = 4096
+	if m.opts.Intend == nil {
+		return nil
+	}
+	n := 0
+	err := m.eachOf(file, rows, func(line []byte) error {
+		m.mean(line, 0)
+		if n++; n%some > 0 {
+			return nil
+		}
+		defer m.means.Reset()
+		return m.means.Tell(m.opts.Intend)
+	})
+	if err == nil {
+		err = m.means.Tell(m.opts.Intend)
+	}
+	m.means.Reset()
+	return err
+}
+
 // reportAll reports every line of the new file as added, now that it is there.
 func (m *merger) reportAll(file *os.File) error {
 	if m.to == nil {
 		return nil
 	}
+	return m.eachOf(file, m.result.Added, func(line []byte) error { return m.report(store.Added, line, "") })
+}
+
+// eachOf passes the first lines of the new file on, so many.
+func (m *merger) eachOf(file *os.File, rows int64, do func(line []byte) error) error {
 	info, err := file.Stat()
 	if err != nil {
 		return m.failed("read", err)
 	}
 	lines := newLines(file, info.Size())
-	for range m.result.Added {
+	for range rows {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			break // cut by another; the proof will say so
+			return nil // cut by another; the proof will say so
 		}
 		if err != nil {
 			return m.failed("read", err)
 		}
-		if err := m.report(store.Added, line, ""); err != nil {
+		if err := do(line); err != nil {
 			return err
 		}
 	}

@@ -65,11 +65,22 @@ func (a *appender) one(rec memory.Record) error {
 		return nil
 	}
 	a.mine.Set(a.extended)
+	a.mean(rec, int64(a.live.lines[id.line].had))
 	a.batch = append(append(a.batch, rec...), '\n')
 	if len(a.batch) < batchBytes {
 		return nil
 	}
 	return a.flush()
+}
+
+// mean takes a line in that is about to be appended, where somebody wants to know.
+func (m *merger) mean(line []byte, had int64) {
+	if m.to == nil && m.opts.Intend == nil {
+		return
+	}
+	digest := m.scanner.LineDigest(line)
+	m.id = m.appendID(m.id[:0], line, digest)
+	m.means.Add(m.id, digest, had)
 }
 
 // flush appends the batch with one write, and counts what of it is in the file
@@ -89,6 +100,9 @@ func (a *appender) flush() error {
 	if torn {
 		out = append([]byte{'\n'}, out...)
 	}
+	if err := a.means.Tell(a.opts.Intend); err != nil {
+		return err
+	}
 	n, err := a.file.Write(out)
 	if torn {
 		n = max(0, n-1)
@@ -96,6 +110,7 @@ func (a *appender) flush() error {
 	written := a.batch[:n]
 	whole := written[:bytes.LastIndexByte(written, '\n')+1]
 	a.batch = a.batch[:0]
+	defer a.means.Reset()
 	if err != nil {
 		err = errors.Join(err, a.takeBack(written[len(whole):]))
 		return errors.Join(a.failed("append to", err), a.added(whole))
@@ -136,8 +151,8 @@ func (a *appender) added(whole []byte) error {
 	if a.to == nil {
 		return nil
 	}
-	for line := range bytes.Lines(whole) {
-		if err := a.report(store.Added, line[:len(line)-1], ""); err != nil {
+	for _, row := range a.means.Rows()[:bytes.Count(whole, []byte{'\n'})] {
+		if err := a.to(store.Event{Outcome: store.Added, ID: string(row.ID), Digest: row.Digest}); err != nil {
 			return err
 		}
 	}

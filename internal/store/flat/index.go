@@ -7,7 +7,7 @@ import (
 	"keepsake/internal/record"
 )
 
-// index is what a live file holds, as hashes: about 40 bytes a line. A log is
+// index is what a live file holds, as hashes: about 45 bytes a line. A log is
 // known by the bytes of its lines, a keyed file by the canonical form of its
 // lines and by their keys.
 type index struct {
@@ -15,7 +15,7 @@ type index struct {
 	rows  int64 // whole lines
 	bytes int64 // of them, with their newlines
 	sum   uint32
-	lines map[hash]uint32
+	lines map[hash]copies
 	keys  map[hash]struct{}
 	// torn is what identifies the last line when it has no newline yet.
 	torn   identity
@@ -24,6 +24,10 @@ type index struct {
 	scanner record.Scanner
 	key     []byte
 }
+
+// copies are how many equal lines there are: those that nobody has taken, and those
+// that there were.
+type copies struct{ left, had uint32 }
 
 // hash is half a SHA-256.
 type hash [16]byte
@@ -74,7 +78,8 @@ func appendValue(dst, object []byte, name string) ([]byte, bool) {
 }
 
 func (x *index) add(id identity) {
-	x.lines[id.line]++
+	n := x.lines[id.line]
+	x.lines[id.line] = copies{n.left + 1, n.had + 1}
 	if id.key != (hash{}) {
 		x.keys[id.key] = struct{}{}
 	}
@@ -86,16 +91,16 @@ func (x *index) has(id identity) bool {
 	if !x.keyed {
 		return x.take(id)
 	}
-	return x.lines[id.line] > 0
+	return x.lines[id.line].left > 0
 }
 
 // take takes a line out of the index, and reports whether it was there.
 func (x *index) take(id identity) bool {
 	n := x.lines[id.line]
-	if n > 0 {
-		x.lines[id.line] = n - 1
+	if n.left > 0 {
+		x.lines[id.line] = copies{n.left - 1, n.had}
 	}
-	return n > 0
+	return n.left > 0
 }
 
 // hasKey reports whether the file holds a line of the same key.
@@ -105,7 +110,7 @@ func (x *index) hasKey(id identity) bool {
 }
 
 func newIndex(keyed bool) *index {
-	return &index{keyed: keyed, lines: map[hash]uint32{}, keys: map[hash]struct{}{}}
+	return &index{keyed: keyed, lines: map[hash]copies{}, keys: map[hash]struct{}{}}
 }
 
 // indexFile reads a file as long as it is now. The torn line behind the last

@@ -22,7 +22,7 @@ func (f *Files) Remove(ctx context.Context, spec memory.SectionSpec, records ite
 	if err != nil {
 		return store.Removal{}, err
 	}
-	r := &remover{teller: teller{path: path, keyed: source.Keyed, to: opts.Report}, files: f}
+	r := &remover{teller: teller{path: path, keyed: source.Keyed, to: opts.Report}, files: f, leave: opts.Leave}
 	r.covers = func() error { return permit.Covers(opts.Operation, locator(path)) }
 	if err := r.covers(); err != nil {
 		return store.Removal{}, r.failed("remove lines of", err)
@@ -40,6 +40,7 @@ type remover struct {
 	teller
 	files  *Files
 	covers func() error
+	leave  func([32]byte) int64
 	live   *index
 	drop   int64
 	result store.Removal
@@ -81,7 +82,7 @@ func (r *remover) choose(ctx context.Context, records iter.Seq2[memory.Record, e
 func (r *remover) one(rec memory.Record) error {
 	id := r.live.identify(rec)
 	switch {
-	case r.live.take(id):
+	case !r.stays(rec, id) && r.live.take(id):
 		r.drop++
 		return nil
 	case r.live.hasKey(id):
@@ -90,6 +91,14 @@ func (r *remover) one(rec memory.Record) error {
 	}
 	r.result.Gone++
 	return r.report(store.Removed, rec, "the line is not in the file any more")
+}
+
+// stays reports whether all lines that are equal to a record have to stay.
+func (r *remover) stays(rec memory.Record, id identity) bool {
+	if r.leave == nil {
+		return false
+	}
+	return int64(r.live.lines[id.line].left) <= r.leave(r.scanner.LineDigest(rec))
 }
 
 // rewrite writes the lines that stay beside the file and puts them in its place.

@@ -100,6 +100,8 @@ type merger struct {
 	// be lines: extended of the first pass, judged of the second.
 	mine             store.Bits
 	extended, judged int64
+	means            store.Intents // lines that are about to be in
+	id               []byte
 }
 
 func (m *merger) run(ctx context.Context, exists bool, records iter.Seq2[memory.Record, error]) error {

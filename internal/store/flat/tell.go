@@ -26,7 +26,7 @@ func (t *teller) report(outcome store.Outcome, rec memory.Record, reason string)
 		return nil
 	}
 	digest := t.scanner.LineDigest(rec)
-	event := store.Event{Outcome: outcome, ID: t.id(rec, digest), Reason: reason}
+	event := store.Event{Outcome: outcome, ID: string(t.appendID(nil, rec, digest)), Reason: reason}
 	switch outcome {
 	case store.Added:
 		event.Digest = digest
@@ -36,16 +36,20 @@ func (t *teller) report(outcome store.Outcome, rec memory.Record, reason string)
 	return t.to(event)
 }
 
-// id is what a person knows a line by: its id when it has one, else its digest.
-func (t *teller) id(line []byte, digest record.Digest) string {
-	if isJSON, err := t.scanner.Line(line); t.keyed && err == nil && isJSON {
+// appendID appends what a person knows a line by: its id when it has one, else its
+// digest.
+func (t *teller) appendID(dst, line []byte, digest record.Digest) []byte {
+	if !t.keyed {
+		return hex.AppendEncode(dst, digest[:])
+	}
+	if isJSON, err := t.scanner.Line(line); err == nil && isJSON {
 		if span, found := record.Lookup(line, "id"); found {
-			if id, err := record.AppendUnquoted(nil, span.Of(line)); err == nil && len(id) > 0 {
-				return string(id)
+			if id, err := record.AppendUnquoted(dst, span.Of(line)); err == nil && len(id) > len(dst) {
+				return id
 			}
 		}
 	}
-	return hex.EncodeToString(digest[:])
+	return hex.AppendEncode(dst, digest[:])
 }
 
 func (t *teller) failed(verb string, err error) error {

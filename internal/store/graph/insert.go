@@ -35,6 +35,7 @@ type inserter struct {
 	many, one *sql.Stmt
 	misfits   []misfit // of the chunk
 	ignored   []int64  // likewise: the database took them, and has them not
+	means     store.Intents
 }
 
 // misfit is a row that could not be put in.
@@ -83,6 +84,9 @@ func (in *inserter) chunk(ctx context.Context, first, last int64) error {
 	}
 	if len(absent) == 0 {
 		return nil
+	}
+	if err := in.mean(ctx, absent); err != nil {
+		return err
 	}
 	added, err := in.transaction(ctx, absent, int64(len(absent)) == last-first+1)
 	if err != nil {

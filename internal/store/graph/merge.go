@@ -24,7 +24,7 @@ func (g *Graph) Merge(ctx context.Context, spec memory.SectionSpec, records iter
 		opts.Proof = store.ProofFull
 	}
 	m := &merger{opts: opts, result: store.Result{Proof: opts.Proof}}
-	m.graph, m.digests, m.refuse = g, opts.Report != nil, m.reject
+	m.graph, m.digests, m.refuse = g, opts.Report != nil || opts.Intend != nil, m.reject
 	if err := g.mine(spec.Name); err != nil {
 		return m.result, err
 	}

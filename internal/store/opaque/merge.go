@@ -82,6 +82,9 @@ func (m *merger) create(ctx context.Context, records iter.Seq2[memory.Record, er
 	if err := prove(ctx, fresh.Temp, m.source.SQLite, want, m.rows); err != nil {
 		return fmt.Errorf("create %s: %w", m.path, err)
 	}
+	if err := m.mean([sha256.Size]byte(fresh.Sum.Sum(nil))); err != nil {
+		return err
+	}
 	if err := m.clear(); err != nil { // once more, as near to the rename as can be
 		return err
 	}
@@ -111,6 +114,13 @@ func (m *merger) readBack(ctx context.Context, want [sha256.Size]byte) error {
 	}
 	m.result.Missing, m.result.Unkept = m.rows, m.rows
 	return m.report(store.Missing, "what reads back is not what was written", want)
+}
+
+// mean says that the file is about to have its name.
+func (m *merger) mean(sum [sha256.Size]byte) error {
+	var file store.Intents
+	file.Add(hex.AppendEncode(nil, sum[:]), sum, 0)
+	return file.Tell(m.opts.Intend)
 }
 
 func (m *merger) report(outcome store.Outcome, reason string, sum [sha256.Size]byte) error {

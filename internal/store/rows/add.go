@@ -18,6 +18,7 @@ type adder struct {
 	*run
 	filling *sending
 	free    []*sending
+	means   []store.Intended // of the batch that is about to be sent
 	landed  chan *sending
 	flying  int
 	wait    sync.WaitGroup
@@ -170,7 +171,7 @@ func (a *adder) ignored(i uint32, reason string, rec memory.Record) error {
 // append puts a record that the collection lacks into a batch.
 func (a *adder) append(ctx context.Context, i uint32, rec memory.Record, v *record.Vector) error {
 	var digest record.Digest
-	if a.report != nil {
+	if a.report != nil || a.intend != nil {
 		var err error
 		if digest, err = a.scanner.VectorDigest(rec, v); err != nil {
 			return fmt.Errorf("record %d: %w", a.result.Records, err)
@@ -204,6 +205,9 @@ func (a *adder) flush(ctx context.Context) error {
 	if s.Size() == 0 {
 		return nil
 	}
+	if err := a.mean(s); err != nil {
+		return err
+	}
 	a.filling = nil
 	a.flying++
 	a.wait.Go(func() {
@@ -217,6 +221,22 @@ func (a *adder) flush(ctx context.Context) error {
 		}
 	}
 	a.filling = a.take()
+	return nil
+}
+
+// mean says which rows a batch is about to add. What is refused in it is sent again
+// in halves, and is not said again.
+func (a *adder) mean(s *sending) error {
+	if a.intend == nil || len(s.rows) == 0 {
+		return nil
+	}
+	a.means = a.means[:0]
+	for n, i := range s.rows {
+		a.means = append(a.means, store.Intended{ID: a.ids.At(int(i)), Digest: s.digests[n]})
+	}
+	if err := a.intend(a.means); err != nil {
+		return caller{err}
+	}
 	return nil
 }
 

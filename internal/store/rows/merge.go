@@ -13,7 +13,7 @@ import (
 // caller.
 func Merge(ctx context.Context, t Table, records iter.Seq2[memory.Record, error], opts store.MergeOptions, result *store.Result) error {
 	r := newRun(t, opts.Report)
-	r.result = result
+	r.result, r.intend = result, opts.Intend
 	if r.limits.Unlisted {
 		r.never = NewIDs(0, 0)
 	}

@@ -26,6 +26,7 @@ type run struct {
 	limits Limits
 	ids    *IDs
 	report func(store.Event) error
+	intend func([]store.Intended) error
 	result *store.Result
 
 	fixed int  // numbers of a vector, 0 when nothing has fixed it

@@ -89,6 +89,7 @@ func Run(t *testing.T, factory Factory) {
 	t.Run("Merge", s.merge)
 	t.Run("MergeLive", s.mergeLive)
 	t.Run("MergeEnds", s.mergeEnds)
+	t.Run("True_04_Intends", s.mergeIntends)
 	t.Run("MergeRejects", s.mergeRejects)
 	t.Run("RoundTrip", s.roundTrip)
 	if _, ok := probe.Target.(store.Replacer); ok {
