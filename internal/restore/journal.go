@@ -15,12 +15,15 @@ import (
 	"keepsake/internal/store"
 )
 
-// journal is the folder of one run: plan.json before the first write,
-// steps.jsonl of a replace, records.jsonl and unrestored.jsonl while it goes on, receipt.json at the end.
+// journal is the folder of one run: plan.json before the first write, steps.jsonl of
+// a replace, intents.jsonl of a merge, records.jsonl and unrestored.jsonl while it
+// goes on, receipt.json at the end.
 type journal struct {
 	dir        string
 	records    *jsonl
 	unrestored *jsonl
+	intents    *jsonl
+	line       []byte
 }
 
 const recordsFile = "records.jsonl"
@@ -36,6 +39,7 @@ type recordLine struct {
 
 type plannedSection struct {
 	Section memory.Section `json:"section"`
+	Kind    memory.Kind    `json:"kind,omitempty"`
 	Rows    int64          `json:"rows"`
 	Target  memory.Locator `json:"target"`
 	Before  int64          `json:"rowsBefore"`
@@ -43,6 +47,8 @@ type plannedSection struct {
 	Class      guard.Class       `json:"class,omitempty"`
 	Why        string            `json:"why,omitempty"`
 	Difference *store.Difference `json:"difference,omitempty"`
+	// Of a merge taken back: of the rows that go, those that may be in.
+	Maybe int64 `json:"maybe,omitempty"`
 }
 
 // MarshalJSON gives the plan as it is printed and as it is written down.
@@ -51,8 +57,8 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	sections := make([]plannedSection, 0, len(p.sections))
 	for _, s := range p.sections {
 		planned := plannedSection{
-			Section: s.Spec.Name, Rows: s.Spec.Rows, Target: s.Survey.Locator, Before: s.Survey.Rows,
-			Class: s.Class, Why: s.Why,
+			Section: s.Spec.Name, Kind: s.Spec.Kind, Rows: s.Spec.Rows, Target: s.Survey.Locator, Before: s.Survey.Rows,
+			Class: s.Class, Why: s.Why, Maybe: s.Maybe,
 		}
 		if p.opts.Replace != nil {
 			planned.Difference = &s.Difference
@@ -62,10 +68,14 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	plan := map[string]any{
 		"version": 1, "mode": p.Mode(), "bundle": b.Name(), "bundlePath": b.Path(), "seal": seal(b),
 		"sections": sections, "notRestored": p.left, "findings": p.Findings(), "refused": p.Refusal() != nil,
+		"startedAt": p.opts.Clock().UTC(),
 	}
 	if p.opts.Replace != nil {
 		plan["id"], plan["undo"], plan["fingerprint"] = p.id, p.undoes(), p.fingerprint
-		plan["estimate"], plan["startedAt"] = p.estimated, p.opts.Clock().UTC()
+		plan["estimate"] = p.estimated
+	}
+	if p.merged != nil {
+		plan["undoes"], plan["cutShort"] = filepath.Base(p.merged.Dir), p.merged.CutShort
 	}
 	if len(p.opts.Request) > 0 {
 		plan["request"] = p.opts.Request
@@ -77,7 +87,7 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 func (p *Plan) undoes() bool { return p.opts.Replace != nil && p.opts.Replace.Operation == guard.Undo }
 
 func openJournal(dir string, p *Plan) (*journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(atomicfile.System{}, dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make journal: %w", err)
 	}
 	if r := p.opts.Replace; r == nil || r.resumed == nil { // a plan that is gone on with is there
@@ -89,6 +99,7 @@ func openJournal(dir string, p *Plan) (*journal, error) {
 		dir:        dir,
 		records:    &jsonl{path: filepath.Join(dir, recordsFile)},
 		unrestored: &jsonl{path: filepath.Join(dir, "unrestored.jsonl")},
+		intents:    &jsonl{path: filepath.Join(dir, intentsFile)},
 	}, nil
 }
 
@@ -142,6 +153,18 @@ func (j *journal) sync() error {
 	return errors.Join(j.records.sync(), j.unrestored.sync())
 }
 
+// ended makes what was reported of a section durable, and what it makes of that which
+// was intended: of an error it is not known.
+func (j *journal) ended(s *SectionReceipt, err error) error {
+	if err != nil {
+		s.Maybe = s.doubt()
+	}
+	if serr := j.sync(); serr != nil || err != nil {
+		return serr
+	}
+	return j.settle(s)
+}
+
 func (j *journal) seal(r *Receipt) error {
 	raw, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -153,22 +176,24 @@ func (j *journal) seal(r *Receipt) error {
 	return nil
 }
 
-func (j *journal) close() { _ = errors.Join(j.records.close(), j.unrestored.close()) }
+func (j *journal) close() {
+	_ = errors.Join(j.records.close(), j.unrestored.close(), j.intents.close())
+}
 
-// jsonl is a file of lines that exists once the first line is written.
+// jsonl is a file of lines that exists once the first line is written. Lines of an
+// earlier run stay.
 type jsonl struct {
 	path string
 	file *os.File
 	w    *bufio.Writer
+	made bool // its name may not be on disk yet
 }
 
 func (l *jsonl) append(line []byte) error {
 	if l.file == nil {
-		f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return fmt.Errorf("create %s: %w", filepath.Base(l.path), err)
+		if err := l.open(); err != nil {
+			return fmt.Errorf("open %s: %w", filepath.Base(l.path), err)
 		}
-		l.file, l.w = f, bufio.NewWriterSize(f, 1<<16)
 	}
 	if _, err := l.w.Write(line); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(l.path), err)
@@ -176,14 +201,44 @@ func (l *jsonl) append(line []byte) error {
 	return l.w.WriteByte('\n')
 }
 
-func (l *jsonl) sync() error {
+func (l *jsonl) open() error {
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := endTornLine(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	l.file, l.w, l.made = f, bufio.NewWriterSize(f, 1<<16), true
+	return nil
+}
+
+// flush hands all lines to the system, which keeps them when the process dies.
+func (l *jsonl) flush() error {
 	if l.file == nil {
 		return nil
 	}
 	if err := l.w.Flush(); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(l.path), err)
 	}
-	return l.file.Sync()
+	return nil
+}
+
+func (l *jsonl) sync() error {
+	if l.file == nil {
+		return nil
+	}
+	if err := l.flush(); err != nil {
+		return err
+	}
+	if err := l.file.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(l.path), err)
+	}
+	if !l.made {
+		return nil
+	}
+	l.made = false
+	return atomicfile.SyncDir(filepath.Dir(l.path))
 }
 
 func (l *jsonl) close() error {

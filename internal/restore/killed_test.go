@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		os.Exit(child(dir, os.Getenv(childDies)))
 	}
+	if dir := os.Getenv(yardDir); dir != "" {
+		os.Exit(yardChild(dir))
+	}
 	os.Exit(m.Run())
 }
 

@@ -43,6 +43,9 @@ type Section struct {
 	Difference store.Difference
 	Class      guard.Class
 	Why        string
+	// Maybe counts, of a merge that is taken back, the rows of those that go that may
+	// be in and may not.
+	Maybe int64
 
 	target   store.Target
 	seen     bool                       // the survey succeeded
@@ -73,6 +76,8 @@ type Plan struct {
 	estimated   Estimate
 
 	rows map[memory.Section]int64 // as they were counted
+
+	merged *Receipt // of the merge that is taken back
 }
 
 // Sections lists what will be restored, in the order in which it will be.

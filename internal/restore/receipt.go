@@ -40,14 +40,21 @@ type SectionReceipt struct {
 	Account *Account `json:"account,omitempty"`
 	// Error says why nothing more was done with it.
 	Error string `json:"error,omitempty"`
+	// Maybe counts rows that may be in beside those that were added: they were about
+	// to be sent when the merge ended.
+	Maybe int64 `json:"maybe,omitempty"`
 	// Replaced says what a replace did.
 	Replaced *Replaced `json:"replaced,omitempty"`
 	// TakenBack says what the undo of a merge did.
-	TakenBack    *store.Removal `json:"takenBack,omitempty"`
+	TakenBack *store.Removal `json:"takenBack,omitempty"`
+	// ByIntent says it of the rows that only may have been in; nil when there were none.
+	ByIntent     *store.Removal `json:"takenBackByIntent,omitempty"`
 	MergeSeconds float64        `json:"mergeSeconds"`
 	ProofSeconds float64        `json:"proofSeconds"`
 	// Rows has the first few of each outcome but added and same.
 	Rows map[store.Outcome][]Row `json:"rows,omitempty"`
+
+	intended int64 // rows, however often
 }
 
 // Replaced is what became of a section that was replaced.
@@ -90,6 +97,9 @@ type Receipt struct {
 	Headline string           `json:"headline,omitempty"`
 	Notices  []memory.Finding `json:"notices,omitempty"`
 	Error    string           `json:"error,omitempty"`
+	// CutShort says that the merge was killed and wrote no receipt: this is what its
+	// plan and its journal tell.
+	CutShort bool `json:"cutShort,omitempty"`
 	// Dir is where the plan, the records and this receipt lie.
 	Dir string `json:"dir"`
 

@@ -61,8 +61,12 @@ func openSteps(dir string, clock func() time.Time) (*steps, error) {
 
 // endTornLine ends a line that a crash left torn, so that the next stands alone.
 func endTornLine(f *os.File) error {
-	text, err := os.ReadFile(f.Name())
-	if err != nil || len(text) == 0 || text[len(text)-1] == '\n' {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	var last [1]byte
+	if _, err := f.ReadAt(last[:], info.Size()-1); err != nil || last[0] == '\n' {
 		return err
 	}
 	_, err = f.WriteString("\n")
@@ -100,6 +104,7 @@ type Unfinished struct {
 
 	begun      bool
 	safety     string
+	named      bool // the records that a target will not take are written down
 	committing map[memory.Section]bool
 	committed  map[memory.Section]*committed
 }
@@ -202,7 +207,7 @@ func (u *Unfinished) take(text []byte) (over bool) {
 		case stepSafety:
 			u.safety = s.Bundle
 		case stepCommitting:
-			u.committing[s.Section] = true
+			u.committing[s.Section], u.named = true, true
 		case stepKept:
 			delete(u.committing, s.Section)
 		case stepCommitted:

@@ -51,12 +51,13 @@ func (p *Plan) merge(ctx context.Context, j *journal, r *Receipt) error {
 				m.heard(e)
 				return j.event(out, e)
 			},
+			Intend: func(rows []store.Intended) error { return j.intend(out, rows) },
 		})
 		account := m.account(result, err, p.lacksOf(s.Spec.Name))
 		out.Result, out.Account = result, &account
 		out.State = state(account, err)
 		out.MergeSeconds, out.ProofSeconds = passes.seconds(p.opts.Clock())
-		if err := j.sync(); err != nil {
+		if err := j.ended(out, err); err != nil {
 			return err
 		}
 		if err != nil {

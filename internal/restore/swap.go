@@ -223,6 +223,10 @@ func (r *replaceRun) keepUnfitOf(ctx context.Context, p *part, j *journal) error
 			return nil
 		}
 		p.out.Rejected++
+		if u := r.opts.Replace.resumed; u != nil && u.named { // an earlier run has
+			p.out.sample(e)
+			return nil
+		}
 		return j.event(p.out, e)
 	}})
 	return err

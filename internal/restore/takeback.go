@@ -1,14 +1,11 @@
 package restore
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -31,33 +28,36 @@ type TakebackOptions struct {
 	Token   guard.Token
 	// PlanOnly: as of Replace.
 	PlanOnly bool
-	Progress store.Progress
-	Clock    func() time.Time
+	// ConfirmedOnly leaves the rows that may be in: they were about to be sent when
+	// the merge ended, and the target never said that it has them.
+	ConfirmedOnly bool
+	Progress      store.Progress
+	Clock         func() time.Time
 }
 
 // Takeback is the plan of taking a merge back.
 type Takeback struct {
-	opts  TakebackOptions
-	plan  *Plan
-	added map[memory.Section]map[record.Digest]int
+	opts TakebackOptions
+	plan *Plan
+	puts puts
 }
 
 // PreflightTakeback verifies the bundle, looks at every target, and writes
-// nothing.
+// nothing. ErrNothingToUndo when the merge put nothing in that could be taken back.
 func PreflightTakeback(ctx context.Context, opts TakebackOptions) (*Takeback, error) {
-	added, err := addedRows(opts.Receipt)
+	put, err := takenBack(opts.Receipt, opts.ConfirmedOnly)
 	if err != nil {
 		return nil, err
 	}
-	t := &Takeback{opts: opts, added: added}
+	t := &Takeback{opts: opts, puts: put}
 	o := Options{
 		Bundle: opts.Bundle, Targets: opts.Targets, Progress: opts.Progress, Clock: opts.Clock, AllowEmpty: true,
 		Replace: &Replace{Operation: guard.Undo, Rules: opts.Rules, Token: opts.Token, PlanOnly: opts.PlanOnly, AllowUnsealed: true},
 	}
-	for section := range added {
+	for section := range put {
 		o.Only = append(o.Only, string(section))
 	}
-	t.plan = &Plan{opts: o, refusals: map[Ground][]memory.Finding{}}
+	t.plan = &Plan{opts: o, refusals: map[Ground][]memory.Finding{}, merged: opts.Receipt}
 	return t, t.look(ctx)
 }
 
@@ -81,24 +81,28 @@ func (t *Takeback) look(ctx context.Context) error {
 	}
 	for i := range p.sections {
 		s := &p.sections[i]
-		s.Difference.Lost, s.Difference.Live = t.lost(*s), s.Survey.Rows
+		s.Difference.Lost, s.Maybe = t.lost(*s)
+		s.Difference.Live = s.Survey.Rows
 	}
 	p.checkGuard(ctx)
 	return nil
 }
 
-// lost counts the rows of a section that go.
-func (t *Takeback) lost(s Section) (rows int64) {
-	if s.Spec.Kind == memory.Opaque {
-		if digest, ok := fileDigest(t.opts.Bundle, s.Spec.Name); !ok || t.added[s.Spec.Name][digest] == 0 {
-			t.plan.refuse(GroundBundle, "another-bundle", s.Spec.Name, "the file that was put in is not the one that the bundle holds", "")
-		}
-		return s.Spec.Rows
+// lost counts the rows of a section that go, and those of them that may be in.
+func (t *Takeback) lost(s Section) (rows, maybe int64) {
+	put := t.puts[s.Spec.Name]
+	if s.Spec.Kind != memory.Opaque {
+		maybe = put.maybe.rows()
+		return put.added.rows() + maybe, maybe
 	}
-	for _, n := range t.added[s.Spec.Name] {
-		rows += int64(n)
+	digest, ok := fileDigest(t.opts.Bundle, s.Spec.Name)
+	if !ok || put.added[digest]+put.maybe[digest] == 0 {
+		t.plan.refuse(GroundBundle, "another-bundle", s.Spec.Name, "the file that was put in is not the one that the bundle holds", "")
 	}
-	return rows
+	if put.added[digest] == 0 {
+		maybe = max(s.Spec.Rows, 1)
+	}
+	return s.Spec.Rows, maybe
 }
 
 // Plan returns what will be done: Lost of each section are the rows that go,
@@ -149,77 +153,33 @@ func (t *Takeback) remove(ctx context.Context, s Section, out *SectionReceipt, j
 	}
 	t.opts.Progress.Begin("take back", s.Spec.Name, s.Difference.Lost)
 	defer t.opts.Progress.End()
-	records := t.opts.Bundle.Records(ctx, s.Spec.Name)
-	if s.Spec.Kind != memory.Opaque { // of which all was added, or nothing
-		records = onlyAdded(records, s.Spec.Kind, t.added[s.Spec.Name])
-	}
-	done, err := target.Remove(ctx, s.Spec, store.MeteredSection(s.Spec, records, t.opts.Progress), permit, store.RemoveOptions{
-		Operation: guard.Undo,
-		Report:    func(e store.Event) error { return j.event(out, e) },
+	put := t.puts[s.Spec.Name]
+	byIntent := newDoubts(put, s)
+	done, err := target.Remove(ctx, s.Spec, t.records(ctx, s, put.all()), permit, store.RemoveOptions{
+		Operation: guard.Undo, Leave: put.leave,
+		Report: func(e store.Event) error {
+			if byIntent.takes(e) && e.Outcome == store.Removed {
+				return nil // it never came, as a rule
+			}
+			return j.event(out, e)
+		},
 	})
-	out.TakenBack = &done
 	out.Before, out.After = s.Survey.Rows, done.Rows
+	if err == nil { // else nobody can say which of them are out
+		out.ByIntent = byIntent.part(&done)
+	}
+	out.TakenBack = &done
 	return err
 }
 
-// addedRows reads which rows a merge added: how often, by digest, for lines may
-// be equal. Of an opaque section it is one, the file.
-func addedRows(r *Receipt) (map[memory.Section]map[record.Digest]int, error) {
-	f, err := os.Open(filepath.Join(r.Dir, recordsFile))
-	if err != nil {
-		return nil, fmt.Errorf("read what was added: %w", err)
+// records are some of those of a section; of an opaque one, of which all was put in
+// or nothing, all.
+func (t *Takeback) records(ctx context.Context, s Section, some count) iter.Seq2[memory.Record, error] {
+	records := t.opts.Bundle.Records(ctx, s.Spec.Name)
+	if s.Spec.Kind != memory.Opaque {
+		records = only(records, s.Spec.Kind, some)
 	}
-	defer f.Close()
-	added := map[memory.Section]map[record.Digest]int{}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
-		var e recordLine
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return nil, fmt.Errorf("read what was added: line %d: %w", n, err)
-		}
-		if e.Outcome != store.Added {
-			continue
-		}
-		digest, err := hex.DecodeString(e.Digest)
-		if err != nil || len(digest) != len(record.Digest{}) {
-			return nil, fmt.Errorf("read what was added: line %d: no digest", n)
-		}
-		if added[e.Section] == nil {
-			added[e.Section] = map[record.Digest]int{}
-		}
-		added[e.Section][record.Digest(digest)]++
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read what was added: %w", err)
-	}
-	return added, nil
-}
-
-// onlyAdded passes on the records that a merge added. It may be ranged over again.
-func onlyAdded(records iter.Seq2[memory.Record, error], kind memory.Kind, added map[record.Digest]int) iter.Seq2[memory.Record, error] {
-	return func(yield func(memory.Record, error) bool) {
-		var scanner record.Scanner
-		given := map[record.Digest]int{}
-		for rec, err := range records {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			digest, err := digestOf(&scanner, kind, rec)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if given[digest] >= added[digest] {
-				continue
-			}
-			given[digest]++
-			if !yield(rec, nil) {
-				return
-			}
-		}
-	}
+	return store.MeteredSection(s.Spec, records, t.opts.Progress)
 }
 
 // fileDigest is the digest of an opaque section: the SHA-256 of its file, which the
@@ -236,15 +196,4 @@ func fileDigest(b *bundle.Bundle, section memory.Section) (record.Digest, bool) 
 		}
 	}
 	return record.Digest{}, false
-}
-
-func digestOf(scanner *record.Scanner, kind memory.Kind, rec memory.Record) (record.Digest, error) {
-	if kind != memory.Vectors {
-		return scanner.LineDigest(rec), nil
-	}
-	v, err := scanner.Vector(rec)
-	if err != nil {
-		return record.Digest{}, err
-	}
-	return scanner.VectorDigest(rec, v)
 }

@@ -40,8 +40,8 @@ func LoadReceipt(dir string) (*Receipt, error) {
 }
 
 // LatestReceipt returns the newest receipt in the folder of a memory's restores
-// that changed something and was not taken back yet. A receipt that can't be
-// read is an error: it may be the one.
+// that changed something and was not taken back yet, as Retrace does. A receipt that
+// can't be read is an error: it may be the one.
 func LatestReceipt(restores string) (*Receipt, error) {
 	entries, err := os.ReadDir(restores)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -50,7 +50,7 @@ func LatestReceipt(restores string) (*Receipt, error) {
 	undone := map[string]bool{}
 	for i := len(entries) - 1; i >= 0; i-- { // names begin with the time
 		name := entries[i].Name()
-		r, err := LoadReceipt(filepath.Join(restores, name))
+		r, err := Retrace(filepath.Join(restores, name))
 		switch {
 		case errors.Is(err, ErrNothingToUndo):
 			continue
@@ -79,8 +79,8 @@ func (r *Receipt) over() bool {
 // could not stage, or was refused for, is the old one.
 func (r *Receipt) changed() bool {
 	for _, s := range r.Sections {
-		created := s.Kind == memory.Opaque && s.Created && s.State == StateDone // a file may have no rows
-		if s.replaced() || s.Replaced == nil && (s.Added > 0 || created) {
+		created := s.Kind == memory.Opaque && s.Created && (s.State == StateDone || r.CutShort) // a file may have no rows
+		if s.replaced() || s.Replaced == nil && (s.Added+s.Maybe > 0 || created) {
 			return true
 		}
 	}
