@@ -78,6 +78,8 @@ var hints = map[string]string{
 	"moved":              "agents keep writing to it: stop them, and type the same command again",
 	"merge-differs":      "each is named in %s; --mode replace puts the bundle's back",
 	"merge-cut-short":    "what was added stays: the same command goes on from there",
+	"merge-in-doubt":     "what was added stays: the same command goes on from there. %s: keepsake undo takes them out",
+	"cut-short":          "the same restore goes on from there, or keepsake undo %s takes out what is in",
 	"merge-incomplete":   "each is named in %s; it is safe to run the same command again",
 	"replace-cut-short":  "the same command goes on from here, or keepsake restore --resume",
 	"replace-incomplete": "each is named in %s",

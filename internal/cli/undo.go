@@ -10,6 +10,7 @@ import (
 	"keepsake/internal/keeper"
 	"keepsake/internal/quantity"
 	"keepsake/internal/restore"
+	"keepsake/internal/store"
 )
 
 func (a *app) undoCommand() *cobra.Command {
@@ -20,7 +21,10 @@ func (a *app) undoCommand() *cobra.Command {
 		Long: `Puts back what a replace replaced, from its safety bundle or from the
 collections that it kept aside; or takes out the rows that a merge added, those
 that nobody has changed since. RECEIPT is the folder of a restore, or its name;
-without one it is the last restore that changed anything.
+without one it is the last restore that changed anything, also one that was cut
+short. Of such a merge some rows may be in that nobody has confirmed: they are
+taken out as well, where they were not there before and are what the bundle
+says. --confirmed-only leaves them.
 
 It goes through the same guard as a replace: --plan shows what would be lost
 and gives a token, --confirm takes it.`,
@@ -35,6 +39,7 @@ and gives a token, --confirm takes it.`,
 	}
 	cmd.Flags().BoolVar(&u.PlanOnly, "plan", false, "show what would be lost, and a token for --confirm")
 	cmd.Flags().StringVar(&u.Token, "confirm", "", "the `token` of the plan")
+	cmd.Flags().BoolVar(&u.ConfirmedOnly, "confirmed-only", false, "leave the rows of an interrupted merge that only may be in")
 	return cmd
 }
 
@@ -59,10 +64,17 @@ func (a *app) undo(ctx context.Context, u keeper.Undo) error {
 func (a *app) printTakeback(plan *restore.Plan) error {
 	a.say("An undo now would take these rows out, unless they have changed:\n\n")
 	var sections []placed
+	var maybe int64
 	for _, s := range plan.Sections() {
+		maybe += s.Maybe
 		sections = append(sections, placed{s.Spec.Name, []string{quantity.Count(s.Survey.Rows), quantity.Count(s.Difference.Lost)}, s.Survey.Locator})
 	}
-	return a.printPlaced([]string{"live", "lost"}, sections)
+	if err := a.printPlaced([]string{"live", "lost"}, sections); err != nil || maybe == 0 {
+		return err
+	}
+	a.say("\n%s of these only may be in: they were about to be sent when the merge ended.\n"+
+		"Those that are in as the bundle says go as well; --confirmed-only leaves them.\n", quantity.Count(maybe))
+	return nil
 }
 
 func (a *app) printTakenBack(r *restore.Receipt) error {
@@ -71,7 +83,13 @@ func (a *app) printTakenBack(r *restore.Receipt) error {
 		header: []string{"section", "taken out", "changed since, kept", "gone already", "rows", "state"},
 		right:  map[int]bool{1: true, 2: true, 3: true, 4: true},
 	}
+	var byIntent store.Removal
 	for _, s := range r.Sections {
+		if d := s.ByIntent; d != nil {
+			byIntent.Removed += d.Removed
+			byIntent.Kept += d.Kept
+			byIntent.Gone += d.Gone
+		}
 		if d := s.TakenBack; d != nil {
 			t.add(string(s.Section), quantity.Count(d.Removed), quantity.Count(d.Kept), quantity.Count(d.Gone), quantity.Count(d.Rows), string(s.State))
 		}
@@ -79,6 +97,23 @@ func (a *app) printTakenBack(r *restore.Receipt) error {
 	if err := t.write(a.Stdout); err != nil {
 		return err
 	}
+	a.printByIntent(byIntent)
 	a.say("Receipt: %s\n", a.relative(r.Dir))
 	return nil
+}
+
+// printByIntent says what became of the rows that only may have been in.
+func (a *app) printByIntent(d store.Removal) {
+	if d == (store.Removal{}) {
+		return
+	}
+	a.say("Of the rows that only may have been in, %s taken out, %s had another content and stayed, %s not there\n",
+		were(d.Removed), quantity.Count(d.Kept), were(d.Gone))
+}
+
+func were(n int64) string {
+	if n == 1 {
+		return "1 was"
+	}
+	return quantity.Count(n) + " were"
 }

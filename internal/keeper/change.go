@@ -126,6 +126,15 @@ func (c *Change) begin(ctx context.Context) error {
 	return nil
 }
 
+// inDoubt reports whether rows of a merge may be in that nobody has confirmed.
+func (c *Change) inDoubt(r *restore.Receipt) bool {
+	if c.opts.Replace != nil || r == nil {
+		return false
+	}
+	_, maybe := r.Doubt()
+	return maybe > 0
+}
+
 func (c *Change) ended(r *restore.Receipt, err error) error {
 	incomplete, cutShort := "merge-incomplete", "merge-cut-short"
 	if c.opts.Replace != nil {
@@ -136,6 +145,8 @@ func (c *Change) ended(r *restore.Receipt, err error) error {
 		return changed(err)
 	case c.opts.Replace != nil && errors.Is(err, store.ErrMoved):
 		return fail(Failed, "moved", err)
+	case err != nil && c.inDoubt(r):
+		return fail("", "merge-in-doubt", err, doubt(r))
 	case err != nil:
 		return fail("", cutShort, err)
 	case !r.Complete:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -202,8 +203,9 @@ func (d *doctor) findings(name string, session store.Session) {
 	}
 }
 
-// plans looks for replaces and undos that have not ended.
-func (d *doctor) plans(context.Context) {
+// plans looks for replaces and undos that have not ended, and for merges that were
+// killed.
+func (d *doctor) plans(ctx context.Context) {
 	const name = "unfinished plans"
 	pending, err := restore.FindUnfinished(d.restores())
 	if err != nil {
@@ -214,7 +216,10 @@ func (d *doctor) plans(context.Context) {
 		d.say(Problem, name, do("unfinished-plan"), "plan %s of %s has not ended: what is there now may be neither the old nor the new",
 			u.Plan, u.StartedAt.UTC().Format(time.RFC3339))
 	}
-	if len(pending) == 0 {
+	for _, r := range d.cutShort(ctx) {
+		d.say(Warning, name, do("cut-short", filepath.Base(r.Dir)), "%s", cutShort(r))
+	}
+	if n := len(d.checks); n == 0 || d.checks[n-1].Name != name {
 		d.fine(name, "none")
 	}
 }

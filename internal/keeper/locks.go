@@ -88,6 +88,12 @@ func (m *Memory) lock(ctx context.Context, path string, mode lock.Mode) error {
 	return nil
 }
 
+// holds reports whether this run has a lock.
+func (m *Memory) holds(path string) bool {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	return err == nil && m.held[filepath.Join(dir, filepath.Base(path))] != nil
+}
+
 // Unlocked is a lock that was removed, and whose it was.
 type Unlocked struct {
 	Path  string

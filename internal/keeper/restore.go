@@ -50,6 +50,7 @@ func (m *Memory) Restore(ctx context.Context, r Restore) (*Change, error) {
 			return nil, err
 		}
 	}
+	m.tellCutShort(ctx)
 	b, err := m.toRestore(ctx, r.Name, r.At, !r.looks())
 	if err != nil {
 		return nil, interrupted(err, "unwritten")

@@ -20,6 +20,8 @@ type Undo struct {
 	Name string
 	// PlanOnly looks and changes nothing.
 	PlanOnly bool
+	// ConfirmedOnly leaves the rows of a merge that may be in.
+	ConfirmedOnly bool
 	Consent
 }
 
@@ -38,6 +40,9 @@ func (m *Memory) Undo(ctx context.Context, u Undo) (*Change, error) {
 		return nil, err
 	}
 	if r.Mode == restore.ModeReplace {
+		if u.ConfirmedOnly {
+			return nil, fail(Usage, "", fmt.Errorf("%s is a replace: --confirmed-only is about the rows that a merge added", filepath.Base(r.Dir)))
+		}
 		return m.undoReplace(ctx, r.Dir, u)
 	}
 	if r.Undo {
@@ -57,9 +62,9 @@ func (m *Memory) receipt(name string) (r *restore.Receipt, err error) {
 		if filepath.Base(name) == "receipt.json" {
 			name = filepath.Dir(name)
 		}
-		r, err = restore.LoadReceipt(name)
+		r, err = restore.Retrace(name)
 	default:
-		r, err = restore.LoadReceipt(filepath.Join(m.restores(), name))
+		r, err = restore.Retrace(filepath.Join(m.restores(), name))
 	}
 	if errors.Is(err, restore.ErrNothingToUndo) {
 		return nil, fail(NotFound, "no-receipt", err, m.restores())
@@ -128,6 +133,14 @@ func (m *Memory) undoMerge(ctx context.Context, r *restore.Receipt, u Undo) (*Ch
 	if err := m.blocked(); err != nil {
 		return nil, err
 	}
+	if r.CutShort {
+		if u.PlanOnly { // it may be at work
+			if err := m.lookAtLock(ctx, filepath.Join(m.ownDir(), targetLock), lock.Exclusive); err != nil {
+				return nil, err
+			}
+		}
+		m.notify("%s", cutShort(r))
+	}
 	b, err := bundle.Open(r.Path, bundle.Limits{})
 	if err != nil {
 		return nil, fail(NotFound, "no-merged-bundle", fmt.Errorf("open the bundle that was merged: %w", err), r.Path)
@@ -149,8 +162,11 @@ func (m *Memory) undoMerge(ctx context.Context, r *restore.Receipt, u Undo) (*Ch
 		return nil, err
 	}
 	t, err := restore.PreflightTakeback(ctx, restore.TakebackOptions{
-		Receipt: r, Bundle: b, Targets: targets, Rules: rules, Token: token, PlanOnly: u.PlanOnly, Progress: m.progress(), Clock: m.opts.Now,
+		Receipt: r, Bundle: b, Targets: targets, Rules: rules, Token: token, PlanOnly: u.PlanOnly, ConfirmedOnly: u.ConfirmedOnly, Progress: m.progress(), Clock: m.opts.Now,
 	})
+	if errors.Is(err, restore.ErrNothingToUndo) {
+		err = fail(NotFound, "no-receipt", err, m.restores())
+	}
 	if err != nil {
 		return nil, errors.Join(interrupted(err, "unwritten"), done())
 	}
