@@ -59,6 +59,7 @@ var causes = []struct {
 	{store.ErrUnfinished, exitLocked},
 	{store.ErrUnreachable, exitStore},
 	{store.ErrUnreadable, exitStore},
+	{store.ErrUnwritable, exitStore},
 	{store.ErrAbsent, exitStore},
 }
 

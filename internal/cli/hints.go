@@ -62,6 +62,7 @@ var hints = map[string]string{
 	"unreachable":         "is it running, and is this its address? " + hintSources,
 	"absent":              "--only backs up what there is; " + hintDegraded,
 	"unreadable":          hintDegraded,
+	"unwritable":          "what the server says of it is in its log; the same command goes on from there",
 	"nothing":             "is this the memory's folder? keepsake config show prints what is looked for, and where",
 	"nothing-to-accept":   "keepsake backup --dry-run lists the sections",
 	"parity":              "nothing was published; run it again, and if it stays, --allow-degraded publishes what can be read",

@@ -12,9 +12,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // access fills in how a store of vectors is talked to.
@@ -29,6 +31,9 @@ func (l *loader) access(to *Declared, e entry) (err error) {
 		return err
 	}
 	if to.PageBytes, err = l.bound(e.PageBytes); err != nil {
+		return err
+	}
+	if to.Timeout, err = l.timeout(to.Store.V, e.Timeout); err != nil {
 		return err
 	}
 	asked := to.Way.V != WayDirectory // no token goes anywhere when no server is asked
@@ -51,6 +56,35 @@ func (l *loader) bound(s scalar) (Value[int], error) {
 	}
 	return number(text, 1)
 }
+
+// timeout returns how long a server may be silent: what its own entry says, else the
+// file for all.
+func (l *loader) timeout(of store.Ref, own scalar) (Value[time.Duration], error) {
+	given := own
+	switch server := l.kind(of).Server; {
+	case own.given() && !server:
+		return Value[time.Duration]{}, l.refuse(own, fmt.Errorf("a %s store has no timeout: it is no server", of.Kind))
+	case !server:
+		return Value[time.Duration]{}, nil
+	case !own.given():
+		given = l.file.Timeout
+	}
+	text, ok := l.key(given)
+	if !ok {
+		return Value[time.Duration]{store.DefaultTimeout, Source{Kind: FromDefault}}, nil
+	}
+	d, err := time.ParseDuration(text.V)
+	if err == nil && (d < time.Second || d > mostTimeout) {
+		err = errors.New("it is out of range")
+	}
+	if err != nil {
+		return Value[time.Duration]{}, &Error{Source: text.Source, Err: fmt.Errorf("%.40q is no time like 90s or 5m, from 1s to 24h", text.V)}
+	}
+	return Value[time.Duration]{d, text.Source}, nil
+}
+
+// mostTimeout is how long a server may be waited for at most.
+const mostTimeout = 24 * time.Hour
 
 // token returns the token for a store: the environment's, else that of its own
 // file, else that of the file for all.

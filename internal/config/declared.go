@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
@@ -30,6 +31,8 @@ type Declared struct {
 	Headers Value[map[string]Secret]
 	// PageRows and PageBytes bound a page; 0 is the store's own default.
 	PageRows, PageBytes Value[int]
+	// Timeout is how long a server may be silent before it is given up; 0 for what is none.
+	Timeout Value[time.Duration]
 
 	// Named are the sections that are known beforehand. Without any, they are what is
 	// found in the store.

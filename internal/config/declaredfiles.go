@@ -93,6 +93,7 @@ func (e *sourceEntry) ofChroma() (string, scalar) {
 		{"headers", header},
 		{"page-rows", e.Entry.PageRows},
 		{"page-bytes", e.Entry.PageBytes},
+		{"timeout", e.Entry.Timeout},
 		{"source", e.Entry.Source},
 		{"directory", e.Entry.Directory},
 		{"collections", collection},

@@ -103,6 +103,9 @@ func (d *Declared) describe(kinds store.Kinds, add func(name, value string, sour
 			add(fmt.Sprintf("%s.%s", name, n.name), strconv.Itoa(n.value.V), n.value.Source)
 		}
 	}
+	if d.Timeout.V > 0 {
+		add(name+".timeout", ageText(d.Timeout.V), d.Timeout.Source)
+	}
 	if !d.Preset {
 		d.describeTaken(kind, add)
 	}

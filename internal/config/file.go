@@ -75,6 +75,7 @@ type entry struct {
 	Headers   map[string]scalar `yaml:"headers"`
 	PageRows  scalar            `yaml:"page-rows"`
 	PageBytes scalar            `yaml:"page-bytes"`
+	Timeout   scalar            `yaml:"timeout"`
 	Source    scalar            `yaml:"source"`
 	Directory scalar            `yaml:"directory"`
 }
@@ -90,7 +91,7 @@ func (e *entry) UnmarshalYAML(node ast.Node) error {
 
 // first returns something that the entry says, if it says anything.
 func (e *entry) first() (scalar, bool) {
-	given := []scalar{e.Store, e.Tenant, e.Database, e.TokenFile, e.PageRows, e.PageBytes, e.Source, e.Directory}
+	given := []scalar{e.Store, e.Tenant, e.Database, e.TokenFile, e.PageRows, e.PageBytes, e.Timeout, e.Source, e.Directory}
 	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 		given = append(given, e.Headers[name])
 	}
@@ -108,6 +109,7 @@ type file struct {
 	BackupRoot scalar `yaml:"backup-root"`
 	Topology   scalar `yaml:"topology"`
 	TokenFile  scalar `yaml:"token-file"`
+	Timeout    scalar `yaml:"timeout"`
 	Stores     struct {
 		KB           entry  `yaml:"kb"`
 		MC           entry  `yaml:"mc"`

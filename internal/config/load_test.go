@@ -141,6 +141,8 @@ func TestNothingSaidIsTheNeoPreset(t *testing.T) {
 		"retention.gone-days":        "30 | preset neo",
 		"doctor.max-age":             "26h | default",
 		"vector-dimension":           "4096 | preset neo",
+		"stores.kb.timeout":          "1m30s | default",
+		"stores.mc.timeout":          "1m30s | default",
 		"production-destructive":     "false | default",
 	}
 	for name := range want {
@@ -186,7 +188,7 @@ func TestDescribeKeepsItsOrder(t *testing.T) {
 		names = append(names, r.Name)
 	}
 	got := strings.Join(names, " ")
-	want := "config preset data-dir backup-root topology stores.kb stores.kb.source stores.kb.token stores.mc stores.mc.source stores.mc.token " +
+	want := "config preset data-dir backup-root topology stores.kb stores.kb.source stores.kb.token stores.kb.timeout stores.mc stores.mc.source stores.mc.token stores.mc.timeout " +
 		"stores.graph stores.concepts stores.trajectories stores.mailbox " +
 		"collections.knowledge-base collections.memory collections.summaries " +
 		"retention.keep retention.days retention.keep-daily retention.keep-weekly retention.keep-monthly " +

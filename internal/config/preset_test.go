@@ -32,6 +32,7 @@ func TestPresetChroma(t *testing.T) {
 		"backup-root":                "ROOT/backups | preset chroma",
 		"sources.chroma":             "chroma:http://localhost:8000 | preset chroma",
 		"sources.chroma.source":      "http | default",
+		"sources.chroma.timeout":     "1m30s | default",
 		"sources.chroma.token":       "not set | default",
 		"sources.chroma.collections": "* | default",
 		"retention.keep":             "3 | preset chroma",

@@ -72,7 +72,7 @@ func (l *loader) share(d *Declared, p *presetSource, own entry) error {
 		}
 	}
 	d.Store, d.Way, d.Directory = other.Store, other.Way, other.Directory
-	d.Token, d.Headers, d.PageRows, d.PageBytes = other.Token, other.Headers, other.PageRows, other.PageBytes
+	d.Token, d.Headers, d.PageRows, d.PageBytes, d.Timeout = other.Token, other.Headers, other.PageRows, other.PageBytes, other.Timeout
 	return nil
 }
 

@@ -21,6 +21,7 @@ var explained = []struct {
 	{store.ErrUnreachable, Store, "unreachable"},
 	{store.ErrAbsent, Store, "absent"},
 	{store.ErrUnreadable, Store, "unreadable"},
+	{store.ErrUnwritable, Store, "unwritable"},
 	{backup.ErrNothingToAccept, Usage, "nothing-to-accept"},
 	{backup.ErrParity, Failed, "parity"},
 }

@@ -56,7 +56,7 @@ func (m *Memory) opening(d *config.Declared) store.Opening {
 	}
 	o := store.Opening{
 		Ref: d.Store.V, Subsystem: d.Name, Takes: d.Takes, Exclude: d.Exclude, Folder: d.Folder, Keyed: d.Keyed,
-		Token: d.Token.V.Reveal(), Headers: headers, PageRows: d.PageRows.V, PageBytes: int64(d.PageBytes.V),
+		Token: d.Token.V.Reveal(), Headers: headers, PageRows: d.PageRows.V, PageBytes: int64(d.PageBytes.V), Timeout: d.Timeout.V,
 		Temp: m.temporary, Now: m.opts.Now, FS: m.opts.FS,
 	}
 	if len(d.Named) > 0 {
@@ -135,7 +135,7 @@ func (m *Memory) like(at store.Ref, same func(store.Ref) bool) config.Declared {
 	d := config.Declared{}
 	for _, known := range m.cfg.Declared {
 		if same(known.Store.V) {
-			d.Way, d.Token, d.Headers, d.PageRows, d.PageBytes = known.Way, known.Token, known.Headers, known.PageRows, known.PageBytes
+			d.Way, d.Token, d.Headers, d.PageRows, d.PageBytes, d.Timeout = known.Way, known.Token, known.Headers, known.PageRows, known.PageBytes, known.Timeout
 		}
 	}
 	d.Store.V = at

@@ -46,6 +46,9 @@ type Kind struct {
 	Target func(Opening, memory.Kind) (Target, error)
 }
 
+// DefaultTimeout is how long a server may be silent before it is given up.
+const DefaultTimeout = 90 * time.Second
+
 // CanHold reports whether sections of that kind can be in it.
 func (k Kind) CanHold(kind memory.Kind) bool { return slices.Contains(k.Holds, kind) }
 
@@ -71,6 +74,9 @@ type Opening struct {
 	Headers   map[string]string
 	PageRows  int
 	PageBytes int64
+	// Timeout is how long a server may be silent before it is given up: DefaultTimeout
+	// where it is 0.
+	Timeout time.Duration
 
 	// Temp makes, once, the folder for copies of what is read.
 	Temp func() (string, error)

@@ -18,6 +18,9 @@ var (
 	ErrUnreachable = errors.New("store cannot be reached")
 	// ErrUnreadable says that a store answered but a section could not be read.
 	ErrUnreadable = errors.New("section cannot be read")
+	// ErrUnwritable says that a store answered, with an error, to what was to be put in:
+	// some of it may be in.
+	ErrUnwritable = errors.New("section cannot be written")
 	// ErrAbsent says that a store answered and has no such section.
 	ErrAbsent = errors.New("section does not exist")
 	// ErrNotRead is returned by Capture before its sequence has ended.

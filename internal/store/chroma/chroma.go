@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/store"
 )
 
 // Config says where a Chroma is and how to talk to it. Fields that are zero, or
@@ -45,9 +46,12 @@ type Config struct {
 	// and its timeout should be zero: a page may take longer than it looks.
 	Client *http.Client
 
-	// ConnectTimeout bounds the first contact (10s), ReadTimeout how long an
-	// answer may be silent (1m), WriteTimeout how long a server may work on one
-	// batch (10m).
+	// Timeout is how long a server may be silent to one thing that is asked of it, all
+	// tries together (90s). One that sends, however slowly, isn't given up.
+	Timeout time.Duration
+	// ConnectTimeout bounds the first contact (10s, and Timeout), ReadTimeout how long
+	// an answer may be silent before it is asked for again (two thirds of Timeout),
+	// WriteTimeout how long a server may work on one batch (Timeout).
 	ConnectTimeout, ReadTimeout, WriteTimeout time.Duration
 	// Tries is how often a request is made at most (7), Pause how long it waits
 	// the first time (250ms); each later wait is longer, up to 5s.
@@ -73,9 +77,10 @@ const (
 func (c Config) withDefaults() Config {
 	c.Tenant = or(c.Tenant, defaultTenant)
 	c.Database = or(c.Database, defaultDatabase)
-	c.ConnectTimeout = positive(c.ConnectTimeout, 10*time.Second)
-	c.ReadTimeout = positive(c.ReadTimeout, time.Minute)
-	c.WriteTimeout = positive(c.WriteTimeout, 10*time.Minute)
+	c.Timeout = positive(c.Timeout, store.DefaultTimeout)
+	c.ConnectTimeout = min(positive(c.ConnectTimeout, 10*time.Second), c.Timeout)
+	c.ReadTimeout = positive(c.ReadTimeout, c.Timeout*2/3)
+	c.WriteTimeout = positive(c.WriteTimeout, c.Timeout)
 	c.Tries = positive(c.Tries, 7)
 	c.Pause = positive(c.Pause, 250*time.Millisecond)
 	c.PageRows = min(positive(c.PageRows, 1000), maxPageRows)

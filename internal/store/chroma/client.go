@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -29,6 +30,10 @@ type client struct {
 	pause   time.Duration
 	now     func() time.Time
 	silence time.Duration // ReadTimeout
+	timeout time.Duration // of the silence of all tries
+	brief   time.Duration // ConnectTimeout, for a server that was given up
+	// given counts the requests that were given up, one after the other.
+	given atomic.Int32
 }
 
 func newClient(config Config) *client {
@@ -41,6 +46,8 @@ func newClient(config Config) *client {
 		pause:   config.Pause,
 		now:     config.Now,
 		silence: config.ReadTimeout,
+		timeout: config.Timeout,
+		brief:   config.ConnectTimeout,
 	}
 	if config.Token != "" {
 		c.header.Set("X-Chroma-Token", config.Token)
@@ -96,16 +103,21 @@ type request struct {
 	body    func() (io.Reader, int64)
 	silence time.Duration // 0: the client's
 	tries   int           // 0: the client's
+	// first says that it is of the first contact, whose answer says nothing of whether
+	// the server does its work.
+	first bool
 	// tries500 bounds how often 500 is taken for an answer, 0 for no other bound.
 	tries500 int
 }
 
 // do makes a request until it is answered with 2xx and take has taken the body.
-// Take is called for each such answer and begins anew each time.
+// Take is called for each such answer and begins anew each time. A server that is
+// silent for as long as it may is given up.
 func (c *client) do(ctx context.Context, r request, take func(body io.Reader, size int64) error) error {
 	failed := 0
+	p := c.patience(r)
 	err := c.retry(ctx, or(r.tries, c.tries), func() error {
-		err := c.try(ctx, r, take)
+		err := p.try(func(silence time.Duration) error { return c.try(ctx, r, silence, take) })
 		if brokenRows(err) {
 			if failed++; failed == r.tries500 {
 				return backoff.Permanent(err)
@@ -119,8 +131,8 @@ func (c *client) do(ctx context.Context, r request, take func(body io.Reader, si
 	return nil
 }
 
-func (c *client) try(ctx context.Context, r request, take func(io.Reader, int64) error) error {
-	watched, watch := watchSilence(ctx, or(r.silence, c.silence))
+func (c *client) try(ctx context.Context, r request, silence time.Duration, take func(io.Reader, int64) error) error {
+	watched, watch := watchSilence(ctx, silence)
 	defer watch.stop()
 	req, err := c.newRequest(watched, r, watch)
 	if err != nil {

@@ -23,6 +23,6 @@ func Open(o store.Opening) (*Server, error) {
 	return New(Config{
 		BaseURL: o.Address(), Tenant: o.Tenant, Database: o.Database, Token: o.Token, Headers: o.Headers,
 		Collections: o.Collections, Others: o.Others(), Takes: o.Takes,
-		PageRows: o.PageRows, PageBytes: o.PageBytes, Now: o.Now,
+		PageRows: o.PageRows, PageBytes: o.PageBytes, Timeout: o.Timeout, Now: o.Now,
 	})
 }

@@ -80,7 +80,7 @@ func (e *strangerError) Error() string {
 // ask gets a small document that every Chroma has, and is careful about who
 // answers.
 func (c *client) ask(ctx context.Context, path string, out any) error {
-	r := request{what: "GET " + path, method: http.MethodGet, path: path, tries: reachTries}
+	r := request{what: "GET " + path, method: http.MethodGet, path: path, tries: reachTries, first: true}
 	const most = 64 << 10
 	err := c.do(ctx, r, func(body io.Reader, _ int64) error {
 		text, err := io.ReadAll(io.LimitReader(body, most))
@@ -118,7 +118,7 @@ func excerpt(text []byte) string {
 // findDatabase makes sure that the database is there: the list of collections of
 // one that isn't is empty, and no error.
 func (c *client) findDatabase(ctx context.Context, config Config) error {
-	r := request{what: "look for database", method: http.MethodGet, path: c.scope, tries: reachTries}
+	r := request{what: "look for database", method: http.MethodGet, path: c.scope, tries: reachTries, first: true}
 	err := c.call(ctx, r, nil, nil)
 	if status(err) != http.StatusNotFound {
 		return err

@@ -152,7 +152,8 @@ func (l *look) list(ctx context.Context, s *Server) error {
 }
 
 // failed says which section an error belongs to, and that the server went away
-// where it did; else it is of the kind otherwise, if any.
+// where it did; else it is of the kind otherwise, if any, or says that the server would
+// not do what it was asked for.
 func (s *Server) failed(verb string, section memory.Section, err, otherwise error) error {
 	what := fmt.Sprintf("%s %s: %s", verb, section, s.locator(s.config.Collections[section], ""))
 	switch {
@@ -164,6 +165,8 @@ func (s *Server) failed(verb string, section memory.Section, err, otherwise erro
 		return fmt.Errorf("%s: %w", what, err)
 	case otherwise != nil:
 		return fmt.Errorf("%s: %w: %w", what, otherwise, err)
+	case status(err) != 0:
+		return fmt.Errorf("%s: %w: %w", what, store.ErrUnwritable, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
