@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"keepsake/internal/catalog"
@@ -144,6 +145,12 @@ func listEntry(e *catalog.Entry) listed {
 		l.Rows[s.Name.Subsystem()] += s.Rows
 		if s.Lineage.Suspect {
 			l.Suspect = append(l.Suspect, s.Name)
+		}
+	}
+	for _, u := range k.Units { // for all of its sections
+		if u.Suspect {
+			l.Suspect = slices.DeleteFunc(l.Suspect, func(s memory.Section) bool { return s.Subsystem() == memory.Subsystem(u.Unit) })
+			l.Suspect = append(l.Suspect, memory.Section(u.Unit))
 		}
 	}
 	return l
