@@ -107,6 +107,8 @@ var hints = map[string]string{
 	"kind":                  "--to names another target",
 	"collection-of-its-own": "restore into a collection of its own with --as %s=NAME",
 	"nothing-selected":      "keepsake show %s lists its sections",
+	"gone-since":            "keepsake restore %s --only %s puts it back",
+	"good-nowhere":          "keepsake restore %s --only %s puts back what there is",
 	"no-target":             "--only names what to restore, --to names a target",
 	"target-unreachable":    "keepsake config show lists the targets",
 
@@ -234,15 +236,16 @@ func hintBy(code string, about ...string) string {
 // spelled are the words for errors about a value that a flag gave: %[1]s is what of
 // it, %[2]s the error.
 var spelled = map[string]string{
-	"to":            "--to %[1]s: %[2]s",
-	"to-collection": "--to %[1]s: %[2]s --as names it",
-	"only":          "--only %[1]s: %[2]s",
-	"as":            "--as %[1]s: %[2]s",
-	"drill-to":      "--to: %[2]s",
-	"drill-home":    "--to %[1]s is where the memory itself lives: a drill goes into a scratch database",
-	"token":         "read --confirm: %[2]s",
-	"into":          "-o %[1]s: %[2]s",
-	"into-nothing":  "%[2]s -o names the bundle to make, or a folder for it",
+	"accept-lineage": "--accept-lineage %[1]s: %[2]s",
+	"to":             "--to %[1]s: %[2]s",
+	"to-collection":  "--to %[1]s: %[2]s --as names it",
+	"only":           "--only %[1]s: %[2]s",
+	"as":             "--as %[1]s: %[2]s",
+	"drill-to":       "--to: %[2]s",
+	"drill-home":     "--to %[1]s is where the memory itself lives: a drill goes into a scratch database",
+	"token":          "read --confirm: %[2]s",
+	"into":           "-o %[1]s: %[2]s",
+	"into-nothing":   "%[2]s -o names the bundle to make, or a folder for it",
 }
 
 // messageOf is the text of an error, with the flag that it is about.

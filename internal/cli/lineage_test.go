@@ -68,7 +68,7 @@ func TestIncidentG_EmptyCollectionOfTheSameName(t *testing.T) {
 
 	a.sub("NeverTheLatest", func(t *testing.T) {
 		r := a.must(0, "restore", "latest", "--only", "mc")
-		says(t, r.stderr, "warning: passed over ", ": is degraded")
+		says(t, r.stderr, "warning: passed over ", ": mc/memory is suspect")
 		says(t, r.stdout, good)
 		if got := len(a.ids(memory.Memories)); got != 40 {
 			t.Errorf("got %d memories, want the 40 of the last good bundle", got)

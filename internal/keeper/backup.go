@@ -87,6 +87,9 @@ func (m *Memory) backupOptions(b Backup) (backup.Options, error) {
 	if err != nil {
 		return backup.Options{}, err
 	}
+	if err := m.checkAccepted(b.AcceptLineage); err != nil {
+		return backup.Options{}, err
+	}
 	beside := provenance.Of(dir)
 	into := m.bundleOptions()
 	into.Compress = b.Compress == Zstd
