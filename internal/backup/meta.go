@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"keepsake/internal/bundle"
 )
 
 // meta says of the bundle what only the engine knows; the writer adds the rest.
-func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta, units []bundle.UnitMeta) (*bundle.Meta, error) {
+func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.Meta, error) {
 	sequence, parent, err := r.succeed(ctx)
 	if err != nil {
 		return nil, err
@@ -25,7 +24,7 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta, units []b
 			MemoryID: r.memoryID(), Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),
 			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags,
 			Covers: r.covered(), Only: append([]string{}, r.opts.Only...), Matched: r.matched(sections), Ended: r.ended(),
-			Units: units, Sections: sections,
+			Sections: sections,
 		},
 	}, nil
 }
@@ -63,9 +62,6 @@ func (r *run) status() bundle.Status {
 		if s.Reason != "" {
 			return bundle.Degraded
 		}
-	}
-	if slices.ContainsFunc(r.receipt.Units, func(u bundle.UnitMeta) bool { return u.Suspect }) {
-		return bundle.Degraded
 	}
 	return bundle.Complete
 }

@@ -9,16 +9,14 @@ import (
 	"syscall"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 	"keepsake/internal/store"
 )
 
 // open takes the first look at every source. All sources that fail are told of.
 func (r *run) open(ctx context.Context) error {
-	failed := r.misnamed()
-	if len(failed) > 0 {
-		return fmt.Errorf("%w: %w", ErrIncomplete, errors.Join(failed...))
-	}
+	var failed []error
 	for _, src := range r.opts.Sources {
 		if !r.asked(src) {
 			continue
@@ -36,17 +34,35 @@ func (r *run) open(ctx context.Context) error {
 	if err := r.lookBack(); err != nil {
 		return err
 	}
-	failed = append(failed, r.refuseEmptied()...)
-	r.findGone()
+	r.gone = r.findGone()
+	failed = append(failed, r.notThere()...)
 	r.unfound()
 	if len(failed) == 0 {
 		failed = append(r.unmatched(), r.unaccepted()...)
 	}
 	slices.SortStableFunc(r.wanted, func(a, b wanted) int { return rank(a.spec) - rank(b.spec) })
 	if err := errors.Join(failed...); err != nil {
-		return r.ledBack(fmt.Errorf("%w: %w", ErrIncomplete, err))
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
 	return nil
+}
+
+// notThere returns an error for each section that somebody named as it is and that does
+// not exist. Where a degraded bundle is allowed it has failed; it is suspect by what
+// judgeGone says of it, where there are rows of it in a bundle.
+func (r *run) notThere() (errs []error) {
+	for _, spec := range r.absent {
+		err := fmt.Errorf("%s is named in the configuration, and there is no such collection: %w", spec.Name, store.ErrAbsent)
+		known := slices.ContainsFunc(r.gone, func(g catalog.Had) bool { return g.Section.Name == spec.Name })
+		switch {
+		case !r.opts.AllowDegraded:
+			errs = append(errs, err)
+		case !known || slices.Contains(r.opts.AcceptLineage, spec.Name):
+			r.receipt.lost(spec.Name, err)
+			r.failed = append(r.failed, bundle.FailedSection(spec, memory.Capture{}, err))
+		}
+	}
+	return errs
 }
 
 // noRoom reports whether a disk was full: of ours, for a source is only read. It says
@@ -56,9 +72,9 @@ func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
 // nothing is an error where no section was read, and none is missed either: of what
 // was allowed to fail nothing is left then.
-func (r *run) nothing(sections []bundle.SectionMeta, units []bundle.UnitMeta) error {
-	if slices.ContainsFunc(sections, func(s bundle.SectionMeta) bool { return s.Failed == "" || s.Lineage.Suspect }) ||
-		slices.ContainsFunc(units, func(u bundle.UnitMeta) bool { return u.Suspect }) {
+func (r *run) nothing(sections []bundle.SectionMeta) error {
+	failed := func(s bundle.SectionMeta) bool { return s.Failed != "" }
+	if len(r.gone) > 0 || slices.ContainsFunc(sections, func(s bundle.SectionMeta) bool { return !failed(s) }) {
 		return nil
 	}
 	var names []string
@@ -92,26 +108,13 @@ func (r *run) unmatched() (errs []error) {
 	return errs
 }
 
-// misnamed returns an error for each source that is to be accepted as one, and whose
-// sections are known by their names: each stands for itself.
-func (r *run) misnamed() (errs []error) {
-	for _, name := range r.opts.AcceptLineage {
-		is := func(src Source) bool {
-			return slices.ContainsFunc(src.Sections, func(s memory.Section) bool { return s.Matches(string(name)) && s != name })
-		}
-		if slices.ContainsFunc(r.opts.Sources, is) {
-			errs = append(errs, fmt.Errorf("accept the lineage of %s: %w as one: name its sections", name, ErrNothingToAccept))
-		}
-	}
-	return errs
-}
-
 // unaccepted returns an error for each section that is to be accepted and is
 // neither backed up nor gone: it may be misspelt.
 func (r *run) unaccepted() (errs []error) {
 	for _, s := range r.opts.AcceptLineage {
-		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s }) || r.missing[s]
-		if !there && !r.mayEnd(memory.Unit(s)) && (s.Name() != "" || !slices.Contains(r.covered(), s.Subsystem())) {
+		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s })
+		gone := slices.ContainsFunc(r.gone, func(g catalog.Had) bool { return g.Section.Name == s })
+		if !there && !gone && !r.mayEnd(memory.Unit(s)) {
 			errs = append(errs, fmt.Errorf("accept the lineage of %s: %w", s, ErrNothingToAccept))
 		}
 	}
@@ -149,6 +152,11 @@ func (r *run) openSource(ctx context.Context, src Source) error {
 	for _, s := range sections {
 		if !present[s] {
 			absent = append(absent, fmt.Errorf("%s has no %s: %w", src.Name, s, store.ErrAbsent))
+		}
+	}
+	for _, s := range src.Literal {
+		if r.selected(s) && !present[s] {
+			r.absent = append(r.absent, memory.SectionSpec{Name: s, Kind: src.Kind})
 		}
 	}
 	return errors.Join(absent...)
@@ -271,8 +279,7 @@ func (r *run) unfound() {
 		if !src.Declared || told[sub] || len(src.Sections) > 0 || !r.asked(src) || slices.Contains(r.unseen, sub) {
 			continue
 		}
-		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name.Subsystem() == sub })
-		if !there && len(r.had[sub]) == 0 { // else it was there, and is gone
+		if !slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name.Subsystem() == sub }) {
 			told[sub] = true
 			r.receipt.warn("nothing-found", memory.Section(sub), "%s: there is nothing that it means", src.Name)
 		}

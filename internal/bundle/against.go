@@ -30,52 +30,46 @@ func (m *Meta) Payloads() map[memory.Section]*FileMeta {
 // bundle.
 func (b *Bundle) Against(findings []memory.Finding) []memory.Unit {
 	var units []memory.Unit
-	owners := b.Owners()
+	owners := b.owners()
 	for _, f := range findings {
 		if f.Level != memory.Refusal {
 			continue
 		}
-		of := owners.Of(f)
+		of := owners[string(f.Section)]
+		if f.File != "" {
+			of = owners[f.File]
+		}
 		if len(of) == 0 {
 			return nil
 		}
-		for _, s := range of {
-			if !slices.Contains(units, s.Unit()) {
-				units = append(units, s.Unit())
+		for _, unit := range of {
+			if !slices.Contains(units, unit) {
+				units = append(units, unit)
 			}
 		}
 	}
 	return units
 }
 
-// Owners are the sections that have a name, a file or a folder of a bundle.
-type Owners map[string][]*SectionMeta
-
-// Of returns the sections that a finding is of; none where it is of the whole bundle.
-func (o Owners) Of(f memory.Finding) []*SectionMeta {
-	if f.File != "" {
-		return o[f.File]
-	}
-	return o[string(f.Section)]
-}
-
-// Owners returns whose the sections, files and folders of the bundle are; without a
-// block of ours nobody's.
-func (b *Bundle) Owners() Owners {
+// owners are the units of each section, file and folder of the bundle, by its name.
+func (b *Bundle) owners() map[string][]memory.Unit {
+	owners := map[string][]memory.Unit{}
 	if b.block() == nil {
-		return nil
+		return owners
 	}
-	own := Owners{}
+	own := func(name string, unit memory.Unit) {
+		if !slices.Contains(owners[name], unit) {
+			owners[name] = append(owners[name], unit)
+		}
+	}
 	payloads := b.meta.Payloads()
 	for i := range b.block().Sections {
 		s := &b.block().Sections[i]
-		own[string(s.Name)] = append(own[string(s.Name)], s)
-		if sub := string(s.Name.Subsystem()); sub != string(s.Name) {
-			own[sub] = append(own[sub], s)
-		}
+		own(string(s.Name), s.Unit())
+		own(string(s.Name.Subsystem()), s.Unit())
 		if f := payloads[s.Name]; f != nil {
-			own[f.Path] = append(own[f.Path], s)
+			own(f.Path, s.Unit())
 		}
 	}
-	return own
+	return owners
 }

@@ -90,7 +90,7 @@ func TestPresetChroma(t *testing.T) {
 			w.fill("papers-shadow-1", 5)
 			out := w.json(0, "backup")
 			bundle := out["path"].(string)
-			want := map[string]float64{"chroma/papers": 30, "chroma/notes.2026": 12}
+			want := map[string]float64{"chroma/papers": 30, "chroma/notes.2026": 12, "chroma/papers-shadow-1": 5} // a name proves nothing
 			wantBundled(t, bundle, want)
 			if got, want := filepath.Dir(bundle), filepath.Join(w.home, "backups"); got != want {
 				t.Errorf("got a bundle in %s, want it in %s", got, want)
@@ -98,7 +98,7 @@ func TestPresetChroma(t *testing.T) {
 			if got := dig(t, readMeta(t, bundle), "kbChromaCoords"); got != nil {
 				t.Errorf("got coordinates %v of a knowledge base, want none", got)
 			}
-			says(t, w.must(0, "backup").stderr, "collection papers-shadow-1 is not backed up")
+			says(t, w.must(0, "backup").stderr, "collection papers-shadow-1 is named as what a swap of Neo.mjs leaves (*-shadow-*), and is backed up")
 			before := lines(t, filepath.Join(bundle, "chroma", "papers-backup-"+strings.TrimPrefix(filepath.Base(bundle), "backup-")+".jsonl"))
 			w.drop("papers")
 			w.drop("notes.2026")
@@ -109,8 +109,8 @@ func TestPresetChroma(t *testing.T) {
 			if !slices.Equal(after, before) {
 				t.Error("the rows are not what they were")
 			}
-			says(t, w.must(0, "list").stdout, "chroma 42 rows")
-			says(t, w.must(1, "doctor").stdout, "chroma/papers: 30 rows", "age of chroma: the newest good bundle is")
+			says(t, w.must(0, "list").stdout, "chroma 47 rows")
+			says(t, w.must(1, "doctor").stdout, "source chroma: 3 sections with 47 rows", "age of chroma: the newest good bundle is")
 			w.must(0, "verify", "latest", "--level", "restore")
 		})
 	}
@@ -121,9 +121,11 @@ func (w *workshop) backupWith(code int, args ...string) string {
 	return w.json(code, append([]string{"backup"}, args...)...)["path"].(string)
 }
 
-// TestSourceGoes: a collection that is dropped is missed, loudly, until its end is
-// accepted; a pattern that matches nothing at all is no backup.
-func TestSourceGoes(t *testing.T) {
+// TestTrue_11_SourceGoes: a collection that the configuration names is asked for: once it
+// is dropped there is no backup, or a degraded one where that is allowed, until it is
+// named no more and its end is accepted; a pattern that matches nothing at all is no
+// backup.
+func TestTrue_11_SourceGoes(t *testing.T) {
 	w := newWorkshop(t, "preset: chroma\nsources:\n  chroma:\n    store: SERVER\n    collections: [papers*, notes]\n    exclude: '*-tmp'\n")
 	for _, name := range []string{"papers", "papers-tmp", "notes", "other"} {
 		w.fill(name, 4)
@@ -131,11 +133,18 @@ func TestSourceGoes(t *testing.T) {
 	first := w.backupWith(0)
 	wantBundled(t, first, map[string]float64{"chroma/papers": 4, "chroma/notes": 4})
 	w.drop("notes")
-	for range 2 {
-		r := w.must(3, "backup")
-		says(t, r.stderr, "chroma/notes", "was in "+filepath.Base(first)+", with 4 rows, and is not there any more",
-			"keepsake backup --accept-lineage chroma/notes")
+	for _, args := range [][]string{{}, {"--dry-run"}, {"--accept-lineage", "chroma/notes"}} {
+		shelf := w.shelfOf()
+		r := w.must(8, append([]string{"backup"}, args...)...)
+		says(t, r.stderr, "no bundle was made", "chroma/notes is named in the configuration, and there is no such collection")
+		same(t, "the bundles", w.shelfOf(), shelf)
 	}
+	for range 2 {
+		r := w.must(3, "backup", "--allow-degraded")
+		says(t, r.stderr, "chroma/notes", "was in "+filepath.Base(first)+", with 4 rows, and is not there any more")
+	}
+	w.must(3, "backup", "--allow-degraded", "--accept-lineage", "chroma/notes") // it is asked for all the same
+	w.configure("preset: chroma\nsources:\n  chroma:\n    store: SERVER\n    collections: papers*\n    exclude: '*-tmp'\n")
 	says(t, w.must(0, "restore", "latest", "--dry-run").stdout, "chroma/notes") // the last good one
 	w.must(0, "backup", "--accept-lineage", "chroma/notes")
 	w.must(0, "backup")

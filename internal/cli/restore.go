@@ -33,9 +33,8 @@ func (a *app) restoreCommand() *cobra.Command {
 		Short: "Put a bundle back: add what is missing, and prove it",
 		Long: `Checks every row of the bundle, then adds the rows that the memory lacks, then
 reads every row back and compares. Rows that live are kept as they are; nothing
-is removed. BUNDLE is a path, a name, or "latest": with that, and with --at,
-each part of the memory comes from the newest bundle that has it good. Running
-it twice is running it once.
+is removed. BUNDLE is a path, a name, or "latest". Running it twice is running
+it once.
 
 With --mode replace the memory becomes the bundle. A plan is shown first
 (--plan), with what would be lost and a token; the run wants that token
@@ -106,14 +105,11 @@ func (a *app) restore(ctx context.Context, f restoreFlags) (err error) {
 	if f.resume {
 		return a.resume(ctx, m, f)
 	}
-	j, err := m.RestoreWhole(ctx, f.Restore)
+	c, err := m.Restore(ctx, f.Restore)
 	if err != nil {
 		return err
 	}
-	if j.Several() {
-		return errors.Join(a.carryOutAll(ctx, m, j, f), j.Close())
-	}
-	return errors.Join(a.carryOut(ctx, m, j.Changes[0], f), j.Close())
+	return errors.Join(a.carryOut(ctx, m, c, f), c.Close())
 }
 
 // resume finishes what was cut short.
@@ -174,7 +170,7 @@ func (a *app) printReceipt(r *restore.Receipt, c *keeper.Change, f restoreFlags)
 	case a.flags.asJSON:
 		return a.printJSON(r)
 	case c.TakesBack():
-		return a.printTakenBack(r, c)
+		return a.printTakenBack(r)
 	case c.Plan().Mode() == restore.ModeReplace:
 		return a.printReplaced(r)
 	}

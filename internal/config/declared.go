@@ -105,6 +105,16 @@ func (d Declared) OnlyMatches(spec memory.SectionSpec) bool {
 	return !slices.Contains(d.Collections, name)
 }
 
+// Literal are the collections that the file names as they are, not by a pattern.
+func (d *Declared) Literal() (names []string) {
+	for _, name := range d.Collections {
+		if !strings.ContainsAny(name, `*?[\`) && d.Takes(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // declared reads the sources of the file, and adds those of a preset that stand there.
 func (l *loader) declared() error {
 	entries := slices.Clone(l.file.Sources)

@@ -82,7 +82,7 @@ func (d *doctor) store(ctx context.Context, part source, o store.Opened) (seen l
 			seen.add(one)
 		}
 	}
-	for _, section := range o.Sections {
+	for _, section := range slices.Concat(o.Sections, o.Literal) {
 		if !slices.ContainsFunc(specs, func(s memory.SectionSpec) bool { return s.Name == section }) {
 			d.absent(section)
 		}

@@ -58,26 +58,14 @@ func names(sources []backup.Source, beside []memory.Section) (all []string) {
 	return all
 }
 
-// checkAccepted refuses the name of a source whose sections are accepted one by one:
-// only files are one whole.
-func (m *Memory) checkAccepted(sections []memory.Section) error {
-	for _, s := range sections {
-		for _, d := range m.cfg.Declared {
-			if string(s) == string(d.Name) && d.Store.V.Kind != "" && !m.kind(&d).CanHold(memory.Lines) {
-				return fail(Usage, "accept-lineage", errors.New("want a section of it, like mc/memory"), string(s))
-			}
-		}
-	}
-	return nil
-}
-
-// checkSelection refuses a restore that names what neither the memory nor a bundle of
-// these sections has, and another place for what is none of them.
-func (m *Memory) checkSelection(r Restore, known []memory.Section) error {
+// checkSelection refuses a restore that names what neither the memory nor the bundle
+// has, and another place for a section that the bundle knows nothing of.
+func (m *Memory) checkSelection(r Restore, b *bundle.Bundle) error {
 	sources, err := m.sources()
 	if err != nil {
 		return err
 	}
+	known := sectionNames(b)
 	if err := checkOnly(r.Only, sources, known); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"keepsake/internal/bundle"
 	"keepsake/internal/config"
 	"keepsake/internal/memory"
+	"keepsake/internal/restore"
 	"keepsake/internal/store"
 	"keepsake/internal/store/either"
 )
@@ -57,7 +58,7 @@ func (m *Memory) opening(d *config.Declared) store.Opening {
 	o := store.Opening{
 		Ref: d.Store.V, Subsystem: d.Name, Takes: d.Takes, Exclude: d.Exclude, Folder: d.Folder, Keyed: d.Keyed,
 		Token: d.Token.V.Reveal(), Headers: headers, PageRows: d.PageRows.V, PageBytes: int64(d.PageBytes.V), Timeout: d.Timeout.V,
-		Temp: m.temporary, Now: m.opts.Now, FS: m.opts.FS,
+		Literal: d.Literal(), Plans: restore.Plans(m.restores()), Temp: m.temporary, Now: m.opts.Now, FS: m.opts.FS,
 	}
 	if len(d.Named) > 0 {
 		o.Collections = namesOf(d)
@@ -84,7 +85,7 @@ func (m *Memory) sources() (out []backup.Source, err error) {
 		for _, o := range opened {
 			out = append(out, backup.Source{
 				Name: part.title, Kind: o.Kind, Store: o.Store, Sections: o.Sections,
-				Subsystem: part.Name, Declared: !part.Preset,
+				Literal: o.Literal, Subsystem: part.Name, Declared: !part.Preset,
 			})
 		}
 	}

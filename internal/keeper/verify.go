@@ -71,26 +71,25 @@ func (m *Memory) look(ctx context.Context, b *bundle.Bundle, level bundle.Level)
 }
 
 // unproven verifies the hashes of a bundle, and says why they are wrong, "" when they
-// are not, and of which units; of none where it is the bundle as a whole.
-func (m *Memory) unproven(ctx context.Context, e catalog.Entry, record bool) (string, []memory.Unit, error) {
+// are not.
+func (m *Memory) unproven(ctx context.Context, e catalog.Entry, record bool) (string, error) {
 	b, err := bundle.Open(e.Path, bundle.Limits{})
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	began := m.opts.Now()
 	report, err := m.look(ctx, b, bundle.Quick)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	i := slices.IndexFunc(report.Findings, func(f memory.Finding) bool { return f.Level == memory.Refusal })
 	if i < 0 {
-		return "", nil, nil
+		return "", nil
 	}
-	units := b.Against(report.Findings)
 	if record {
-		m.note(b, began, catalog.Verification{Level: bundle.Quick, Refusals: refusals(report.Findings), Bad: units})
+		m.note(b, began, catalog.Verification{Level: bundle.Quick, Refusals: refusals(report.Findings), Bad: b.Against(report.Findings)})
 	}
-	return "does not verify: " + report.Findings[i].String(), units, nil
+	return "does not verify: " + report.Findings[i].String(), nil
 }
 
 // note writes down what became of a verification that began then, beside a bundle of

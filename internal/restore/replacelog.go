@@ -161,6 +161,20 @@ func FindUnfinished(restores string) ([]*Unfinished, error) {
 	return out, nil
 }
 
+// Plans lists the replaces in the folder of a memory's restores, ended or not. What
+// can't be read is none: it is only asked for, to know what they left.
+func Plans(restores string) (ids []string) {
+	entries, _ := os.ReadDir(restores) // one that isn't there has none
+	for _, e := range entries {
+		var p plannedReplace
+		text, err := os.ReadFile(filepath.Join(restores, e.Name(), planFile))
+		if err == nil && json.Unmarshal(text, &p) == nil && p.ID != "" {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
 // readUnfinished returns nil for a folder that holds no unfinished replace.
 func readUnfinished(dir string) (*Unfinished, error) {
 	text, err := os.ReadFile(filepath.Join(dir, stepsFile))

@@ -62,12 +62,19 @@ type Opening struct {
 	// is in one; then only these are meant.
 	Subsystem   memory.Subsystem
 	Collections map[memory.Section]string
+	// Literal are collections that somebody named as they are: each has to be there, and
+	// is taken whatever its name looks like.
+	Literal []string
 	// Takes says of collections which are meant, Exclude of files which are not.
 	Takes   func(collection string) bool
 	Exclude []string
 	// Folder says that Path is a folder of JSONL, though there is no pattern. Keyed
 	// says that JSONL is merged by the ids of its lines, not as a log.
 	Folder, Keyed bool
+
+	// Plans are those of the replaces of this memory: what one of them moved away among
+	// files bears its name.
+	Plans []string
 
 	// How a server is talked to. PageRows and PageBytes are its own where they are 0.
 	Token     string
@@ -96,6 +103,15 @@ func (o Opening) Others() memory.Subsystem {
 	return o.Subsystem
 }
 
+// LiteralSections are the sections of the collections that somebody named as they are.
+func (o Opening) LiteralSections() []memory.Section {
+	var all []memory.Section
+	for _, name := range o.Literal {
+		all = append(all, SectionOf(o.Subsystem, name))
+	}
+	return all
+}
+
 // Opened is a part of an opening, with what the engine must know before it reads it.
 type Opened struct {
 	Store Store
@@ -103,6 +119,8 @@ type Opened struct {
 	Kind memory.Kind
 	// Sections have to be there; none means whatever there is.
 	Sections []memory.Section
+	// Literal are sections that have to be there beside whatever else there is.
+	Literal []memory.Section
 }
 
 // Kinds is a table of kinds of store.

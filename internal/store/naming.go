@@ -21,9 +21,9 @@ func SectionOf(subsystem memory.Subsystem, collection string) memory.Section {
 	return memory.Section(string(subsystem) + "/" + collection)
 }
 
-// Leftover returns the pattern of the names that swaps leave behind, Neo's and our
-// own, which a collection's name matches; "" when it matches none. Such a
-// collection is never a source.
+// Leftover returns the pattern of the names that swaps of Neo.mjs leave behind, which a
+// collection's name matches; "" when it matches none. A name alone proves nothing: it
+// may be somebody's memory.
 func Leftover(collection string) string {
 	for _, pattern := range []string{"*-shadow-*", "*-parking-*"} { // *-failed-shadow-* is one of the first
 		if ok, _ := path.Match(pattern, collection); ok { // the patterns are good

@@ -36,9 +36,11 @@ type Config struct {
 	Collections map[memory.Section]string
 	// Others is the subsystem under which Open also finds the collections that
 	// Collections does not name; "" finds none. Takes says which: nil takes all but
-	// what swaps left.
+	// what swaps of ours left, by their marks.
 	Others memory.Subsystem
 	Takes  func(collection string) bool
+	// Literal are those of Others that somebody named as they are.
+	Literal []string
 
 	// Now is the clock for the times of a capture; without it they stay zero.
 	Now func() time.Time

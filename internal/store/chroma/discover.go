@@ -3,6 +3,7 @@ package chroma
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
@@ -22,10 +23,12 @@ func (s *session) discover(all roster) {
 		if !taken(found.Name) {
 			continue
 		}
-		if f, ok := found.leftover(); ok {
-			f.Section = memory.Section(config.Others)
+		f, left := found.leftover()
+		if f.Section = memory.Section(config.Others); f.Code != "" && !slices.Contains(config.Literal, found.Name) {
 			s.findings = append(s.findings, f)
-			continue
+			if left {
+				continue
+			}
 		}
 		names[store.SectionOf(config.Others, found.Name)] = found.Name
 	}
@@ -65,21 +68,27 @@ func (s *Server) withSwapped(all roster) *Server {
 	return s.named(names)
 }
 
-// leftover says why a collection that a pattern matched is never a source: it is
-// what a swap or a drill made. By its name alone it may be somebody's memory all
-// the same.
-func (c *collection) leftover() (memory.Finding, bool) {
-	f := memory.Finding{Level: memory.Note, Code: "collection-left-out"}
-	switch m := c.mark(); m.Kind {
+// leftover says why a collection that a pattern matched is no source: its mark, or its
+// journal, says that a swap or a drill of ours made it. One that is only named so is
+// told of, and taken: it may be somebody's memory.
+func (c *collection) leftover() (f memory.Finding, left bool) {
+	kind := c.mark().Kind
+	if n, ok := c.noted(); ok && n.j.ID == "" {
+		kind = guard.MarkShadow // it was made a moment ago
+	}
+	switch kind {
 	case guard.MarkShadow, guard.MarkAside, guard.MarkDisposable:
-		f.Message = fmt.Sprintf("collection %s is not backed up: keepsake made it or kept it aside (%s)", c.Name, m.Kind)
-		return f, true
+		return memory.Finding{
+			Level: memory.Note, Code: "collection-left-out",
+			Message: fmt.Sprintf("collection %s is not backed up: keepsake made it or kept it aside (%s)", c.Name, kind),
+		}, true
 	}
 	if pattern := store.Leftover(c.Name); pattern != "" {
-		f.Level = memory.Warning
-		f.Message = fmt.Sprintf("collection %s is not backed up: it is named as the leftovers of a swap are (%s)", c.Name, pattern)
-		f.Hint = "if it is a memory, give it another name; else exclude it"
-		return f, true
+		return memory.Finding{
+			Level: memory.Note, Code: "collection-like-leftover",
+			Message: fmt.Sprintf("collection %s is named as what a swap of Neo.mjs leaves (%s), and is backed up: no mark says that it is that", c.Name, pattern),
+			Hint:    "exclude it where it is no memory",
+		}, false
 	}
-	return f, false
+	return memory.Finding{}, false
 }

@@ -12,7 +12,7 @@ func Kind() store.Kind {
 		Parse: store.ParseServer, Holds: []memory.Kind{memory.Vectors}, Server: true, Databases: true,
 		Sources: func(o store.Opening) ([]store.Opened, error) {
 			s, err := Open(o)
-			return []store.Opened{{Store: s, Kind: memory.Vectors, Sections: o.Named()}}, err
+			return []store.Opened{{Store: s, Kind: memory.Vectors, Sections: o.Named(), Literal: o.LiteralSections()}}, err
 		},
 		Target: func(o store.Opening, _ memory.Kind) (store.Target, error) { return Open(o) },
 	}
@@ -22,7 +22,7 @@ func Kind() store.Kind {
 func Open(o store.Opening) (*Server, error) {
 	return New(Config{
 		BaseURL: o.Address(), Tenant: o.Tenant, Database: o.Database, Token: o.Token, Headers: o.Headers,
-		Collections: o.Collections, Others: o.Others(), Takes: o.Takes,
+		Collections: o.Collections, Others: o.Others(), Takes: o.Takes, Literal: o.Literal,
 		PageRows: o.PageRows, PageBytes: o.PageBytes, Timeout: o.Timeout, Now: o.Now,
 	})
 }

@@ -26,6 +26,8 @@ type Config struct {
 	// what swaps left. Rescue takes all.
 	Others memory.Subsystem
 	Takes  func(collection string) bool
+	// Literal are those of Others that somebody named as they are.
+	Literal []string
 
 	// TempDir is an existing folder with room for a copy of the database and of
 	// the indexes. What is made in it is gone after Close.

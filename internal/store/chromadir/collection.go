@@ -8,7 +8,6 @@ import (
 
 	"keepsake/internal/guard"
 	"keepsake/internal/memory"
-	"keepsake/internal/store"
 	"keepsake/internal/store/chroma/swapmark"
 )
 
@@ -64,16 +63,18 @@ func (d *database) complete(ctx context.Context, c *collection) error {
 		FROM collection_metadata WHERE collection_id = ? ORDER BY key`, c.id)
 }
 
-// foreign says why a collection is never a source, "" when it may be one. One that
-// somebody named may be a disposable one.
+// foreign says why a collection is no source, "" when it may be one: by the mark that
+// it bears, never by its name. One that somebody named may be a disposable one, or what
+// a finished replace kept aside.
 func (c *collection) foreign(named bool) string {
-	if pattern := store.Leftover(c.name); pattern != "" {
-		return "its name is that of a collection which a swap left (" + pattern + ")"
-	}
 	var mark guard.Mark
 	// What is no mark proves nothing.
 	_ = json.Unmarshal([]byte(c.metadata.text(guard.MarkKey)), &mark)
-	if mark.ID == c.id && (mark.Kind == guard.MarkShadow || mark.Kind == guard.MarkAside || !named && mark.Kind == guard.MarkDisposable) {
+	if mark.ID != c.id || named && (mark.Kind == guard.MarkDisposable || mark.Kind == guard.MarkAside && mark.Finished) {
+		return ""
+	}
+	switch mark.Kind {
+	case guard.MarkShadow, guard.MarkAside, guard.MarkDisposable:
 		return "keepsake made it as a " + string(mark.Kind)
 	}
 	return ""

@@ -19,9 +19,9 @@ import (
 	"keepsake/internal/store/storetest"
 )
 
-// TestNeverASource leaves out what a swap left behind, by its name or by a mark
-// that names it.
-func TestNeverASource(t *testing.T) {
+// TestTrue_11_NeverByName leaves out what a swap left behind by a mark that names it,
+// and nothing by its name.
+func TestTrue_11_NeverByName(t *testing.T) {
 	s := chromatest.Shared(t)
 	database := s.Database(t)
 	names := []string{"kb-shadow-1", "kb-parking-2", "kb-failed-shadow-3", "marked-aside", "kb-aside-of-mine", "copied-mark"}
@@ -40,7 +40,7 @@ func TestNeverASource(t *testing.T) {
 			"new_metadata": map[string]any{guard.MarkKey: mark.Encode(), "keepsake:swap": "{}", "kept": "yes"},
 		}, nil)
 	}
-	dir := chromadir.New(chromadir.Config{Path: s.Dir(), Database: database, Collections: sections, TempDir: t.TempDir()})
+	dir := chromadir.New(chromadir.Config{Path: s.Dir(), Database: database, Others: "x", TempDir: t.TempDir()})
 	got := read(t, dir)
 	var left []string
 	for _, spec := range got.specs {
@@ -49,11 +49,16 @@ func TestNeverASource(t *testing.T) {
 			equalJSON(t, "metadata", spec.Collection.Metadata, []byte(`{"kept":"yes"}`))
 		}
 	}
-	if want := []string{"copied-mark", "kb-aside-of-mine"}; !slices.Equal(left, want) {
+	want := []string{"copied-mark", "kb-aside-of-mine", "kb-failed-shadow-3", "kb-parking-2", "kb-shadow-1"}
+	if !slices.Equal(left, want) {
 		t.Errorf("got sources %q, want %q", left, want)
 	}
-	if len(got.findings) != 4 {
-		t.Errorf("got findings %v, want one for each that was left out", got.findings)
+	if len(got.findings) != 1 {
+		t.Errorf("got findings %v, want one for what was left out", got.findings)
+	}
+	named := chromadir.New(chromadir.Config{Path: s.Dir(), Database: database, Collections: sections, TempDir: t.TempDir()})
+	if got := read(t, named); len(got.specs) != len(names) {
+		t.Errorf("got %d sections, want each that somebody named", len(got.specs))
 	}
 }
 

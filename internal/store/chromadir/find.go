@@ -52,8 +52,8 @@ func (s *Session) names(all []*collection) map[memory.Section]string {
 		if named[c.name] || s.config.Takes != nil && !s.config.Takes(c.name) {
 			continue
 		}
-		if why := c.foreign(false); why != "" {
-			s.leftOut(memory.Section(s.config.Others), c.name, why, "if it is a memory, give it another name; else exclude it")
+		if why := c.foreign(slices.Contains(s.config.Literal, c.name)); why != "" {
+			s.leftOut(memory.Section(s.config.Others), c.name, why)
 			continue
 		}
 		names[store.SectionOf(s.config.Others, c.name)] = c.name
@@ -76,16 +76,15 @@ func (s *Session) take(section memory.Section, name string, all []*collection) e
 		return nil
 	}
 	if why := all[i].foreign(true); why != "" {
-		s.leftOut(section, name, why, "name the collection that is in use")
-		return nil
+		return fmt.Errorf("collection %q is no memory: %s", name, why)
 	}
 	s.parts[section] = &part{collection: all[i]}
 	return nil
 }
 
-func (s *Session) leftOut(section memory.Section, name, why, hint string) {
+func (s *Session) leftOut(section memory.Section, name, why string) {
 	s.findings = append(s.findings, memory.Finding{
-		Level: memory.Warning, Code: "collection-left-out", Section: section, File: s.path,
-		Message: fmt.Sprintf("collection %q is not read: %s", name, why), Hint: hint,
+		Level: memory.Note, Code: "collection-left-out", Section: section, File: s.path,
+		Message: fmt.Sprintf("collection %q is not read: %s", name, why),
 	})
 }

@@ -12,7 +12,7 @@ func Kind() store.Kind {
 		Name: memory.KindChromaDir, Form: "chromadir:PATH",
 		Parse: store.ParsePath, Holds: []memory.Kind{memory.Vectors}, Databases: true,
 		Sources: func(o store.Opening) ([]store.Opened, error) {
-			return []store.Opened{{Store: Lazily(o), Kind: memory.Vectors, Sections: o.Named()}}, nil
+			return []store.Opened{{Store: Lazily(o), Kind: memory.Vectors, Sections: o.Named(), Literal: o.LiteralSections()}}, nil
 		},
 	}
 }
@@ -27,7 +27,7 @@ func Lazily(o store.Opening) store.Store {
 		}
 		return New(Config{
 			Path: o.Path, Tenant: o.Tenant, Database: o.Database, TempDir: temp, Now: o.Now,
-			Collections: o.Collections, Others: o.Others(), Takes: o.Takes,
+			Collections: o.Collections, Others: o.Others(), Takes: o.Takes, Literal: o.Literal,
 		}), nil
 	})
 }

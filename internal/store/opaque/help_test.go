@@ -35,11 +35,11 @@ func filesOn(t *testing.T, fsys atomicfile.FS, sources ...opaque.Source) *opaque
 }
 
 func database(dir string) opaque.Source {
-	return opaque.Source{Subsystem: "state", Path: filepath.Join(dir, "*.db"), SQLite: true}
+	return opaque.Source{Subsystem: "state", Path: filepath.Join(dir, "*.db"), SQLite: true, Plans: []string{plan}}
 }
 
 func plain(dir string) opaque.Source {
-	return opaque.Source{Subsystem: "notes", Path: filepath.Join(dir, "**")}
+	return opaque.Source{Subsystem: "notes", Path: filepath.Join(dir, "**"), Plans: []string{plan, "p"}}
 }
 
 func write(t *testing.T, path, text string) {

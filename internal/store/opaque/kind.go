@@ -48,7 +48,7 @@ func kind(name string) store.Kind {
 func sourceOf(o store.Opening) (Source, bool) {
 	s := Source{
 		Subsystem: o.Subsystem, Base: o.Path, Path: o.Pattern, Exclude: o.Exclude,
-		SQLite: o.Kind == memory.KindSQLite, SkipJSONL: o.Kind == memory.KindFiles,
+		Plans: o.Plans, SQLite: o.Kind == memory.KindSQLite, SkipJSONL: o.Kind == memory.KindFiles,
 	}
 	switch named := o.Named(); {
 	case o.Folder:

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -34,13 +34,24 @@ func checkName(name string) error {
 // hidden files belong to editors, file managers and half-done writes.
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-// ours reports whether a name is one that a commit gives to what it moves away, or to
-// what is not done yet.
-func ours(name string) bool {
-	return asideName().MatchString(name) || hidden(name) && strings.HasSuffix(name, ".tmp")
+// ours reports whether a name is one that a commit gives to what is not done yet, or to
+// what it moves away: that bears the name of a plan, and a plan of ours.
+func (s Source) ours(name string) bool {
+	if hidden(name) && strings.HasSuffix(name, ".tmp") {
+		return true
+	}
+	for _, infix := range []string{".aside-", ".parking-"} {
+		i := strings.LastIndex(name, infix)
+		if i < 0 {
+			continue
+		}
+		rest := name[i+len(infix):]
+		if slices.ContainsFunc(s.Plans, func(plan string) bool { return rest == plan || strings.HasPrefix(rest, plan+"-") }) {
+			return true
+		}
+	}
+	return false
 }
-
-func asideName() *regexp.Regexp { return regexp.MustCompile(`\.(aside|parking)-[0-9A-Za-z-]+$`) }
 
 // split returns the base, with the separators of the system, and the pattern
 // below it, with slashes.
@@ -86,7 +97,7 @@ func (s Source) pattern() pattern.Pattern {
 // matches reports whether a name below the base is one of the source's. An error is
 // one of a pattern.
 func (s Source) matches(name string) (bool, error) {
-	if s.SkipJSONL && strings.HasSuffix(name, ".jsonl") || ours(path.Base(name)) {
+	if s.SkipJSONL && strings.HasSuffix(name, ".jsonl") || s.ours(path.Base(name)) {
 		return false, nil
 	}
 	p := s.pattern()

@@ -37,6 +37,9 @@ type Source struct {
 	SQLite bool
 	// SkipJSONL leaves *.jsonl out: another store reads them.
 	SkipJSONL bool
+	// Plans are those of the replaces of this memory: what one moved away bears its name,
+	// and is no source.
+	Plans []string
 	// Names are the paths of sections that don't stand at base and name: where a
 	// restore is to put them.
 	Names map[memory.Section]string

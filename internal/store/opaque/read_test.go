@@ -25,7 +25,7 @@ func TestSections(t *testing.T) {
 	}
 	make3(t, filepath.Join(dir, "app.db"), "WAL", "a")
 	sources := map[string]opaque.Source{
-		"all":     {Subsystem: "n", Path: filepath.Join(dir, "**"), SkipJSONL: true, Exclude: []string{"skip"}},
+		"all":     {Subsystem: "n", Path: filepath.Join(dir, "**"), SkipJSONL: true, Exclude: []string{"skip"}, Plans: []string{"p"}},
 		"star":    {Subsystem: "n", Path: filepath.Join(dir, "*.md")},
 		"deep":    {Subsystem: "n", Path: filepath.Join(dir, "**", "*.md"), Exclude: []string{"a.*"}},
 		"file":    {Subsystem: "n", Path: filepath.Join(dir, "2026", "plan.md")},
