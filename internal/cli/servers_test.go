@@ -24,8 +24,13 @@ func TestServerDown(t *testing.T) {
 			a.env[name] = "chroma:" + address
 			r := a.refuses(8, "backup")
 			says(t, r.stderr, "keepsake: no bundle was made: ", "reach Chroma at "+address, "\n  is it running, and is this its address?")
-			r = a.refuses(8, "restore", bundle)
+			down := map[string]string{"KEEPSAKE_KB_CHROMA": "kb", "KEEPSAKE_MC_CHROMA": "mc"}[name]
+			r = a.refuses(8, "restore", bundle, "--only", down)
 			says(t, r.stderr, "keepsake: restore refused, nothing was written: ", "reach Chroma at "+address)
+			a.sql("DELETE FROM Edges WHERE rowid = 2")
+			r = a.must(9, "restore", bundle) // what doesn't live there is restored
+			says(t, r.stderr, "reach Chroma at "+address, "restore incomplete")
+			says(t, a.must(0, "restore", bundle, "--only", "graph").stdout, "Nothing to do")
 			a.refuses(0, "backup", "--only", "graph", "--dry-run") // what doesn't live there can still be saved
 		})
 	}
@@ -62,7 +67,7 @@ func TestServerIsNoChroma(t *testing.T) {
 			s := httptest.NewServer(answer)
 			defer s.Close()
 			a.env["KEEPSAKE_KB_CHROMA"] = "chroma:" + s.URL
-			for _, args := range [][]string{{"backup"}, {"restore", bundle}} {
+			for _, args := range [][]string{{"backup"}, {"restore", bundle, "--only", "kb,mc"}} {
 				says(t, a.refuses(8, args...).stderr, "what answers is not a Chroma with API v2")
 			}
 		})
@@ -77,7 +82,8 @@ func TestMemoriesAreOnTheOtherServer(t *testing.T) {
 	bundle := a.backup()
 	a.env["NEO_CHROMA_UNIFIED"] = "false"
 	a.env["KEEPSAKE_MC_CHROMA"] = "chroma:" + closedPort(t)
-	for _, args := range [][]string{{"backup"}, {"restore", bundle, "--force-topology-mismatch"}} {
+	says(t, a.must(9, "restore", bundle, "--force-topology-mismatch").stderr, "the MC collections are on KB's server")
+	for _, args := range [][]string{{"backup"}, {"restore", bundle, "--only", "mc", "--force-topology-mismatch"}} {
 		says(t, a.refuses(8, args...).stderr, "the MC collections are on KB's server: set topology: unified in keepsake.yaml, or NEO_CHROMA_UNIFIED=true")
 	}
 	a.sub("KB has none of them", func(t *testing.T) {
@@ -87,7 +93,7 @@ func TestMemoriesAreOnTheOtherServer(t *testing.T) {
 		a.remember(memory.Graph)
 		a.put(specOf(memory.KnowledgeBase), 5)
 		silent(t, a.must(8, "backup").stderr, "are on KB's server")
-		silent(t, a.must(8, "restore", bundle, "--force-topology-mismatch").stderr, "are on KB's server")
+		silent(t, a.must(8, "restore", bundle, "--only", "mc", "--force-topology-mismatch").stderr, "are on KB's server")
 	})
 }
 
@@ -111,8 +117,8 @@ func TestServerDiesMeanwhile(t *testing.T) {
 		a.behind(&a.kb, func(r chromatest.Request) chromatest.Fault {
 			return chromatest.Fault{Reset: r.Op == "add" && strings.Contains(string(r.Body), "summary_")}
 		})
-		r := a.must(8, "restore", bundle)
-		says(t, r.stderr, "keepsake: restore mc/summaries: ", "\n  what was added stays: the same command goes on from there")
+		r := a.must(9, "restore", bundle) // the others went in
+		says(t, r.stderr, "warning: mc/summaries: ", "it is safe to run the same command again")
 		a.kb.front = nil
 		a.point()
 		a.must(0, "restore", bundle)

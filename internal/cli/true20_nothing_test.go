@@ -27,7 +27,7 @@ func TestTrue_20_WrongDataDirLeavesNothing(t *testing.T) {
 		{"DryRun", nil, 8, 10, []string{"backup", "--dry-run"}},
 		{"Unreachable", down, 8, 10, []string{"backup", "--only", "kb"}},
 		{"NoBundle", nil, 10, 10, []string{"restore", "latest"}},
-		{"Refused", down, 8, 8, []string{"restore", bundle}},
+		{"Refused", down, 8, 8, []string{"restore", bundle, "--only", "kb,mc"}},
 		{"Replace", nil, 10, 10, []string{"restore", "latest", "--mode", "replace", "--force"}},
 		{"ReplacePlan", down, 8, 8, []string{"restore", bundle, "--mode", "replace", "--plan"}},
 		{"Resume", down, 8, 8, []string{"restore", "--resume"}},

@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -174,4 +176,42 @@ func number(t *testing.T, text string) (n float64) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// One file that can't be put back made the whole bundle unrestorable, though it
+// "verified"; one folder in the way left every later section pending.
+func TestTrue_06_OneFileStopsNoOther(t *testing.T) {
+	t.Parallel()
+	a := bare(t)
+	a.write(filepath.Join(a.home, "keepsake.yaml"), "preset: none\ndata-dir: .neo-ai-data\nsources:\n  journal: files:journal/**/*.jsonl\n  notes: files:notes/**/*.md\n")
+	for name, text := range map[string]string{
+		"journal/a.jsonl": "{\"a\":1}\n", "journal/b:c.jsonl": "{\"b\":1}\n", "journal/sub/d.jsonl": "{\"d\":1}\n", "journal/z.jsonl": "{\"z\":1}\n",
+		"notes/x.md": "x", "notes/sub/y.md": "y", "notes/z.md": "z",
+	} {
+		a.write(filepath.Join(a.home, filepath.FromSlash(name)), text)
+	}
+	bundle := a.json(0, "backup")["path"].(string)
+	a.must(0, "verify", bundle)
+	for _, name := range []string{"journal", "notes"} {
+		if err := os.RemoveAll(filepath.Join(a.home, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.write(filepath.Join(a.home, "journal", "sub"), "a file where the folder was")
+	a.write(filepath.Join(a.home, "notes", "sub"), "a file where the folder was")
+
+	r := a.must(9, "restore", bundle)
+	says(t, r.stderr, "journal/b:c", "journal/sub/d", "notes/sub/y.md", "restore incomplete")
+	for _, name := range []string{"journal/a.jsonl", "journal/z.jsonl", "notes/x.md", "notes/z.md"} {
+		if _, err := os.Stat(filepath.Join(a.home, filepath.FromSlash(name))); err != nil {
+			t.Errorf("%s is not back: %v", name, err)
+		}
+	}
+	out := a.json(9, "restore", bundle)
+	accounted(t, out)
+	if got := fmt.Sprint(dig(t, out, "account", "same"), out["complete"]); got != "4 false" {
+		t.Errorf("got %s, want 4 in and not complete", got)
+	}
+	says(t, a.must(8, "restore", bundle, "--only", "journal/b:c").stderr, "nothing was written", "is no name for a file")
+	a.must(9, "restore", bundle, "--dry-run")
 }

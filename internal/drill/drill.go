@@ -90,6 +90,9 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 		return d.refused(err)
 	}
 	receipt, err := restore.Run(ctx, plan, opts.Dir)
+	if err == nil {
+		err = receipt.Failed()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("drill: %w", err)
 	}

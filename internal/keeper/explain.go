@@ -63,3 +63,10 @@ func (m *Memory) refused(err error) error {
 	}
 	return err
 }
+
+// missedServer reports whether sections were refused since MC's collections are on
+// KB's server.
+func (m *Memory) missedServer(r *restore.Receipt) bool {
+	var refused *restore.RefusedError
+	return errors.As(r.Failed(), &refused) && refused.Ground == restore.GroundStore && m.misplaced()
+}

@@ -85,17 +85,6 @@ func lacking(lacks []bundle.Lack) (a Account) {
 	return a
 }
 
-// wholly puts all records of a section into one class.
-func wholly(s Section, class func(*Account) *int64, lacks []bundle.Lack) Account {
-	a := lacking(lacks)
-	n := s.records()
-	a.Asked += n
-	*class(&a) += n
-	return a
-}
-
-func noTarget(a *Account) *int64 { return &a.NoTarget }
-
 // records counts those of a section, as the check of the bundle did.
 func (s *Section) records() int64 {
 	if s.Spec.Kind == memory.Opaque {

@@ -91,7 +91,7 @@ func (p *Plan) checkMemory() {
 func (p *Plan) checkKind(s Section) {
 	holds := p.opts.Kinds.Of(s.Survey.Locator.Kind).Holds
 	if len(holds) > 0 && !slices.Contains(holds, s.Spec.Kind) {
-		p.refuse(GroundStore, "kind", s.Spec.Name, fmt.Sprintf("it is of kind %q in the bundle, and %s holds %q", s.Spec.Kind, s.Survey.Locator, holds[0]),
+		p.refuseOne(GroundStore, "kind", s.Spec.Name, fmt.Sprintf("it is of kind %q in the bundle, and %s holds %q", s.Spec.Kind, s.Survey.Locator, holds[0]),
 			p.opts.Hint.Of("kind"))
 	}
 }
@@ -100,11 +100,11 @@ func (p *Plan) checkKind(s Section) {
 func (p *Plan) checkShape(s Section) {
 	was, now := s.Spec, s.Survey
 	if was.Dimension > 0 && now.Dimension > 0 && was.Dimension != now.Dimension {
-		p.refuse(GroundDimension, "dimension", was.Name, fmt.Sprintf("the bundle's vectors have %d dimensions, those of %s have %d",
+		p.refuseOne(GroundDimension, "dimension", was.Name, fmt.Sprintf("the bundle's vectors have %d dimensions, those of %s have %d",
 			was.Dimension, now.Locator, now.Dimension), p.opts.Hint.Of("collection-of-its-own", string(was.Name)))
 	}
 	if was.Distance != "" && now.Distance != "" && was.Distance != now.Distance {
-		p.refuse(GroundDimension, "distance", was.Name, fmt.Sprintf("the bundle's vectors are compared by %s, those of %s by %s",
+		p.refuseOne(GroundDimension, "distance", was.Name, fmt.Sprintf("the bundle's vectors are compared by %s, those of %s by %s",
 			was.Distance, now.Locator, now.Distance), p.opts.Hint.Of("collection-of-its-own", string(was.Name)))
 	}
 	if a, b := model(was.Collection), model(now.Collection); a != "" && b != "" && a != b {

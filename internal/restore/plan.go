@@ -64,6 +64,9 @@ type Plan struct {
 	sections []Section
 	findings []memory.Finding // all but the refusals
 	refusals map[Ground][]memory.Finding
+	// apart are the refusals of a merge that are about one section alone, by it: the
+	// others are merged without it.
+	apart    map[memory.Section][]refusal
 	left     []string      // payloads that no target takes
 	untaken  int64         // their records
 	lacks    []bundle.Lack // what of all that was asked for the bundle doesn't hold
@@ -103,12 +106,25 @@ func (p *Plan) Agreement() guard.Agreement { return p.agreement() }
 // Estimate says about what a replace will take.
 func (p *Plan) Estimate() Estimate { return p.estimated }
 
+// refusal is a ground, and what was seen.
+type refusal struct {
+	ground Ground
+	memory.Finding
+}
+
 // Findings lists everything that the preflight saw, the refusals last and in the
 // order of their grounds.
 func (p *Plan) Findings() []memory.Finding {
 	all := slices.Clone(p.findings)
 	for _, g := range grounds() {
 		all = append(all, p.refusals[g]...)
+		for _, s := range p.sections {
+			for _, r := range p.apart[s.Spec.Name] {
+				if r.ground == g {
+					all = append(all, r.Finding)
+				}
+			}
+		}
 	}
 	return all
 }
@@ -116,20 +132,38 @@ func (p *Plan) Findings() []memory.Finding {
 // Left lists the payloads of the bundle that will not be restored.
 func (p *Plan) Left() []string { return slices.Clone(p.left) }
 
-// Refusal returns a *RefusedError when the plan can't be run, else nil.
+// Refusal returns a *RefusedError when the plan can't be run, else nil: where something
+// speaks against all of it, or against each of its sections.
 func (p *Plan) Refusal() error {
 	for _, g := range grounds() {
 		if len(p.refusals[g]) > 0 {
 			return &RefusedError{Ground: g, Findings: p.Findings()}
 		}
 	}
+	if !slices.ContainsFunc(p.sections, func(s Section) bool { return len(p.apart[s.Spec.Name]) == 0 }) {
+		for _, g := range grounds() {
+			if p.anyApart(g) {
+				return &RefusedError{Ground: g, Findings: p.Findings()}
+			}
+		}
+	}
 	return nil
 }
 
+func (p *Plan) anyApart(g Ground) bool {
+	for _, all := range p.apart {
+		if slices.ContainsFunc(all, func(r refusal) bool { return r.ground == g }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Incomplete reports whether the run is known beforehand to leave rows out: what the
-// bundle lacks, payloads that nothing takes, or rows whose vector was not readable.
+// bundle lacks, sections and payloads that nothing takes, or rows whose vector was not
+// readable.
 func (p *Plan) Incomplete() bool {
-	return len(p.left) > 0 || p.salvaged > 0 || len(p.lacks) > 0
+	return len(p.left) > 0 || p.salvaged > 0 || len(p.lacks) > 0 || len(p.apart) > 0
 }
 
 func (p *Plan) warn(code string, s memory.Section, message, hint string) {
@@ -142,6 +176,20 @@ func (p *Plan) refuse(g Ground, code string, s memory.Section, message, hint str
 	p.refusals[g] = append(p.refusals[g], memory.Finding{
 		Level: memory.Refusal, Code: code, Section: s, Message: message, Hint: hint,
 	})
+}
+
+// refuseOne refuses a section, and a replace with it: that is done whole or not at all.
+func (p *Plan) refuseOne(g Ground, code string, s memory.Section, message, hint string) {
+	if p.opts.Replace != nil {
+		p.refuse(g, code, s, message, hint)
+		return
+	}
+	if p.apart == nil {
+		p.apart = map[memory.Section][]refusal{}
+	}
+	p.apart[s] = append(p.apart[s], refusal{g, memory.Finding{
+		Level: memory.Refusal, Code: code, Section: s, Message: message, Hint: hint,
+	}})
 }
 
 // RefusedError says that nothing was written, and every ground there is. Ground is

@@ -171,7 +171,7 @@ func (p *Plan) survey(ctx context.Context) error {
 			return fmt.Errorf("survey targets: %w", context.Cause(ctx))
 		}
 		if err != nil {
-			p.refuse(GroundStore, "target-unreachable", s.Spec.Name, err.Error(), p.opts.Hint.Of("target-unreachable"))
+			p.refuseOne(GroundStore, "target-unreachable", s.Spec.Name, err.Error(), p.opts.Hint.Of("target-unreachable"))
 			continue
 		}
 		s.Survey, s.seen = live, true

@@ -55,6 +55,7 @@ type SectionReceipt struct {
 	Rows map[store.Outcome][]Row `json:"rows,omitempty"`
 
 	intended int64 // rows, however often
+	err      error
 }
 
 // Replaced is what became of a section that was replaced.

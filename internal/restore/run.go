@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"syscall"
 
+	"keepsake/internal/bundle"
 	"keepsake/internal/store"
 )
 
@@ -40,31 +44,116 @@ func Run(ctx context.Context, p *Plan, dir string) (*Receipt, error) {
 	return r, err
 }
 
+// merge merges one section after the other. One that can't be done keeps none of the
+// others back: its error is in its receipt. What is an error of the run is that nobody
+// waits for it any more, that it can't be written down, or that nothing at all could be
+// done.
 func (p *Plan) merge(ctx context.Context, j *journal, r *Receipt) error {
+	var failed []error
 	for i, s := range p.sections {
 		out := &r.Sections[i]
-		passes := p.opts.passes(ctx, s)
-		m := &merging{section: s}
-		result, err := s.target.Merge(ctx, s.Spec, passes.all, store.MergeOptions{
-			Proof: p.opts.Proof,
-			Report: func(e store.Event) error {
-				m.heard(e)
-				return j.event(out, e)
-			},
-			Intend: func(rows []store.Intended) error { return j.intend(out, rows) },
-		})
-		account := m.account(result, err, p.lacksOf(s.Spec.Name))
-		out.Result, out.Account = result, &account
-		out.State = state(account, err)
-		out.MergeSeconds, out.ProofSeconds = passes.seconds(p.opts.Clock())
+		if why := p.apart[s.Spec.Name]; len(why) > 0 {
+			out.refused(s, why, p.lacksOf(s.Spec.Name))
+			continue
+		}
+		err := p.mergeOne(ctx, j, s, out)
 		if err := j.ended(out, err); err != nil {
 			return err
 		}
-		if err != nil {
-			return fmt.Errorf("restore %s: %w", s.Spec.Name, err)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil, isOurs(err):
+			return err
+		default:
+			failed = append(failed, err)
 		}
 	}
+	if r.nothingDone() && ofOneSort(failed) {
+		return errors.Join(failed...)
+	}
 	return nil
+}
+
+func (p *Plan) mergeOne(ctx context.Context, j *journal, s Section, out *SectionReceipt) error {
+	passes := p.opts.passes(ctx, s)
+	m := &merging{section: s}
+	result, err := s.target.Merge(ctx, s.Spec, passes.all, store.MergeOptions{
+		Proof: p.opts.Proof,
+		Report: func(e store.Event) error {
+			m.heard(e)
+			return ours(j.event(out, e))
+		},
+		Intend: func(rows []store.Intended) error { return ours(j.intend(out, rows)) },
+	})
+	account := m.account(result, err, p.lacksOf(s.Spec.Name))
+	out.Result, out.Account = result, &account
+	out.State = state(account, err)
+	out.MergeSeconds, out.ProofSeconds = passes.seconds(p.opts.Clock())
+	if err == nil {
+		return nil
+	}
+	out.Error = err.Error()
+	out.err = fmt.Errorf("restore %s: %w", s.Spec.Name, err)
+	return out.err
+}
+
+// Failed joins the errors of the sections that could not be done, nil when there are
+// none.
+func (r *Receipt) Failed() error {
+	var all []error
+	for _, s := range r.Sections {
+		all = append(all, s.err)
+	}
+	return errors.Join(all...)
+}
+
+// refused notes a section that something speaks against.
+func (s *SectionReceipt) refused(of Section, why []refusal, lacks []bundle.Lack) {
+	n := of.records()
+	a := lacking(lacks).plus(Account{Asked: n, NoTarget: n})
+	s.State, s.Account = StateRefused, &a
+	refused := &RefusedError{Ground: why[0].ground}
+	for _, r := range why {
+		s.Error = strings.TrimPrefix(s.Error+"; "+r.Message, "; ")
+		refused.Findings = append(refused.Findings, r.Finding)
+	}
+	s.err = refused
+}
+
+// nothingDone reports whether no section holds anything that the run put in or found.
+func (r *Receipt) nothingDone() bool {
+	return !slices.ContainsFunc(r.Sections, func(s SectionReceipt) bool {
+		return s.State != StateFailed && s.State != StateRefused || s.Account.In()+s.Maybe > 0
+	})
+}
+
+// ofOneSort reports whether all errors are of one sort that a caller can act on: a
+// store, a bundle that changed.
+func ofOneSort(errs []error) bool {
+	for _, sort := range []error{store.ErrUnreachable, store.ErrUnreadable, store.ErrAbsent, store.ErrUnfinished, bundle.ErrChanged, syscall.ENOSPC} {
+		is := func(err error) bool { return errors.Is(err, sort) }
+		if slices.ContainsFunc(errs, is) {
+			return !slices.ContainsFunc(errs, func(err error) bool { return !is(err) })
+		}
+	}
+	return len(errs) > 0
+}
+
+// ownError is an error of what the run writes down of itself: then it may not go on.
+type ownError struct{ error }
+
+func (o ownError) Unwrap() error { return o.error }
+
+func ours(err error) error {
+	if err == nil {
+		return nil
+	}
+	return ownError{err}
+}
+
+func isOurs(err error) bool {
+	var own ownError
+	return errors.As(err, &own)
 }
 
 func state(a Account, err error) State {
