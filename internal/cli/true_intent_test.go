@@ -102,7 +102,7 @@ func TestTrue_04_AnswerLost(t *testing.T) {
 		}
 		return chromatest.Fault{Forward: string(r.Body) == first, Reset: string(r.Body) == first}
 	}))
-	r := a.must(8, "restore", bundle)
+	r := a.must(9, "restore", bundle) // the other sections went in
 	says(t, r.stderr, "what was added stays: the same command goes on from there. ", "keepsake undo takes them out")
 	certain, maybe := told(t, r.stderr)
 	came := a.digests().total() - before.total()

@@ -149,6 +149,8 @@ func (c *Change) ended(r *restore.Receipt, err error) error {
 		return fail("", "merge-in-doubt", err, doubt(r))
 	case err != nil:
 		return fail("", cutShort, err)
+	case !r.Complete && c.inDoubt(r):
+		return fail(Incomplete, "merge-in-doubt", errors.New("restore incomplete: some rows are not in"), doubt(r))
 	case !r.Complete && c.m.missedServer(r):
 		return fail(Incomplete, "misplaced", errors.New("restore incomplete: some rows are not in"))
 	case !r.Complete:
