@@ -221,7 +221,11 @@ func (r *run) takeFindings(session store.Session) {
 	if r.seen == nil {
 		r.seen = map[store.Session]int{}
 	}
-	r.receipt.Findings = append(r.receipt.Findings, all[r.seen[session]:]...)
+	for _, f := range all[r.seen[session]:] {
+		if !slices.Contains(r.receipt.Findings, f) { // two sources of one server say the same of it
+			r.receipt.Findings = append(r.receipt.Findings, f)
+		}
+	}
 	r.seen[session] = len(all)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"keepsake/internal/guard"
@@ -119,4 +120,33 @@ func TestTrue_11_AFilesName(t *testing.T) {
 		t.Fatalf("got asides %q, %v, want what the replace moved away", asides, err)
 	}
 	wantBundled(t, w.backupWith(0), want)
+}
+
+// TestTrue_11_OtherDatabases: what of a Chroma no source reads is named: its other
+// databases, loudly, and beside chosen collections the others.
+func TestTrue_11_OtherDatabases(t *testing.T) {
+	for generation, options := range generations {
+		t.Run(generation, func(t *testing.T) {
+			w := newWorkshop(t, "", options...)
+			w.fill("papers", 10)
+			w.Call(t, http.MethodPost, "/api/v2/tenants/default_tenant/databases", map[string]string{"name": "big"}, nil)
+			w.Call(t, http.MethodPost, chromatest.Collections("big"), map[string]string{"name": "diary"}, nil)
+			w.Call(t, http.MethodPost, "/api/v2/tenants", map[string]string{"name": "team"}, nil)
+			w.Call(t, http.MethodPost, "/api/v2/tenants/team/databases", map[string]string{"name": "shared"}, nil)
+			w.Call(t, http.MethodPost, "/api/v2/tenants/team/databases/shared/collections", map[string]string{"name": "minutes"}, nil)
+			w.configure("preset: chroma\nsources:\n  chroma: SERVER\n")
+			for _, args := range [][]string{{"backup"}, {"backup", "--dry-run"}, {"doctor"}} {
+				r := w.run(args...)
+				says(t, strings.Join(strings.Fields(r.stdout+r.stderr), " "), "no source reads 1 database that is here: big (1 collection: diary)")
+			}
+			w.configure("preset: chroma\nsources:\n  chroma: chromadir:DIRECTORY\n")
+			says(t, w.must(0, "backup").stderr, "warning: no source reads 2 databases that are here: big (1 collection: diary), team/shared (1 collection: minutes)")
+			w.configure("preset: chroma\nsources:\n  chroma: SERVER\n  big:\n    store: SERVER\n    database: big\n")
+			silent(t, w.must(0, "backup").stderr, "no source reads")
+			w.fill("notes", 1)
+			w.fill("drafts", 1)
+			w.configure("preset: chroma\nsources:\n  chroma:\n    store: SERVER\n    collections: p*\n    exclude: drafts\n")
+			says(t, w.must(0, "backup").stderr, "note: no source reads 1 collection of database default_database: notes")
+		})
+	}
 }

@@ -105,6 +105,16 @@ func (d Declared) OnlyMatches(spec memory.SectionSpec) bool {
 	return !slices.Contains(d.Collections, name)
 }
 
+// Knows reports whether the source takes a collection of its database, or leaves it out
+// on purpose.
+func (d *Declared) Knows(collection string) bool {
+	excluded := func(pattern string) bool {
+		ok, err := path.Match(pattern, collection)
+		return err == nil && ok
+	}
+	return d.Takes(collection) || slices.ContainsFunc(d.Exclude, excluded)
+}
+
 // Literal are the collections that the file names as they are, not by a pattern.
 func (d *Declared) Literal() (names []string) {
 	for _, name := range d.Collections {

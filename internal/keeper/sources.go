@@ -66,6 +66,24 @@ func (m *Memory) opening(d *config.Declared) store.Opening {
 	return o
 }
 
+// known says of the collections of a source's store whether any source of the same
+// store reads them.
+func (m *Memory) known(of *config.Declared) func(tenant, database, collection string) bool {
+	if !m.kind(of).Databases {
+		return nil
+	}
+	same := func(d *config.Declared) bool {
+		address := of.Store.V.Address()
+		return address != "" && d.Store.V.Address() == address || of.Directory.V != "" && d.Directory.V == of.Directory.V
+	}
+	return func(tenant, database, collection string) bool {
+		return slices.ContainsFunc(m.cfg.Declared, func(d config.Declared) bool {
+			in := d.Store.V.InDatabase()
+			return m.kind(&d).Databases && same(&d) && in.Tenant == tenant && in.Database == database && d.Knows(collection)
+		})
+	}
+}
+
 // namesOf maps the sections that are known beforehand to their collections.
 func namesOf(d *config.Declared) map[memory.Section]string {
 	names := map[memory.Section]string{}
@@ -95,6 +113,7 @@ func (m *Memory) sources() (out []backup.Source, err error) {
 // reader makes what a source is read by, in the way that was chosen.
 func (m *Memory) reader(d *config.Declared) ([]store.Opened, error) {
 	o := m.opening(d)
+	o.Known = m.known(d)
 	if way := d.Way.V; way != config.WayDirectory && way != config.WayAuto || !m.kind(d).Server {
 		return m.kind(d).Sources(o)
 	}

@@ -65,6 +65,9 @@ type Opening struct {
 	// Literal are collections that somebody named as they are: each has to be there, and
 	// is taken whatever its name looks like.
 	Literal []string
+	// Known says whether some source reads a collection of the store, or leaves it out on
+	// purpose; of the others somebody is told. Nil tells of none.
+	Known func(tenant, database, collection string) bool
 	// Takes says of collections which are meant, Exclude of files which are not.
 	Takes   func(collection string) bool
 	Exclude []string

@@ -42,6 +42,12 @@ type Config struct {
 	// Literal are those of Others that somebody named as they are.
 	Literal []string
 
+	// Known says whether a source reads a collection, or leaves it out on purpose: Open
+	// tells of the others. Nil knows nothing, and nothing is told. Chosen says that
+	// somebody named the database.
+	Known  func(tenant, database, collection string) bool
+	Chosen bool
+
 	// Now is the clock for the times of a capture; without it they stay zero.
 	Now func() time.Time
 	// Client is used instead of one of our own. Its redirects are not followed,

@@ -22,7 +22,7 @@ func Kind() store.Kind {
 func Open(o store.Opening) (*Server, error) {
 	return New(Config{
 		BaseURL: o.Address(), Tenant: o.Tenant, Database: o.Database, Token: o.Token, Headers: o.Headers,
-		Collections: o.Collections, Others: o.Others(), Takes: o.Takes, Literal: o.Literal,
+		Collections: o.Collections, Others: o.Others(), Takes: o.Takes, Literal: o.Literal, Known: o.Known, Chosen: o.Tenant != "",
 		PageRows: o.PageRows, PageBytes: o.PageBytes, Timeout: o.Timeout, Now: o.Now,
 	})
 }

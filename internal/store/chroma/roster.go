@@ -30,7 +30,7 @@ func (c *client) roster(ctx context.Context) (roster, error) {
 	var counted int
 	for range listTries {
 		var err error
-		if all, err = c.pages(ctx); err != nil {
+		if all, err = c.pages(ctx, c.scope); err != nil {
 			return nil, err
 		}
 		if counted, err = c.collections(ctx); err != nil || counted <= len(all) {
@@ -40,17 +40,17 @@ func (c *client) roster(ctx context.Context) (roster, error) {
 	return nil, fmt.Errorf("list collections: the server counts %d, but lists %d", counted, len(all))
 }
 
-// pages lists the collections until a page has nothing that is new. A short page is
+// pages lists the collections of a database until a page has nothing that is new. A short page is
 // not the last: its size may be another's limit. The server sorts them by id, so that
 // a page is not moved by what is renamed meanwhile.
-func (c *client) pages(ctx context.Context) (roster, error) {
+func (c *client) pages(ctx context.Context, scope string) (roster, error) {
 	var all roster
 	seen := map[string]bool{}
 	for {
 		var page roster
 		r := request{
 			what: "list collections", method: http.MethodGet,
-			path: fmt.Sprintf("%s/collections?limit=%d&offset=%d", c.scope, rosterPage, len(all)),
+			path: fmt.Sprintf("%s/collections?limit=%d&offset=%d", scope, rosterPage, len(all)),
 		}
 		if err := c.call(ctx, r, nil, &page); err != nil {
 			return nil, err

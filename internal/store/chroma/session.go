@@ -60,6 +60,7 @@ func (s *session) open(ctx context.Context, sections []memory.Section) error {
 		return fmt.Errorf("open %s: %w: %w", s.server.config.BaseURL, store.ErrUnreadable, err)
 	}
 	s.discover(all)
+	s.unread(ctx, all)
 	if len(sections) == 0 {
 		sections = slices.Sorted(maps.Keys(s.server.config.Collections))
 	}

@@ -29,6 +29,12 @@ type Config struct {
 	// Literal are those of Others that somebody named as they are.
 	Literal []string
 
+	// Known says whether a source reads a collection, or leaves it out on purpose: Open
+	// tells of the others. Nil knows nothing, and nothing is told. Chosen says that
+	// somebody named the database.
+	Known  func(tenant, database, collection string) bool
+	Chosen bool
+
 	// TempDir is an existing folder with room for a copy of the database and of
 	// the indexes. What is made in it is gone after Close.
 	TempDir string

@@ -24,6 +24,9 @@ func (s *Session) find(ctx context.Context, sections []memory.Section) error {
 			return err
 		}
 	}
+	if err := s.unread(ctx, all); err != nil {
+		return err
+	}
 	names := s.names(all)
 	s.called = names
 	if len(sections) == 0 {

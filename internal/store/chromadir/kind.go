@@ -27,7 +27,7 @@ func Lazily(o store.Opening) store.Store {
 		}
 		return New(Config{
 			Path: o.Path, Tenant: o.Tenant, Database: o.Database, TempDir: temp, Now: o.Now,
-			Collections: o.Collections, Others: o.Others(), Takes: o.Takes, Literal: o.Literal,
+			Collections: o.Collections, Others: o.Others(), Takes: o.Takes, Literal: o.Literal, Known: o.Known, Chosen: o.Tenant != "",
 		}), nil
 	})
 }
