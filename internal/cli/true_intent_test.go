@@ -105,6 +105,7 @@ func TestTrue_04_AnswerLost(t *testing.T) {
 	r := a.must(9, "restore", bundle) // the other sections went in
 	says(t, r.stderr, "what was added stays: the same command goes on from there. ", "keepsake undo takes them out")
 	certain, maybe := told(t, r.stderr)
+	says(t, r.stdout, fmt.Sprintf("rows are in, and up to %d more may be: the restore is incomplete.", maybe))
 	came := a.digests().total() - before.total()
 	if maybe == 0 || came <= certain || came > certain+maybe {
 		t.Errorf("%d rows came, want more than the %d that are certain and at most %d more", came, certain, maybe)
@@ -179,6 +180,30 @@ func TestTrue_04_KilledProcess(t *testing.T) {
 		says(t, r.stdout, "The merge of ", "Of the rows that only may have been in, ")
 		sameDigests(t, k.digests().filled(), before)
 		silent(t, k.run("doctor").stdout, "was cut short")
+	}
+}
+
+// TestTrue_04_AtWorkIsNotCutShort: a merge that is at work has no receipt either, and is
+// left alone.
+func TestTrue_04_AtWorkIsNotCutShort(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, true)
+	bundle := a.lost()
+	path, looked := a.collection(memory.Memories)+"/add", false
+	a.behind(&a.kb, func(r chromatest.Request) chromatest.Fault {
+		if r.Path == path && !looked {
+			looked = true
+			silent(t, a.run("doctor").stdout, "was cut short")
+			silent(t, a.run("restore", bundle, "--dry-run").stderr, "was cut short")
+			if r := a.run("undo", "--plan"); r.code != 11 {
+				t.Errorf("undo --plan: got exit code %d, want 11\n%s", r.code, r.stderr)
+			}
+		}
+		return chromatest.Fault{}
+	})
+	a.must(0, "restore", bundle)
+	if !looked {
+		t.Error("nobody looked while it was at work")
 	}
 }
 

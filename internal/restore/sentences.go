@@ -60,7 +60,11 @@ func (a Account) headline(r *Receipt) string {
 	}
 	switch {
 	case !r.Complete:
-		return fmt.Sprintf("%s of %s are in: the restore is incomplete.", quantity.Count(a.In()), quantity.Plural(a.Asked, "row"))
+		more := ""
+		if _, maybe := r.Doubt(); maybe > 0 {
+			more = fmt.Sprintf(", and up to %s more may be", quantity.Count(maybe))
+		}
+		return fmt.Sprintf("%s of %s are in%s: the restore is incomplete.", quantity.Count(a.In()), quantity.Plural(a.Asked, "row"), more)
 	case a.Asked == 0:
 		return "Nothing to do: there is no row in what was asked for."
 	case a.Nothing():
