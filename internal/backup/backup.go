@@ -49,9 +49,12 @@ type Options struct {
 	// Whole publishes nothing also where a row is without its vector, which makes
 	// a bundle degraded otherwise.
 	Whole bool
+	// Alarm is how much may be gone before that is suspect.
+	Alarm Alarm
 	// AcceptLineage are sections that may be other ones than in the bundle before:
 	// they begin anew, or have ended. Each has to be among those that are backed up,
-	// or that are gone; or be a unit that no source has any more.
+	// or that are gone; or be a unit that no source has any more. The name of a source
+	// stands for all that it has or had.
 	AcceptLineage []memory.Section
 	// Restored tells of the last restore of ours that ended since a bundle and made
 	// a section, at its locator, what it is; ok is false when there is none. Nil
@@ -87,6 +90,8 @@ var (
 	ErrParity = errors.New("row-count parity failed")
 	// ErrNothing says that there is nothing to back up: a bundle of nothing is none.
 	ErrNothing = errors.New("there is nothing to back up")
+	// ErrEmptied says that a collection is another one than it was, and has no rows.
+	ErrEmptied = errors.New("is another collection, and has no rows")
 	// ErrNothingToAccept says that a section whose lineage is to be accepted is not
 	// backed up, and not gone.
 	ErrNothingToAccept = errors.New("it is not backed up")
@@ -104,7 +109,10 @@ func Survey(ctx context.Context, opts Options) (*Receipt, error) { return start(
 
 func start(ctx context.Context, opts Options, dry bool) (*Receipt, error) {
 	opts.Bundle.Discard = dry
-	r := &run{opts: opts, receipt: &Receipt{StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID, DryRun: dry}}
+	r := &run{
+		opts: opts, receipt: &Receipt{StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID, DryRun: dry},
+		losses: map[memory.Section]int64{}, fresh: map[string]int{},
+	}
 	defer r.close()
 	if err := r.open(ctx); err != nil {
 		return r.receipt, err
@@ -121,12 +129,17 @@ type run struct {
 	receipt  *Receipt
 	sessions []store.Session
 	wanted   []wanted
-	failed   []bundle.SectionMeta  // sections that could not be opened
-	seen     map[store.Session]int // findings already taken over
-	catalog  *catalog.Catalog      // of the bundles before; nil when it is no backup
-	absent   []memory.SectionSpec  // that somebody named, and that are not there
-	unseen   []memory.Subsystem    // of sources that could not be listed
-	gone     []catalog.Had         // sections that there were
+	failed   []bundle.SectionMeta               // sections that could not be opened
+	seen     map[store.Session]int              // findings already taken over
+	catalog  *catalog.Catalog                   // of the bundles before; nil when it is no backup
+	absent   []memory.SectionSpec               // that somebody named, and that are not there
+	unseen   []memory.Subsystem                 // of sources that could not be listed
+	good     map[memory.Section]catalog.Had     // the last good one of each section
+	had      map[memory.Subsystem][]catalog.Had // what the sources had
+	gone     []catalog.Had                      // of that, what is not there
+	missing  map[memory.Section]bool            // the same, by name
+	losses   map[memory.Section]int64           // records that are gone from a section that is there
+	fresh    map[string]int                     // contents of files that there were not
 }
 
 // wanted is one section that exists, and where to read it.
@@ -146,12 +159,14 @@ func (r *run) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.nothing(sections); err != nil {
-		return err
-	}
+	units := r.judgeSources(sections)
 	sections = append(sections, r.judgeGone()...)
 	r.acceptEnds()
-	meta, err := r.meta(ctx, append(r.failed, sections...))
+	r.condense()
+	if err := r.nothing(sections, units); err != nil {
+		return err
+	}
+	meta, err := r.meta(ctx, append(r.failed, sections...), units)
 	if err != nil {
 		return err
 	}
@@ -171,8 +186,11 @@ func (r *run) lookBack() (err error) {
 	if cmp.Or(r.opts.Reason, bundle.ReasonBackup) != bundle.ReasonBackup {
 		return nil
 	}
-	r.catalog, err = r.bundles()
-	return err
+	if r.catalog, err = r.bundles(); err != nil {
+		return err
+	}
+	r.good = r.catalog.LastGoods(r.opts.MemoryID)
+	return nil
 }
 
 // bundles lists the backup root; one that isn't there yet has none.

@@ -23,11 +23,12 @@ func (r *run) covered() []memory.Subsystem {
 	return all
 }
 
-// findGone returns the sections that had rows in the bundles before, and are not
-// among those that their sources have.
-func (r *run) findGone() (gone []catalog.Had) {
+// findGone takes down what the sources had in the bundles before, and which sections of
+// that are not among those that they have.
+func (r *run) findGone() {
+	r.had = map[memory.Subsystem][]catalog.Had{}
 	if r.catalog == nil {
-		return nil
+		return
 	}
 	there := map[memory.Section]bool{}
 	for _, w := range r.wanted {
@@ -38,48 +39,57 @@ func (r *run) findGone() (gone []catalog.Had) {
 	}
 	for _, sub := range r.covered() {
 		for _, had := range r.catalog.LastHad(r.opts.MemoryID, sub) {
-			if had.Section.Rows > 0 && !there[had.Section.Name] {
-				gone = append(gone, had)
+			if had.Section.Rows == 0 {
+				continue
+			}
+			had.File = r.good[had.Section.Name].File
+			r.had[sub] = append(r.had[sub], had)
+			if !there[had.Section.Name] {
+				r.gone = append(r.gone, had)
 			}
 		}
 	}
-	return gone
+	r.missing = map[memory.Section]bool{}
+	for _, g := range r.gone {
+		r.missing[g.Section.Name] = true
+	}
 }
 
-// judgeGone says of each section that is gone what that means, and returns those
-// that are missed: they make the bundle degraded.
+// judgeGone says of each graph, database and collection that is gone what that means,
+// and returns those that are missed: they make the bundle degraded. Files, and
+// collections that only a pattern meant, are counted by their source.
 func (r *run) judgeGone() (missed []bundle.SectionMeta) {
 	for _, g := range r.gone {
-		name := g.Section.Name
-		was := fmt.Sprintf("was in %s, with %d rows, and is not there any more", g.Entry.Name, g.Section.Rows)
-		switch restore := r.emptied(g); {
-		case slices.Contains(r.opts.AcceptLineage, name):
-			r.receipt.note("lineage-accepted", name, "accepted as its end: the section %s", was)
-		case restore != "":
-			r.receipt.note("lineage-restored", name, "the section %s, by the restore %s", was, restore)
-		case !isMissed(g.Section):
-			r.receipt.warn(codeGone, name, "the section %s", was)
-		default:
-			missed = append(missed, r.miss(g, was))
+		if isFile(g) || r.byPattern(g) || r.answered(g) {
+			continue
 		}
+		missed = append(missed, r.miss(g))
 	}
 	return missed
 }
 
-// codeGone is of a section that there was and that is not there any more.
-const codeGone = "section-gone"
+// byPattern reports whether a section is a collection that nobody named: single ones
+// come and go.
+func (r *run) byPattern(h catalog.Had) bool {
+	return h.Section.Kind == memory.Vectors && r.opts.Matched != nil && r.opts.Matched(h.Section.Spec())
+}
 
-// isMissed reports whether nobody removes such a section in passing: a collection, a
-// graph or a database. Files come and go.
-func isMissed(s *bundle.SectionMeta) bool {
-	switch s.Kind {
-	case memory.Lines:
-		return false
-	case memory.Opaque:
-		return s.Locator.Kind == memory.KindSQLite
-	case memory.Vectors, memory.Elements:
+// answered says of a section that is gone that somebody answers for it, if anybody does.
+func (r *run) answered(g catalog.Had) bool {
+	name := g.Section.Name
+	if r.accepts(name) {
+		r.receipt.note("lineage-accepted", name, "accepted as its end: the section %s", wasThere(g))
+		return true
 	}
-	return true
+	if restore := r.emptied(g); restore != "" {
+		r.receipt.note("lineage-restored", name, "the section %s, by the restore %s", wasThere(g), restore)
+		return true
+	}
+	return false
+}
+
+func wasThere(g catalog.Had) string {
+	return fmt.Sprintf("was in %s, with %d rows, and is not there any more", g.Entry.Name, g.Section.Rows)
 }
 
 // emptied names the restore of ours since the bundle that left nothing of the
@@ -95,21 +105,31 @@ func (r *run) emptied(g catalog.Had) string {
 	return ""
 }
 
+// accepts reports whether the operator answers for what became of a section: by its
+// own name, or by that of its source.
+func (r *run) accepts(s memory.Section) bool {
+	return slices.Contains(r.opts.AcceptLineage, s) || slices.Contains(r.opts.AcceptLineage, memory.Section(s.Subsystem()))
+}
+
 // miss takes a section down as one that should be there.
-func (r *run) miss(g catalog.Had, was string) bundle.SectionMeta {
-	name := g.Section.Name
-	spec := memory.SectionSpec{Name: name, Kind: g.Section.Kind, Locator: g.Section.Locator}
-	meta := bundle.FailedSection(spec, memory.Capture{}, fmt.Errorf("it %s", was))
+func (r *run) miss(g catalog.Had) bundle.SectionMeta {
+	r.receipt.Findings = append(r.receipt.Findings, memory.Finding{
+		Level: memory.Warning, Code: codeGone, Section: g.Section.Name, Message: "suspect: the section " + wasThere(g),
+		Hint: r.wayBack(codeGone, g.Section.Name, g),
+	})
+	return r.notIn(g, memory.CollectionUnknown, wasThere(g))
+}
+
+// notIn is a section that the bundle should have, and has not.
+func (r *run) notIn(g catalog.Had, collection, why string) bundle.SectionMeta {
+	spec := memory.SectionSpec{Name: g.Section.Name, Kind: g.Section.Kind, Locator: g.Section.Locator}
+	meta := bundle.FailedSection(spec, memory.Capture{}, fmt.Errorf("it %s", why))
 	meta.Lineage = memory.Lineage{
-		Collection: memory.CollectionUnknown, RowsBefore: g.Section.Rows, Against: g.Entry.Name, Suspect: true,
+		Collection: collection, RowsBefore: g.Section.Rows, Against: g.Entry.Name, Suspect: true,
 	}
 	lineage := meta.Lineage
 	r.receipt.Sections = append(r.receipt.Sections, SectionReceipt{
-		Section: name, Status: bundle.Fail, Rows: -1, Locator: spec.Locator, Lineage: &lineage, Reason: "suspect: " + was,
-	})
-	r.receipt.Findings = append(r.receipt.Findings, memory.Finding{
-		Level: memory.Warning, Code: codeGone, Section: name, Message: "suspect: the section " + was,
-		Hint: r.opts.Hint.Of(codeGone, string(name)),
+		Section: spec.Name, Status: bundle.Fail, Rows: -1, Locator: spec.Locator, Lineage: &lineage, Reason: "suspect: it " + why,
 	})
 	return meta
 }

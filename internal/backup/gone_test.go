@@ -261,9 +261,9 @@ func (a *agent) missing(r *backup.Receipt, section memory.Section, since *backup
 	if i < 0 || r.Has(section) || !strings.Contains(r.Sections[i].Reason, "is not there any more") {
 		a.t.Errorf("the receipt says %+v", r.Sections)
 	}
-	hint := "section-gone: " + string(section)
-	if !slices.ContainsFunc(r.Findings, func(f memory.Finding) bool { return strings.HasSuffix(f.Hint, hint) }) {
-		a.t.Errorf("got %v, want a hint at %s", r.Findings, hint)
+	back, on := "section-gone: "+since.Bundle, " "+string(section)
+	if !slices.ContainsFunc(r.Findings, func(f memory.Finding) bool { return strings.HasPrefix(f.Hint, back) && strings.HasSuffix(f.Hint, on) }) {
+		a.t.Errorf("got %v, want a hint back to %s", r.Findings, since.Bundle)
 	}
 }
 

@@ -24,15 +24,17 @@ type Restored struct {
 // lineage compares a section that was just written with the last good one of the
 // same memory, and says why it is suspect, "" when it isn't. What is made before
 // a restore has no place in that line.
-func (r *run) lineage(ctx context.Context, spec memory.SectionSpec, written *bundle.Section) (memory.Lineage, string, error) {
+func (r *run) lineage(ctx context.Context, spec memory.SectionSpec, written *bundle.Section, since *memory.Since) (memory.Lineage, string, error) {
 	if r.catalog == nil {
 		return memory.Lineage{Collection: memory.CollectionUnknown}, "", nil
 	}
-	entry, before := r.catalog.LastGood(r.opts.MemoryID, spec.Name)
-	if before == nil {
+	had, ok := r.good[spec.Name]
+	if !ok {
+		r.fresh[content(&written.File)]++
 		return memory.Lineage{Collection: r.unprecedented()}, "", nil
 	}
-	c := comparison{written: written, path: entry.Path, Lineage: memory.Lineage{
+	entry, before := had.Entry, had.Section
+	c := comparison{alarm: r.opts.Alarm, had: had, written: written, since: since, path: entry.Path, Lineage: memory.Lineage{
 		Collection: kinship(before.Collection, spec.Collection), RowsBefore: before.Rows, Against: entry.Name,
 	}}
 	if written.Dimension > 0 && before.Dimension != written.Dimension {
@@ -40,6 +42,7 @@ func (r *run) lineage(ctx context.Context, spec memory.SectionSpec, written *bun
 	}
 	why, err := c.doubt(ctx)
 	if why == "" || err != nil {
+		r.losses[spec.Name] = c.lost
 		return c.Lineage, "", err
 	}
 	known, err := r.explained(ctx, c, spec, entry.Time)
@@ -49,7 +52,9 @@ func (r *run) lineage(ctx context.Context, spec memory.SectionSpec, written *bun
 	if known != nil {
 		return *known, "", nil
 	}
-	c.Accepted = slices.Contains(r.opts.AcceptLineage, spec.Name)
+	if c.Accepted = r.accepts(spec.Name); !c.Accepted {
+		r.losses[spec.Name] = c.lost
+	}
 	c.Suspect = !c.Accepted
 	return c.Lineage, why + moved(before, spec), nil
 }
@@ -84,7 +89,7 @@ func (r *run) explained(ctx context.Context, c comparison, spec memory.SectionSp
 	if !ok {
 		return nil, nil
 	}
-	c.path, c.restored = restored.Bundle, true
+	c.path, c.restored, c.since = restored.Bundle, true, nil
 	c.RowsBefore, c.Overlap, c.Restore = restored.Rows, nil, restored.Name
 	if why, err := c.doubt(ctx); why != "" || err != nil {
 		return nil, err
@@ -96,36 +101,90 @@ func (r *run) explained(ctx context.Context, c comparison, spec memory.SectionSp
 type comparison struct {
 	memory.Lineage
 
+	alarm    Alarm
+	had      catalog.Had
 	written  *bundle.Section
-	path     string // of the bundle with the ids before
-	restored bool   // that bundle was put in since, by us
+	since    *memory.Since // what became of its records, nil where nobody has looked
+	path     string        // of the bundle with the ids before
+	restored bool          // that bundle was put in since, by us
+	lost     int64         // of the records before, as far as they were counted
 }
 
-// doubt says why the section may be another memory's, "" when it needn't be. Ids
-// are compared only where the answer hangs on them, or would help who has to
-// judge: that reads the other bundle's section.
+// doubt says why the section may be another memory's, or is no longer what it was, ""
+// when neither is so.
 func (c *comparison) doubt(ctx context.Context) (string, error) {
-	rows, half := c.written.Rows, 2*c.written.Rows < c.RowsBefore
-	changed := c.Collection == memory.CollectionChanged
+	rows := c.written.Rows
+	c.lost = max(0, c.RowsBefore-rows)
 	switch {
-	case c.RowsBefore == 0 || !changed && !half:
+	case c.RowsBefore == 0:
 		return "", nil
 	case rows == 0:
 		c.Overlap = new(float64)
 		return fmt.Sprintf("has no rows, and had %d", c.RowsBefore), nil
+	case !c.restored && shrunk(c.had, c.written):
+		return fmt.Sprintf("has %d bytes, fewer than half of the %d that it had", c.written.File.Bytes, c.had.File.Bytes), nil
+	}
+	if lost, ok := removed(c.written.Spec.Kind, c.since, rows); ok {
+		c.lost = lost
+		return c.counted(), nil
+	}
+	return c.estimated(ctx)
+}
+
+// counted is doubt where it was counted what became of each record.
+func (c *comparison) counted() string {
+	before, changed := c.since.Before, c.Collection == memory.CollectionChanged
+	rings := c.alarm.rings(c.lost, before)
+	if changed || rings && c.written.Spec.Kind != memory.Lines {
+		overlap := 1 - float64(c.lost)/float64(before)
+		c.Overlap = &overlap
+	}
+	switch {
+	case rings && !c.fewer() && changed:
+		return fmt.Sprintf("is another collection, and has %.0f %% of the ids of the one before", 100**c.Overlap)
+	case rings && !c.fewer():
+		return fmt.Sprintf("has lost %d of the %d rows that it had, and has others", c.lost, before)
+	case rings:
+		return c.fewerThan()
+	case 2*c.since.Moved > before:
+		return fmt.Sprintf("has other vectors in %d of its %d rows, by more than a server rounds", c.since.Moved, before)
+	}
+	return ""
+}
+
+// fewer reports whether the number of rows alone is suspect.
+func (c *comparison) fewer() bool {
+	return c.alarm.rings(max(0, c.RowsBefore-c.written.Rows), c.RowsBefore)
+}
+
+func (c *comparison) fewerThan() string {
+	if 2*c.written.Rows < c.RowsBefore {
+		return fmt.Sprintf("has %d rows, fewer than half of the %d that it had", c.written.Rows, c.RowsBefore)
+	}
+	return fmt.Sprintf("has %d rows, and had %d", c.written.Rows, c.RowsBefore)
+}
+
+// estimated is doubt where nobody has counted. Ids are compared only where the answer
+// hangs on them, or would help who has to judge: that reads the other bundle's section.
+func (c *comparison) estimated(ctx context.Context) (string, error) {
+	fewer, changed := c.fewer(), c.Collection == memory.CollectionChanged
+	if !fewer && !changed && (!c.restored || c.path == "") {
+		return "", nil
 	}
 	failed := c.measure(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case half:
-		return fmt.Sprintf("has %d rows, fewer than half of the %d that it had", rows, c.RowsBefore), nil
+	case fewer:
+		return c.fewerThan(), nil
 	case failed != nil && !c.restored: // that we put another collection there explains the other id
 		return fmt.Sprintf("is another collection, and nobody can say whether it has the ids of the one before: %v", failed), nil
-	case c.Overlap != nil && *c.Overlap < 0.5:
-		return fmt.Sprintf("is another collection, and has %.0f %% of the ids of the one before", 100**c.Overlap), nil
+	case c.Overlap == nil || !c.alarm.rings(c.lost, c.RowsBefore):
+		return "", nil
+	case !changed:
+		return fmt.Sprintf("has lost %d of the %d rows that it had, and has others", c.lost, c.RowsBefore), nil
 	}
-	return "", nil
+	return fmt.Sprintf("is another collection, and has %.0f %% of the ids of the one before", 100**c.Overlap), nil
 }
 
 // measure finds the share of the ids before that are there now.
@@ -142,7 +201,7 @@ func (c *comparison) measure(ctx context.Context) error {
 		return err
 	}
 	overlap := float64(shared) / float64(all)
-	c.Overlap = &overlap
+	c.Overlap, c.lost = &overlap, all-shared
 	return nil
 }
 
@@ -154,9 +213,18 @@ func moved(before *bundle.SectionMeta, now memory.SectionSpec) string {
 	return fmt.Sprintf("; it is read from %s now, it was from %s", now.Locator, before.Locator)
 }
 
+// backBy is how a restore puts back what a section lost: a merge keeps a file that has
+// something in it, and a vector.
+func backBy(written *bundle.Section, out *SectionReceipt) string {
+	if written.Spec.Kind == memory.Opaque && written.Rows > 0 || out.Since != nil && 2*out.Since.Moved > out.Since.Before {
+		return BackByReplace
+	}
+	return BackByMerge
+}
+
 // compare writes into a section's receipt how it compares with before.
 func (r *run) compare(ctx context.Context, want wanted, written *bundle.Section, out *SectionReceipt) error {
-	l, why, err := r.lineage(ctx, want.spec, written)
+	l, why, err := r.lineage(ctx, want.spec, written, out.Since)
 	if err != nil {
 		return fmt.Errorf("compare %s with the bundle before: %w", out.Section, err)
 	}
@@ -165,9 +233,9 @@ func (r *run) compare(ctx context.Context, want wanted, written *bundle.Section,
 	case l.Suspect:
 		out.Reason = strings.TrimPrefix(out.Reason+"; suspect: "+why, "; ")
 		r.receipt.Findings = append(r.receipt.Findings, memory.Finding{
-			Level: memory.Warning, Code: "lineage-suspect", Section: out.Section,
+			Level: memory.Warning, Code: codeSuspect, Section: out.Section,
 			Message: fmt.Sprintf("suspect: the section %s in %s", why, l.Against),
-			Hint:    r.opts.Hint.Of("lineage-suspect", want.spec.Locator.String(), string(out.Section)),
+			Hint:    r.wayBackBy(backBy(written, out), codeSuspect, out.Section, r.good[out.Section]),
 		})
 	case l.Accepted:
 		r.receipt.note("lineage-accepted", out.Section, "accepted as a new beginning: the section %s in %s", why, l.Against)

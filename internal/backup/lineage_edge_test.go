@@ -17,7 +17,7 @@ func TestLineageOfNoRows(t *testing.T) {
 	a := newAgent(t)
 	first := a.next()
 	a.rebuild(0, 0)
-	a.judged(a.next(), "has no rows, and had 40")
+	a.emptied(first)
 	if err := os.Rename(first.Path, filepath.Join(a.dir, "gone")); err != nil {
 		t.Fatal(err)
 	}

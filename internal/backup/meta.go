@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"keepsake/internal/bundle"
 )
 
 // meta says of the bundle what only the engine knows; the writer adds the rest.
-func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.Meta, error) {
+func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta, units []bundle.UnitMeta) (*bundle.Meta, error) {
 	sequence, parent, err := r.succeed(ctx)
 	if err != nil {
 		return nil, err
@@ -24,7 +25,7 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta) (*bundle.
 			MemoryID: r.memoryID(), Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),
 			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags,
 			Covers: r.covered(), Only: append([]string{}, r.opts.Only...), Matched: r.matched(sections), Ended: r.ended(),
-			Sections: sections,
+			Units: units, Sections: sections,
 		},
 	}, nil
 }
@@ -62,6 +63,9 @@ func (r *run) status() bundle.Status {
 		if s.Reason != "" {
 			return bundle.Degraded
 		}
+	}
+	if slices.ContainsFunc(r.receipt.Units, func(u bundle.UnitMeta) bool { return u.Suspect }) {
+		return bundle.Degraded
 	}
 	return bundle.Complete
 }

@@ -16,7 +16,10 @@ import (
 
 // open takes the first look at every source. All sources that fail are told of.
 func (r *run) open(ctx context.Context) error {
-	var failed []error
+	failed := r.misnamed()
+	if len(failed) > 0 {
+		return fmt.Errorf("%w: %w", ErrIncomplete, errors.Join(failed...))
+	}
 	for _, src := range r.opts.Sources {
 		if !r.asked(src) {
 			continue
@@ -34,7 +37,8 @@ func (r *run) open(ctx context.Context) error {
 	if err := r.lookBack(); err != nil {
 		return err
 	}
-	r.gone = r.findGone()
+	failed = append(failed, r.refuseEmptied()...)
+	r.findGone()
 	failed = append(failed, r.notThere()...)
 	r.unfound()
 	if len(failed) == 0 {
@@ -42,7 +46,7 @@ func (r *run) open(ctx context.Context) error {
 	}
 	slices.SortStableFunc(r.wanted, func(a, b wanted) int { return rank(a.spec) - rank(b.spec) })
 	if err := errors.Join(failed...); err != nil {
-		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+		return r.ledBack(fmt.Errorf("%w: %w", ErrIncomplete, err))
 	}
 	return nil
 }
@@ -72,9 +76,9 @@ func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
 // nothing is an error where no section was read, and none is missed either: of what
 // was allowed to fail nothing is left then.
-func (r *run) nothing(sections []bundle.SectionMeta) error {
-	failed := func(s bundle.SectionMeta) bool { return s.Failed != "" }
-	if len(r.gone) > 0 || slices.ContainsFunc(sections, func(s bundle.SectionMeta) bool { return !failed(s) }) {
+func (r *run) nothing(sections []bundle.SectionMeta, units []bundle.UnitMeta) error {
+	if slices.ContainsFunc(sections, func(s bundle.SectionMeta) bool { return s.Failed == "" || s.Lineage.Suspect }) ||
+		slices.ContainsFunc(units, func(u bundle.UnitMeta) bool { return u.Suspect }) {
 		return nil
 	}
 	var names []string
@@ -108,13 +112,26 @@ func (r *run) unmatched() (errs []error) {
 	return errs
 }
 
+// misnamed returns an error for each source that is to be accepted as one, and whose
+// sections are known by their names: each stands for itself.
+func (r *run) misnamed() (errs []error) {
+	for _, name := range r.opts.AcceptLineage {
+		is := func(src Source) bool {
+			return slices.ContainsFunc(src.Sections, func(s memory.Section) bool { return s.Matches(string(name)) && s != name })
+		}
+		if slices.ContainsFunc(r.opts.Sources, is) {
+			errs = append(errs, fmt.Errorf("accept the lineage of %s: %w as one: name its sections", name, ErrNothingToAccept))
+		}
+	}
+	return errs
+}
+
 // unaccepted returns an error for each section that is to be accepted and is
 // neither backed up nor gone: it may be misspelt.
 func (r *run) unaccepted() (errs []error) {
 	for _, s := range r.opts.AcceptLineage {
-		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s })
-		gone := slices.ContainsFunc(r.gone, func(g catalog.Had) bool { return g.Section.Name == s })
-		if !there && !gone && !r.mayEnd(memory.Unit(s)) {
+		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name == s }) || r.missing[s]
+		if !there && !r.mayEnd(memory.Unit(s)) && (s.Name() != "" || !slices.Contains(r.covered(), s.Subsystem())) {
 			errs = append(errs, fmt.Errorf("accept the lineage of %s: %w", s, ErrNothingToAccept))
 		}
 	}
@@ -283,7 +300,8 @@ func (r *run) unfound() {
 		if !src.Declared || told[sub] || len(src.Sections) > 0 || !r.asked(src) || slices.Contains(r.unseen, sub) {
 			continue
 		}
-		if !slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name.Subsystem() == sub }) {
+		there := slices.ContainsFunc(r.wanted, func(w wanted) bool { return w.spec.Name.Subsystem() == sub })
+		if !there && len(r.had[sub]) == 0 { // else it was there, and is gone
 			told[sub] = true
 			r.receipt.warn("nothing-found", memory.Section(sub), "%s: there is nothing that it means", src.Name)
 		}

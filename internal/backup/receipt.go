@@ -21,24 +21,29 @@ type SectionReceipt struct {
 	Locator   memory.Locator         `json:"source"`
 	Capture   *memory.Capture        `json:"capture,omitempty"`
 	Lineage   *memory.Lineage        `json:"lineage,omitempty"`
+	// Since is what became of the records of the last good bundle; nil where nobody has
+	// looked.
+	Since *memory.Since `json:"since,omitempty"`
 	// Reason says why a section is not whole, or suspect.
 	Reason string `json:"reason,omitempty"`
 }
 
 // Receipt is what a backup did.
 type Receipt struct {
-	DryRun    bool               `json:"dryRun,omitempty"`
-	Bundle    string             `json:"bundle,omitempty"` // its name; "" when none was published
-	Path      string             `json:"path,omitempty"`
-	Status    bundle.Status      `json:"status,omitempty"`
-	MemoryID  string             `json:"memoryId"`
-	Sequence  int64              `json:"sequence,omitempty"`
-	Topology  string             `json:"topology,omitempty"`
-	StartedAt time.Time          `json:"startedAt"`
-	EndedAt   time.Time          `json:"endedAt"`
-	Rows      int64              `json:"rows"`
-	Bytes     int64              `json:"bytes"`
-	Sections  []SectionReceipt   `json:"sections"`
+	DryRun    bool             `json:"dryRun,omitempty"`
+	Bundle    string           `json:"bundle,omitempty"` // its name; "" when none was published
+	Path      string           `json:"path,omitempty"`
+	Status    bundle.Status    `json:"status,omitempty"`
+	MemoryID  string           `json:"memoryId"`
+	Sequence  int64            `json:"sequence,omitempty"`
+	Topology  string           `json:"topology,omitempty"`
+	StartedAt time.Time        `json:"startedAt"`
+	EndedAt   time.Time        `json:"endedAt"`
+	Rows      int64            `json:"rows"`
+	Bytes     int64            `json:"bytes"`
+	Sections  []SectionReceipt `json:"sections"`
+	// Units are those of which something is to be said as a whole.
+	Units     []bundle.UnitMeta  `json:"units,omitempty"`
 	Integrity []bundle.Integrity `json:"integrity,omitempty"`
 	Findings  []memory.Finding   `json:"findings,omitempty"`
 }

@@ -30,46 +30,52 @@ func (m *Meta) Payloads() map[memory.Section]*FileMeta {
 // bundle.
 func (b *Bundle) Against(findings []memory.Finding) []memory.Unit {
 	var units []memory.Unit
-	owners := b.owners()
+	owners := b.Owners()
 	for _, f := range findings {
 		if f.Level != memory.Refusal {
 			continue
 		}
-		of := owners[string(f.Section)]
-		if f.File != "" {
-			of = owners[f.File]
-		}
+		of := owners.Of(f)
 		if len(of) == 0 {
 			return nil
 		}
-		for _, unit := range of {
-			if !slices.Contains(units, unit) {
-				units = append(units, unit)
+		for _, s := range of {
+			if !slices.Contains(units, s.Unit()) {
+				units = append(units, s.Unit())
 			}
 		}
 	}
 	return units
 }
 
-// owners are the units of each section, file and folder of the bundle, by its name.
-func (b *Bundle) owners() map[string][]memory.Unit {
-	owners := map[string][]memory.Unit{}
+// Owners are the sections that have a name, a file or a folder of a bundle.
+type Owners map[string][]*SectionMeta
+
+// Of returns the sections that a finding is of; none where it is of the whole bundle.
+func (o Owners) Of(f memory.Finding) []*SectionMeta {
+	if f.File != "" {
+		return o[f.File]
+	}
+	return o[string(f.Section)]
+}
+
+// Owners returns whose the sections, files and folders of the bundle are; without a
+// block of ours nobody's.
+func (b *Bundle) Owners() Owners {
 	if b.block() == nil {
-		return owners
+		return nil
 	}
-	own := func(name string, unit memory.Unit) {
-		if !slices.Contains(owners[name], unit) {
-			owners[name] = append(owners[name], unit)
-		}
-	}
+	own := Owners{}
 	payloads := b.meta.Payloads()
 	for i := range b.block().Sections {
 		s := &b.block().Sections[i]
-		own(string(s.Name), s.Unit())
-		own(string(s.Name.Subsystem()), s.Unit())
+		own[string(s.Name)] = append(own[string(s.Name)], s)
+		if sub := string(s.Name.Subsystem()); sub != string(s.Name) {
+			own[sub] = append(own[sub], s)
+		}
 		if f := payloads[s.Name]; f != nil {
-			own(f.Path, s.Unit())
+			own[f.Path] = append(own[f.Path], s)
 		}
 	}
-	return owners
+	return own
 }

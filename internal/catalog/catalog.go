@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/memory"
 )
 
 // Catalog is what lies in a backup root.
@@ -49,6 +50,7 @@ type Entry struct {
 
 	of       string            // whose it is as the catalog's owner sees it; "" before For
 	position int64             // among the bundles of its memory
+	partial  bool              // it is of a part of its memory
 	misfits  map[string]string // what is wrong with files, by path; nil before a look
 }
 
@@ -84,6 +86,7 @@ func List(root string) (*Catalog, error) {
 	c.readAll(notes)
 	c.believe()
 	slices.SortStableFunc(c.Bundles, newestFirst)
+	c.findPartial()
 	return c, nil
 }
 
@@ -168,6 +171,12 @@ type Wanted struct {
 	SkipUnreadable bool
 	// Except are bundles that are known not to be good, by name, and why.
 	Except map[string]string
+	// Bad are the units of a bundle that are known not to be good, by its name, and
+	// why.
+	Bad map[string]map[memory.Unit]string
+	// Selected says which sections are wanted; nil wants all. Named says which of them
+	// somebody named: they are wanted though they are gone, or have ended.
+	Selected, Named func(memory.Section) bool
 }
 
 // admits reports whether a bundle may be the one: it is, or may be, a backup of
@@ -187,12 +196,16 @@ func (w Wanted) admits(e *Entry) bool {
 var ErrUnreadable = errors.New("a newer bundle cannot be read")
 
 // Latest returns the newest good bundle that is wanted, and those newer than it
-// that were passed over. bundle.ErrNotFound when none is good; all candidates are then
+// that were passed over. One of a part of the memory is only taken where there is none
+// of all of it. bundle.ErrNotFound when none is good; all candidates are then
 // passed over. ErrUnreadable when one of those passed over can't be read; the
 // entry is then the one that SkipUnreadable would take. A safety bundle is never
 // the latest.
 func (c *Catalog) Latest(w Wanted) (Entry, []PassedOver, error) {
-	best, passed := c.newest(w)
+	best, passed := c.newest(w, false)
+	if best == nil {
+		best, passed = c.newest(w, true)
+	}
 	if best == nil {
 		return Entry{}, passed, fmt.Errorf("%w that is good in %s", bundle.ErrNotFound, c.Root)
 	}
@@ -204,7 +217,7 @@ func (c *Catalog) Latest(w Wanted) (Entry, []PassedOver, error) {
 	return *best, passed, nil
 }
 
-func (c *Catalog) newest(w Wanted) (*Entry, []PassedOver) {
+func (c *Catalog) newest(w Wanted, partial bool) (*Entry, []PassedOver) {
 	var passed []PassedOver
 	var best *Entry
 	for i := range c.Bundles {
@@ -217,6 +230,9 @@ func (c *Catalog) newest(w Wanted) (*Entry, []PassedOver) {
 			continue
 		}
 		why := cmp.Or(e.Fault(), w.Except[e.Name])
+		if why == "" && e.partial && !partial {
+			why = "is of a part of the memory"
+		}
 		switch {
 		case why != "":
 			passed = append(passed, PassedOver{*e, why})

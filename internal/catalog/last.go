@@ -12,20 +12,8 @@ import (
 // whose files have not their sizes, is taken only where there is no other: its
 // meta is sealed, and still says how much there was.
 func (c *Catalog) LastGood(memoryID string, section memory.Section) (*Entry, *bundle.SectionMeta) {
-	var damaged *Entry
-	var described *bundle.SectionMeta
-	for i := range c.Bundles {
-		e := &c.Bundles[i]
-		s := e.goodSection(memoryID, section)
-		switch {
-		case s == nil:
-		case e.damage(s.Unit(), []*bundle.SectionMeta{s}, e.Meta.Payloads()) == "":
-			return e, s
-		case damaged == nil:
-			damaged, described = e, s
-		}
-	}
-	return damaged, described
+	had := c.LastGoods(memoryID)[section]
+	return had.Entry, had.Section
 }
 
 // LastHeld returns the newest backup of a memory that has sections of a unit, good or
@@ -43,15 +31,29 @@ func (c *Catalog) LastHeld(memoryID string, unit memory.Unit) *Entry {
 	return nil
 }
 
-// goodSection returns a section of a backup of the memory, nil unless it is good.
-func (e *Entry) goodSection(memoryID string, section memory.Section) *bundle.SectionMeta {
-	if !e.isBackupOf(memoryID) {
-		return nil
+// LastGoods returns what LastGood returns, of every section that there ever was. It
+// looks at each section of each bundle once.
+func (c *Catalog) LastGoods(memoryID string) map[memory.Section]Had {
+	all := map[memory.Section]Had{}
+	damaged := map[memory.Section]bool{}
+	for i := range c.Bundles {
+		e := &c.Bundles[i]
+		if !e.isBackupOf(memoryID) {
+			continue
+		}
+		payloads := e.Meta.Payloads()
+		for j := range e.Meta.Keepsake.Sections {
+			s := &e.Meta.Keepsake.Sections[j]
+			if _, there := all[s.Name]; there && !damaged[s.Name] || !s.Good() {
+				continue
+			}
+			sound := e.damage(s.Unit(), []*bundle.SectionMeta{s}, payloads) == ""
+			if sound || !damaged[s.Name] {
+				all[s.Name], damaged[s.Name] = Had{e, s, payloads[s.Name]}, !sound
+			}
+		}
 	}
-	if s := e.Meta.Keepsake.Section(section); s != nil && s.Good() {
-		return s
-	}
-	return nil
+	return all
 }
 
 // isBackupOf reports whether the bundle is sealed, and a backup that is certainly of
@@ -64,14 +66,16 @@ func (e *Entry) isBackupOf(memoryID string) bool {
 type Had struct {
 	Entry   *Entry
 	Section *bundle.SectionMeta
+	File    *bundle.FileMeta // nil where nobody looked for it
 }
 
 // LastHad returns the sections that a memory had of a subsystem by the newest
 // backup that covers it, and those that later ones have which don't cover it. One
 // that was not good there, lost or suspect, is taken from the newest backup before
 // in which it was; unless one between covers the subsystem and has it not, for then
-// its end has been accepted. Only metas are read: what happened to the files since
-// changes nothing of what there was.
+// its end has been accepted. A backup in which the source is suspect as a whole says
+// nothing of an end. Only metas are read: what happened to the files since changes
+// nothing of what there was.
 func (c *Catalog) LastHad(memoryID string, sub memory.Subsystem) []Had {
 	var all []Had
 	found := make(map[memory.Section]bool)
@@ -88,12 +92,12 @@ func (c *Catalog) LastHad(memoryID string, sub memory.Subsystem) []Had {
 			case s.Name.Subsystem() != sub || found[s.Name] || wanted != nil && !wanted[s.Name]:
 			case s.Good():
 				found[s.Name] = true
-				all = append(all, Had{e, s})
+				all = append(all, Had{Entry: e, Section: s})
 			default:
 				bad[s.Name] = true
 			}
 		}
-		if !e.Meta.Keepsake.Covered(sub) {
+		if whole := e.Meta.Keepsake.UnitNamed(memory.Unit(sub)); !e.Meta.Keepsake.Covered(sub) || whole != nil && whole.Suspect {
 			continue
 		}
 		if wanted = bad; len(wanted) == 0 {

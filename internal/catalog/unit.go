@@ -110,6 +110,8 @@ func (e *Entry) damage(unit memory.Unit, sections []*bundle.SectionMeta, payload
 // sectionFault says what speaks against a section by its meta.
 func sectionFault(s *bundle.SectionMeta) string {
 	switch {
+	case s.Failed != "" && s.Lineage.Suspect:
+		return "is suspect: " + s.Failed
 	case s.Failed != "":
 		return "could not be read: " + s.Failed
 	case s.Lineage.Suspect:

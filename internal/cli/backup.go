@@ -30,10 +30,12 @@ func (a *app) backupCommand() *cobra.Command {
 was there throughout is in it, reads the bundle back, and only then makes it
 visible. A backup that can't be whole publishes nothing.
 
-Each section is compared with the last good bundle: one that is gone, has lost
-its rows or more than half of them, or is another collection of other rows, is
-suspect. The bundle is published, degraded, and the code is 3; --accept-lineage
-says that it is the memory all the same.`,
+Each section and each source is compared with the last good bundle: one that is
+gone, has lost its rows, lines or files or more than half of them, or is another
+collection of other rows, is suspect. The bundle is published, degraded, and the
+code is 3; --accept-lineage says that it is the memory all the same. Another
+collection than there was, without a row, is refused with code 8.`,
+
 		Example: `  keepsake backup
   keepsake backup --dry-run
   keepsake backup --only kb,graph --compress zstd`,
@@ -48,7 +50,7 @@ says that it is the memory all the same.`,
 	flags.BoolVarP(&f.DryRun, "dry-run", "n", false, "read and judge all of it, print what the bundle would hold, and write nothing")
 	flags.StringVar(&f.compress, "compress", "", "compress the bundle's files: none, zstd (Neo's own restore reads none only)")
 	flags.BoolVar(&f.AllowDegraded, "allow-degraded", false, "publish also when a section can't be read, and end with code 3")
-	flags.StringArrayVar(&f.acceptLineage, "accept-lineage", nil, "take a `section` that is suspect for a new beginning, or one that is gone for ended: mc/memory (repeatable)")
+	flags.StringArrayVar(&f.acceptLineage, "accept-lineage", nil, "take a `section` or source that is suspect for a new beginning, or one that is gone for ended: mc/memory, notes (repeatable)")
 	flags.StringToStringVar(&f.Tags, "tag", nil, "write `key=value` into the bundle's meta (repeatable)")
 	flags.Lookup("tag").DefValue = "" // pflag would print it as [], in brackets of its own
 	return cmd
@@ -61,7 +63,7 @@ func (a *app) backup(ctx context.Context, f backupFlags) (err error) {
 	for _, v := range f.acceptLineage {
 		s := memory.Section(v)
 		if v == "" || strings.HasSuffix(v, "/") || !s.Subsystem().Valid() { // notes/2026/plan.md is one, too, and notes
-			return usage(fmt.Errorf("--accept-lineage %s: want a section like mc/memory, or a source of files", v))
+			return usage(fmt.Errorf("--accept-lineage %s: want a section like mc/memory, or a source", v))
 		}
 		f.AcceptLineage = append(f.AcceptLineage, s)
 	}

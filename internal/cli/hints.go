@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"keepsake/internal/backup"
 	"keepsake/internal/config"
 	"keepsake/internal/guard"
 	"keepsake/internal/keeper"
@@ -64,7 +65,7 @@ var hints = map[string]string{
 	"unreadable":          hintDegraded,
 	"unwritable":          "what the server says of it is in its log; the same command goes on from there",
 	"nothing":             "is this the memory's folder? keepsake config show prints what is looked for, and where",
-	"nothing-to-accept":   "keepsake backup --dry-run lists the sections",
+	"nothing-to-accept":   "--accept-lineage takes a section, or a source of files or of whatever is there: keepsake backup --dry-run lists them",
 	"parity":              "nothing was published; run it again, and if it stays, --allow-degraded publishes what can be read",
 	"unsafe":              "nothing was replaced; --accept-degraded-safety does without what can't be read, where the old collection is kept aside",
 	"no-chroma-directory": "name the folder that holds chroma.sqlite3, or what is left of it",
@@ -106,6 +107,8 @@ var hints = map[string]string{
 	"kind":                  "--to names another target",
 	"collection-of-its-own": "restore into a collection of its own with --as %s=NAME",
 	"nothing-selected":      "keepsake show %s lists its sections",
+	"gone-since":            "keepsake restore %s --only %s puts it back",
+	"good-nowhere":          "keepsake restore %s --only %s puts back what there is",
 	"no-target":             "--only names what to restore, --to names a target",
 	"target-unreachable":    "keepsake config show lists the targets",
 
@@ -125,8 +128,6 @@ var hints = map[string]string{
 	"unaccounted":   "it is safe to run the same command again",
 
 	// What a backup suspects.
-	"lineage-suspect":   "is %s the right store, and what happened to it? If this is the memory now: keepsake backup --accept-lineage %s",
-	"section-gone":      "what happened to it? If it is to be gone: keepsake backup --accept-lineage %s",
 	"damaged-directory": "keepsake rescue %s makes a bundle of what it still holds",
 
 	// The configuration.
@@ -155,7 +156,40 @@ var hints = map[string]string{
 }
 
 // yielding are the codes whose hint is only given where the cause has none.
-var yielding = map[string]bool{"unreadable": true, "replace-cut-short": true}
+var yielding = map[string]bool{"unreadable": true, "replace-cut-short": true, "absent": true, "emptied-anew": true}
+
+// losses say by the code of a loss what else the operator can do, once he was led back.
+var losses = map[string]string{
+	"lineage-suspect": "If this is the memory now: keepsake backup --accept-lineage %s",
+	"section-gone":    "If it is to be gone: keepsake backup --accept-lineage %s",
+	"source-lost":     "If it is to be gone: keepsake backup --accept-lineage %s",
+	"emptied-passed":  "If it is to be empty: keepsake backup --accept-lineage %s",
+	"emptied":         "--allow-degraded publishes the rest and ends with code 3; if it is to be empty: --accept-lineage %s",
+	"absent-since":    hintDegraded,
+}
+
+// questions say by the sort of place what may have become of what was there.
+var questions = map[string]string{
+	backup.WasAtServer: "did the server start on an empty folder?",
+	backup.WasInFolder: "was its folder moved, or is a disk not there?",
+	backup.WasInFile:   "is %s the right file?",
+}
+
+// lossHint leads back from a loss before it leads on. about are the bundle, how much it
+// has, what selects that, how it is put back, the sort of place, the place, and the name
+// by which the loss is accepted.
+func lossHint(after string, about []string) string {
+	if len(about) != 7 {
+		return ""
+	}
+	bundle, amount, only, how, sort, at, accept := about[0], about[1], about[2], about[3], about[4], about[5], about[6]
+	back := "keepsake restore " + bundle + " --only " + only + " puts it back"
+	if how == backup.BackByReplace {
+		back = "keepsake restore " + bundle + " --only " + only + " --mode replace --plan shows what it would put back"
+	}
+	return "it was in " + bundle + " with " + amount + ": " + back + "; " +
+		strings.Replace(questions[sort], "%s", at, 1) + " " + strings.Replace(after, "%s", accept, 1)
+}
 
 // hintOf returns what the operator can do, "" when nobody said.
 func hintOf(err error) string {
@@ -189,6 +223,9 @@ func hintOf(err error) string {
 
 // hintBy returns the hint of a code, with about in it.
 func hintBy(code string, about ...string) string {
+	if after, ok := losses[code]; ok {
+		return lossHint(after, about)
+	}
 	text := hints[code]
 	for _, what := range about {
 		text = strings.Replace(text, "%s", what, 1)
@@ -199,15 +236,16 @@ func hintBy(code string, about ...string) string {
 // spelled are the words for errors about a value that a flag gave: %[1]s is what of
 // it, %[2]s the error.
 var spelled = map[string]string{
-	"to":            "--to %[1]s: %[2]s",
-	"to-collection": "--to %[1]s: %[2]s --as names it",
-	"only":          "--only %[1]s: %[2]s",
-	"as":            "--as %[1]s: %[2]s",
-	"drill-to":      "--to: %[2]s",
-	"drill-home":    "--to %[1]s is where the memory itself lives: a drill goes into a scratch database",
-	"token":         "read --confirm: %[2]s",
-	"into":          "-o %[1]s: %[2]s",
-	"into-nothing":  "%[2]s -o names the bundle to make, or a folder for it",
+	"accept-lineage": "--accept-lineage %[1]s: %[2]s",
+	"to":             "--to %[1]s: %[2]s",
+	"to-collection":  "--to %[1]s: %[2]s --as names it",
+	"only":           "--only %[1]s: %[2]s",
+	"as":             "--as %[1]s: %[2]s",
+	"drill-to":       "--to: %[2]s",
+	"drill-home":     "--to %[1]s is where the memory itself lives: a drill goes into a scratch database",
+	"token":          "read --confirm: %[2]s",
+	"into":           "-o %[1]s: %[2]s",
+	"into-nothing":   "%[2]s -o names the bundle to make, or a folder for it",
 }
 
 // messageOf is the text of an error, with the flag that it is about.

@@ -11,7 +11,8 @@ import (
 )
 
 // TestLatestWalksPast: the newest bundle is not the latest when it isn't good,
-// and each that was passed over is named with the reason.
+// and each that was passed over is named with the reason. A restore takes from each what
+// is good in it.
 func TestLatestWalksPast(t *testing.T) {
 	a := newAgent(t, true)
 	a.remember()
@@ -40,24 +41,32 @@ func TestLatestWalksPast(t *testing.T) {
 	a.forget()
 	a.adopts(dig(t, readMeta(t, good), "keepsake", "memoryId").(string))
 	before := tree(t, a.data("backups"))
-	for _, args := range [][]string{{"restore", "latest"}, {"restore", "--at", "2027-01-01T00:00:00Z"}, {"verify", "latest"}, {"show", "latest"}, {"pin", "latest"}} {
-		r := a.must(4, args...)
-		says(t, r.stderr, "a newer bundle cannot be read: "+filepath.Base(broken)+": ",
-			"\n  --skip-unreadable takes "+filepath.Base(good)+", the newest that is good")
+	for instead, commands := range map[string][][]string{
+		degraded: {{"restore", "latest"}, {"restore", "--at", "2027-01-01T00:00:00Z"}}, // it gives what is good in it
+		good:     {{"verify", "latest"}, {"show", "latest"}, {"pin", "latest"}},
+	} {
+		for _, args := range commands {
+			says(t, a.must(4, args...).stderr, "a newer bundle cannot be read: "+filepath.Base(broken)+": ",
+				"\n  --skip-unreadable takes "+filepath.Base(instead)+", the newest that is good")
+		}
 	}
 	same(t, "the backup root", tree(t, a.data("backups")), before)
-	for _, args := range [][]string{{"restore", "latest"}, {"restore", "--at", "2027-01-01T00:00:00Z"}, {"verify", "latest"}} {
-		r := a.must(0, append(args, "--skip-unreadable")...)
-		says(t, r.stdout+r.stderr, filepath.Base(good),
-			"passed over "+filepath.Base(degraded)+": is degraded",
-			"passed over "+filepath.Base(neo)+": was not made by keepsake and has no hashes",
-			"passed over "+filepath.Base(bare)+": has no bundle-meta.json",
-			"passed over "+filepath.Base(broken)+": ",
-			"passed over "+filepath.Base(cut)+": graph/graph-backup-")
-		silent(t, r.stderr, "passed over "+filepath.Base(good))
+	nobodys := []string{
+		"passed over " + filepath.Base(neo) + ": was not made by keepsake and has no hashes",
+		"passed over " + filepath.Base(bare) + ": has no bundle-meta.json",
+		"passed over " + filepath.Base(broken) + ": ",
 	}
-	if got := len(a.ids(memory.Memories)); got != rows()[memory.Memories] {
-		t.Errorf("got %d memories, want the %d of the good bundle", got, rows()[memory.Memories])
+	r := a.must(0, "verify", "latest", "--skip-unreadable")
+	says(t, r.stdout+r.stderr, append(nobodys, filepath.Base(good), "passed over "+filepath.Base(degraded)+": is degraded",
+		"passed over "+filepath.Base(cut)+": graph/graph-backup-")...)
+	for _, args := range [][]string{{"restore", "latest"}, {"restore", "--at", "2027-01-01T00:00:00Z"}} {
+		r := a.must(0, append(args, "--skip-unreadable")...)
+		says(t, r.stdout+r.stderr, append(nobodys, "mc/memory from\n"+filepath.Base(cut),
+			"passed over "+filepath.Base(degraded)+": mc/memory was not read whole", "From both bundles: ")...)
+		silent(t, r.stderr, "passed over "+filepath.Base(good), "passed over "+filepath.Base(cut))
+	}
+	if got, want := len(a.ids(memory.Memories)), rows()[memory.Memories]+1; got != want {
+		t.Errorf("got %d memories, want the %d of the newest bundle that has them whole", got, want)
 	}
 	writable(t, broken)
 	remove(t, broken)
@@ -67,11 +76,23 @@ func TestLatestWalksPast(t *testing.T) {
 			t.Errorf("list: %v: latest: got %v, want %v", entry["bundle"], entry["latest"], want)
 		}
 	}
+	a.sub("One part is good in none", func(t *testing.T) {
+		for _, dir := range []string{good, cut} {
+			writable(t, dir)
+			remove(t, dir)
+		}
+		r := a.must(9, "restore", "latest")
+		says(t, r.stdout+r.stderr, "mc/memory: is good in no bundle; in "+filepath.Base(degraded)+" it was not read whole",
+			"\n  keepsake restore "+filepath.Base(degraded)+" --only mc/memory puts back what there is",
+			"the bundle lacks mc/memory (", " rows): that is not in", "the restore is incomplete")
+		r = a.must(10, "restore", "latest", "--only", "mc/memory")
+		says(t, r.stderr, "there is no good bundle in ", "mc/memory is good in no bundle: the newest is "+filepath.Base(degraded))
+	})
 	a.sub("None is good", func(t *testing.T) {
-		writable(t, good)
-		remove(t, good)
+		writable(t, degraded)
+		remove(t, degraded)
 		r := a.must(10, "restore", "latest")
-		says(t, r.stderr, "there is no good bundle in ", "passed over "+filepath.Base(degraded))
+		says(t, r.stderr, "there is no good bundle in ", "passed over "+filepath.Base(neo))
 	})
 }
 
@@ -143,7 +164,7 @@ func TestLatestVerifies(t *testing.T) {
 	} {
 		kept := tree(t, a.data("backups"))
 		r := a.must(0, args...)
-		says(t, r.stderr, "passed over "+filepath.Base(rotten)+": does not verify: graph/graph-backup-")
+		says(t, r.stderr, "passed over "+filepath.Base(rotten)+": graph/graph does not verify: graph/graph-backup-")
 		same(t, "the bundles after a dry run", tree(t, a.data("backups")), kept)
 	}
 	a.must(4, "restore", rotten)

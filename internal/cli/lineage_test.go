@@ -50,11 +50,17 @@ func TestIncidentG_EmptyCollectionOfTheSameName(t *testing.T) {
 	a.drops(memory.Memories)
 	a.createsEmpty(memory.Memories)
 
-	r := a.must(3, "backup")
-	says(t, r.stderr, "warning: mc/memory: suspect: the section has no rows, and had 40 in "+good,
-		"is chroma:http://", "#neo-agent-memory the right store, and what happened to it?", "keepsake backup --accept-lineage mc/memory")
-	l := a.lineage(3)
-	for key, want := range map[string]any{"collection": "changed", "rowsBefore": 40.0, "overlap": 0.0, "against": good} {
+	// It is refused; what can be published without it leads back first.
+	r := a.must(8, "backup")
+	says(t, r.stderr, "mc/memory is another collection, and has no rows: it had 40 in "+good,
+		"it was in "+good+" with 40 rows: keepsake restore "+good+" --only mc/memory puts it back; did the server start on an empty folder?")
+	if got := a.shelf(); len(got) != 1 {
+		t.Errorf("got %v, want nothing published", got)
+	}
+	r = a.must(3, "backup", "--allow-degraded")
+	says(t, r.stderr, "warning: mc/memory: suspect: not in the bundle: ", good+" --only mc/memory puts it back", "keepsake backup --accept-lineage mc/memory")
+	l := a.lineage(3, "--allow-degraded")
+	for key, want := range map[string]any{"collection": "changed", "rowsBefore": 40.0, "against": good} {
 		expect(t, l, want, key)
 	}
 	says(t, a.must(0, "list").stdout, "suspect: mc/memory", "latest good: "+good)
@@ -62,7 +68,7 @@ func TestIncidentG_EmptyCollectionOfTheSameName(t *testing.T) {
 
 	a.sub("NeverTheLatest", func(t *testing.T) {
 		r := a.must(0, "restore", "latest", "--only", "mc")
-		says(t, r.stderr, "warning: passed over ", ": is degraded")
+		says(t, r.stderr, "warning: passed over ", ": mc/memory is suspect")
 		says(t, r.stdout, good)
 		if got := len(a.ids(memory.Memories)); got != 40 {
 			t.Errorf("got %d memories, want the 40 of the last good bundle", got)
@@ -162,7 +168,7 @@ func TestLineageOfASwapElsewhere(t *testing.T) {
 	a.replaced(bundle, "--only", "mc/memory", "--as", "mc/memory=beside")
 	a.drops(memory.Memories)
 	a.createsEmpty(memory.Memories)
-	l := a.lineage(3)
+	l := a.lineage(3, "--allow-degraded")
 	if _, ok := l["restore"]; ok {
 		t.Errorf("got %v, want no restore that explains it", l)
 	}

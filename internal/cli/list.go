@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"keepsake/internal/catalog"
@@ -21,7 +22,7 @@ type listed struct {
 	Timestamp time.Time                  `json:"timestamp"`
 	Bytes     int64                      `json:"bytes"`
 	Rows      map[memory.Subsystem]int64 `json:"rows"`
-	Status    string                     `json:"status"` // complete, degraded, unsealed, unreadable
+	Status    string                     `json:"status"` // complete, partial, degraded, unsealed, unreadable
 	Reason    string                     `json:"reason,omitempty"`
 	Sequence  int64                      `json:"sequence,omitempty"`
 	MemoryID  string                     `json:"memoryId,omitempty"`
@@ -39,7 +40,11 @@ type listed struct {
 	NextPrune     *verdict               `json:"nextPrune,omitempty"`
 
 	failed *catalog.Verification
+	empty  []memory.Subsystem // covered, whatever there was
 }
+
+// partial is the status of a complete bundle of a part of its memory.
+const partial = "partial"
 
 // verdict is what the next prune would do with a bundle.
 type verdict struct {
@@ -140,10 +145,22 @@ func listEntry(e *catalog.Entry) listed {
 	}
 	k := e.Meta.Keepsake
 	l.Status, l.Reason, l.Sequence, l.MemoryID = string(k.Status), string(k.Reason), k.Sequence, k.MemoryID
+	if e.Partial() && k.Status == bundle.Complete {
+		l.Status = partial
+	}
+	l.empty = k.Covers
 	for _, s := range k.Sections {
-		l.Rows[s.Name.Subsystem()] += s.Rows
+		if s.Failed == "" {
+			l.Rows[s.Name.Subsystem()] += s.Rows
+		}
 		if s.Lineage.Suspect {
 			l.Suspect = append(l.Suspect, s.Name)
+		}
+	}
+	for _, u := range k.Units { // for all of its sections
+		if u.Suspect {
+			l.Suspect = slices.DeleteFunc(l.Suspect, func(s memory.Section) bool { return s.Subsystem() == memory.Subsystem(u.Unit) })
+			l.Suspect = append(l.Suspect, memory.Section(u.Unit))
 		}
 	}
 	return l

@@ -24,9 +24,8 @@ func (a *app) printList(bundles []listed, latest string) error {
 	now := a.Now()
 	for i := range bundles {
 		l := &bundles[i]
-		files := l.Rows[memory.Concepts] + l.Rows[memory.Trajectories] + l.Rows[memory.Mailbox]
-		t.add(l.Bundle, quantity.Age(now.Sub(l.Timestamp)), quantity.Size(l.Bytes), quantity.Short(l.Rows[memory.KB]), quantity.Short(l.Rows[memory.MC]),
-			quantity.Short(l.Rows[memory.GraphSystem]), quantity.Short(files), l.word())
+		t.add(l.Bundle, quantity.Age(now.Sub(l.Timestamp)), quantity.Size(l.Bytes), l.rows(memory.KB), l.rows(memory.MC),
+			l.rows(memory.GraphSystem), l.rows(memory.Concepts, memory.Trajectories, memory.Mailbox), l.word())
 	}
 	var b strings.Builder
 	if err := t.write(&b); err != nil {
@@ -43,6 +42,21 @@ func (a *app) printList(bundles []listed, latest string) error {
 	_, err := io.WriteString(a.Stdout, strings.Join(lines, ""))
 	a.say("\nlatest good: %s\n", latest)
 	return err
+}
+
+// rows counts what a bundle holds of subsystems; a dash stands where it covers none of
+// them: what it hasn't got may be there all the same.
+func (l *listed) rows(subs ...memory.Subsystem) string {
+	var n int64
+	covered := false
+	for _, sub := range subs {
+		rows, has := l.Rows[sub]
+		n, covered = n+rows, covered || has || slices.Contains(l.empty, sub)
+	}
+	if !covered {
+		return "–"
+	}
+	return quantity.Short(n)
 }
 
 // word is the status in one word.
@@ -74,7 +88,7 @@ func (l *listed) facts(now time.Time) []string {
 	if len(l.Suspect) > 0 {
 		add("suspect: %s", joined(l.Suspect))
 	}
-	if l.Error != "" || l.Status == string(bundle.Complete) && l.Fault != "" && l.failed == nil && l.NotesError == "" {
+	if l.Error != "" || (l.Status == string(bundle.Complete) || l.Status == partial) && l.Fault != "" && l.failed == nil && l.NotesError == "" {
 		add("not good: %s", l.Fault)
 	}
 	if l.NotesError == "" {

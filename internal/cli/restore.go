@@ -33,8 +33,9 @@ func (a *app) restoreCommand() *cobra.Command {
 		Short: "Put a bundle back: add what is missing, and prove it",
 		Long: `Checks every row of the bundle, then adds the rows that the memory lacks, then
 reads every row back and compares. Rows that live are kept as they are; nothing
-is removed. BUNDLE is a path, a name, or "latest". Running it twice is running
-it once.
+is removed. BUNDLE is a path, a name, or "latest": with that, and with --at,
+each part of the memory comes from the newest bundle that has it good. Running
+it twice is running it once.
 
 With --mode replace the memory becomes the bundle. A plan is shown first
 (--plan), with what would be lost and a token; the run wants that token
@@ -105,11 +106,14 @@ func (a *app) restore(ctx context.Context, f restoreFlags) (err error) {
 	if f.resume {
 		return a.resume(ctx, m, f)
 	}
-	c, err := m.Restore(ctx, f.Restore)
+	j, err := m.RestoreWhole(ctx, f.Restore)
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.carryOut(ctx, m, c, f), c.Close())
+	if j.Several() {
+		return errors.Join(a.carryOutAll(ctx, m, j, f), j.Close())
+	}
+	return errors.Join(a.carryOut(ctx, m, j.Changes[0], f), j.Close())
 }
 
 // resume finishes what was cut short.
@@ -170,7 +174,7 @@ func (a *app) printReceipt(r *restore.Receipt, c *keeper.Change, f restoreFlags)
 	case a.flags.asJSON:
 		return a.printJSON(r)
 	case c.TakesBack():
-		return a.printTakenBack(r)
+		return a.printTakenBack(r, c)
 	case c.Plan().Mode() == restore.ModeReplace:
 		return a.printReplaced(r)
 	}

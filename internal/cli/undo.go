@@ -77,7 +77,19 @@ func (a *app) printTakeback(plan *restore.Plan) error {
 	return nil
 }
 
-func (a *app) printTakenBack(r *restore.Receipt) error {
+// printCompanions names what else there is to take back of one run.
+func (a *app) printCompanions(c *keeper.Change) {
+	names := c.Companions()
+	if len(names) == 0 {
+		return
+	}
+	a.say("\nIt was one of %d restores of one run. To take the others back:\n", len(names)+1)
+	for _, name := range names {
+		a.say("  keepsake undo %s --plan\n", name)
+	}
+}
+
+func (a *app) printTakenBack(r *restore.Receipt, c *keeper.Change) error {
 	a.say("The merge of %s was taken back\n\n", r.Bundle)
 	t := &table{
 		header: []string{"section", "taken out", "changed since, kept", "gone already", "rows", "state"},
@@ -99,6 +111,7 @@ func (a *app) printTakenBack(r *restore.Receipt) error {
 	}
 	a.printByIntent(byIntent)
 	a.say("Receipt: %s\n", a.relative(r.Dir))
+	a.printCompanions(c)
 	return nil
 }
 

@@ -73,6 +73,7 @@ type Config struct {
 	// Retention is what may be removed. CheckRetention says whether it can be used.
 	Retention Retention
 	Doctor    Doctor
+	Alarm     Alarm
 	// AllowProduction is the first of the two factors of package guard. Only the
 	// environment can set it.
 	AllowProduction Value[bool]
@@ -162,7 +163,7 @@ func Load(opts Options) (*Config, error) {
 	l := &loader{opts: opts, cfg: &Config{kinds: opts.Kinds, hint: opts.Hint}}
 	steps := []func() error{
 		l.checkFlags, l.locate, l.readPreset, l.backupRoot, l.topology, l.presetSources, l.dimension,
-		l.declared, l.retention, l.doctor, l.permission,
+		l.declared, l.retention, l.doctor, l.alarm, l.permission,
 	}
 	if err := inOrder(steps); err != nil {
 		return nil, err

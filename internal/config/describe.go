@@ -43,6 +43,7 @@ func (c *Config) Describe() []Row {
 	if len(c.Doctor.Accept.V) > 0 {
 		add("doctor.accept", strings.Join(c.Doctor.Accept.V, ", "), c.Doctor.Accept.Source)
 	}
+	add("alarm.lost", shareText(c.Alarm.Lost.V), c.Alarm.Lost.Source)
 	if c.VectorDimension.V > 0 {
 		add("vector-dimension", strconv.Itoa(c.VectorDimension.V), c.VectorDimension.Source)
 	}

@@ -138,6 +138,9 @@ type file struct {
 		OtherMaxAge scalar `yaml:"max_age"`
 		Accept      list   `yaml:"accept"`
 	} `yaml:"doctor"`
+	Alarm struct {
+		Lost scalar `yaml:"lost"`
+	} `yaml:"alarm"`
 	VectorDimension scalar  `yaml:"vector-dimension"`
 	Sources         sources `yaml:"sources"`
 

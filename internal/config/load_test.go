@@ -140,6 +140,7 @@ func TestNothingSaidIsTheNeoPreset(t *testing.T) {
 		"retention.safety-days":      "7 | preset neo",
 		"retention.gone-days":        "30 | preset neo",
 		"doctor.max-age":             "26h | default",
+		"alarm.lost":                 "50% | default",
 		"vector-dimension":           "4096 | preset neo",
 		"stores.kb.timeout":          "1m30s | default",
 		"stores.mc.timeout":          "1m30s | default",
@@ -192,7 +193,7 @@ func TestDescribeKeepsItsOrder(t *testing.T) {
 		"stores.graph stores.concepts stores.trajectories stores.mailbox " +
 		"collections.knowledge-base collections.memory collections.summaries " +
 		"retention.keep retention.days retention.keep-daily retention.keep-weekly retention.keep-monthly " +
-		"retention.max-bytes retention.safety-days retention.gone-days doctor.max-age vector-dimension production-destructive"
+		"retention.max-bytes retention.safety-days retention.gone-days doctor.max-age alarm.lost vector-dimension production-destructive"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

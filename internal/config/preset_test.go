@@ -44,6 +44,7 @@ func TestPresetChroma(t *testing.T) {
 		"retention.safety-days":      "7 | preset chroma",
 		"retention.gone-days":        "30 | preset chroma",
 		"doctor.max-age":             "26h | default",
+		"alarm.lost":                 "50% | default",
 		"production-destructive":     "false | default",
 	}
 	got := rows(cfg, root)

@@ -87,12 +87,15 @@ func (m *Memory) backupOptions(b Backup) (backup.Options, error) {
 	if err != nil {
 		return backup.Options{}, err
 	}
+	if err := m.checkAccepted(b.AcceptLineage); err != nil {
+		return backup.Options{}, err
+	}
 	beside := provenance.Of(dir)
 	into := m.bundleOptions()
 	into.Compress = b.Compress == Zstd
 	return backup.Options{
-		Hint: m.opts.Hint, Sources: sources, Only: b.Only, AllowDegraded: b.AllowDegraded, AcceptLineage: b.AcceptLineage, Restored: m.restored,
-		Matched:  m.matched,
+		Hint: m.opts.Hint, Sources: sources, Only: b.Only, AllowDegraded: b.AllowDegraded,
+		Alarm: backup.Alarm(m.cfg.Alarm.Lost.V), AcceptLineage: b.AcceptLineage, Restored: m.restored(), Matched: m.matched,
 		Bundle:   into,
 		Topology: m.topology(), NeoVersion: beside.NeoVersion, GitSHA: beside.GitSha,
 		Tags: b.Tags, Progress: m.progress(), Clock: m.opts.Now,

@@ -25,6 +25,8 @@ type Change struct {
 	dir   string                // where the plan lies
 	stale []*restore.Unfinished // others, of which nothing was committed
 	takes *restore.Takeback     // of rows that a merge added
+	// companions are the restores of the same run as the one that is taken back.
+	companions []string
 	// strict says that a row which lives in another version makes a merge incomplete.
 	strict bool
 	// consent and looks are of a replace.
@@ -67,6 +69,10 @@ func (c *Change) Plan() *restore.Plan { return c.plan }
 
 // TakesBack reports whether rows are taken out that a merge added.
 func (c *Change) TakesBack() bool { return c.takes != nil }
+
+// Companions are the names of the other restores of the run whose restore is taken
+// back: each is taken back by itself.
+func (c *Change) Companions() []string { return c.companions }
 
 // Refusal says why it can't be run, nil when it can.
 func (c *Change) Refusal() error { return c.m.refused(c.plan.Refusal()) }

@@ -67,7 +67,10 @@ func (m *Memory) Bundles(ctx context.Context, names []string, all bool) (out []*
 // younger than at. What it chooses by itself has the hashes that it should have; that
 // others don't goes on record, where anything may be written.
 func (m *Memory) toRestore(ctx context.Context, name, at string, record bool) (*bundle.Bundle, error) {
-	prove := func(e catalog.Entry) (string, error) { return m.unproven(ctx, e, record) }
+	prove := func(e catalog.Entry) (string, error) {
+		why, _, err := m.unproven(ctx, e, record)
+		return why, err
+	}
 	switch {
 	case at != "":
 		when, err := time.Parse(time.RFC3339, at)
@@ -98,19 +101,12 @@ func (m *Memory) named(name string) (*bundle.Bundle, error) {
 // choose opens the newest good bundle that is wanted, and tells which newer ones it
 // passed over. It doesn't guess past one that it can't read, unless it was told to.
 // With prove, which says why a bundle doesn't verify, it walks back past those too.
+// What other good bundles have, and this one has not, is told as well.
 func (m *Memory) choose(none string, wanted catalog.Wanted, prove func(catalog.Entry) (string, error)) (*bundle.Bundle, error) {
-	c, err := m.Catalog()
+	c, err := m.mine(&wanted)
 	if err != nil {
 		return nil, err
 	}
-	id, err := m.memoryID()
-	if err != nil {
-		return nil, err
-	}
-	if id == "" && severalMemories(c) {
-		return nil, fail(NotFound, "several-memories", fmt.Errorf("%s holds bundles of more than one memory, and this one has no id yet", m.Root()))
-	}
-	wanted.Memory, wanted.SkipUnreadable, wanted.Except = id, m.opts.SkipUnreadable, map[string]string{}
 	entry, passed, err := c.Latest(wanted)
 	for err == nil && prove != nil {
 		why, failed := prove(entry)
@@ -124,15 +120,60 @@ func (m *Memory) choose(none string, wanted catalog.Wanted, prove func(catalog.E
 	for _, p := range passed {
 		m.notify("passed over %s: %s", p.Entry.Name, p.Why)
 	}
-	switch {
-	case errors.Is(err, bundle.ErrNotFound):
-		return nil, fail(NotFound, "no-good-bundle", fmt.Errorf("there is %s in %s", none, m.Root()))
-	case errors.Is(err, catalog.ErrUnreadable):
-		return nil, fail(NotVerified, "unreadable-newer", fmt.Errorf("choose bundle: %w", err), entry.Name)
-	case err != nil:
+	if err := m.unchosen(err, none, entry.Name); err != nil {
 		return nil, err
 	}
+	m.tellLacks(c, wanted, entry)
 	return bundle.Open(entry.Path, bundle.Limits{})
+}
+
+// mine lists the backup root, and completes what is wanted: bundles of this memory.
+func (m *Memory) mine(wanted *catalog.Wanted) (*catalog.Catalog, error) {
+	c, err := m.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	id, err := m.memoryID()
+	if err != nil {
+		return nil, err
+	}
+	if id == "" && severalMemories(c) {
+		return nil, fail(NotFound, "several-memories", fmt.Errorf("%s holds bundles of more than one memory, and this one has no id yet", m.Root()))
+	}
+	wanted.Memory, wanted.SkipUnreadable, wanted.Except = id, m.opts.SkipUnreadable, map[string]string{}
+	return c, nil
+}
+
+// unchosen says why no bundle was chosen, nil where one was; instead is the one that
+// would be without one that can't be read.
+func (m *Memory) unchosen(err error, none, instead string) error {
+	switch {
+	case errors.Is(err, bundle.ErrNotFound):
+		return fail(NotFound, "no-good-bundle", fmt.Errorf("there is %s in %s", none, m.Root()))
+	case errors.Is(err, catalog.ErrUnreadable):
+		return fail(NotVerified, "unreadable-newer", fmt.Errorf("choose bundle: %w", err), instead)
+	}
+	return err
+}
+
+// tellLacks tells what a chosen bundle lacks of the memory: what others have good.
+func (m *Memory) tellLacks(c *catalog.Catalog, wanted catalog.Wanted, chosen catalog.Entry) {
+	wanted.SkipUnreadable = true
+	whole, err := c.Whole(wanted)
+	if err != nil {
+		return // there is nothing else
+	}
+	for _, p := range whole.Parts {
+		var names []string
+		for _, u := range p.Units {
+			if s := chosen.State(u.Unit); s == nil || !s.Good() {
+				names = append(names, string(u.Unit))
+			}
+		}
+		if len(names) > 0 {
+			m.notify("%s lacks %s: the newest that has it is %s", chosen.Name, strings.Join(names, ", "), p.Entry.Name)
+		}
+	}
 }
 
 func severalMemories(c *catalog.Catalog) bool {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"keepsake/internal/backup"
 	"keepsake/internal/catalog"
 
 	"keepsake/internal/memory"
@@ -50,12 +51,13 @@ type doctor struct {
 	present map[memory.Subsystem]bool // what the memory holds now
 	catalog *catalog.Catalog          // nil without a backup root
 	listing error                     // why there is none
-	id      string                    // of the memory, "" when it has none or it can't be read
+	past    func(memory.SectionSpec, time.Time) (backup.Restored, bool)
+	id      string // of the memory, "" when it has none or it can't be read
 }
 
 // Doctor looks at every store of the memory, at the backup root and at the bundles.
 func (m *Memory) Doctor(ctx context.Context) ([]Check, error) {
-	d := &doctor{Memory: m, now: m.opts.Now(), present: map[memory.Subsystem]bool{}}
+	d := &doctor{Memory: m, now: m.opts.Now(), present: map[memory.Subsystem]bool{}, past: m.restored()}
 	if d.Root() != "" {
 		d.catalog, d.listing = catalog.List(d.Root())
 	}

@@ -29,7 +29,7 @@ func (d *doctor) had(sub memory.Subsystem, wanted func(memory.Section) bool) (h 
 			continue
 		}
 		spec := memory.SectionSpec{Name: s.Name, Kind: s.Kind, Locator: s.Locator}
-		if _, ok := d.restored(spec, one.Entry.Time); ok {
+		if _, ok := d.past(spec, one.Entry.Time); ok {
 			continue
 		}
 		if h.bundle == "" {

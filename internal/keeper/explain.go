@@ -19,6 +19,7 @@ var explained = []struct {
 	{store.ErrUnfinished, Locked, "unfinished"},
 	{backup.ErrNothing, Store, "nothing"},
 	{store.ErrUnreachable, Store, "unreachable"},
+	{backup.ErrEmptied, Store, "emptied-anew"},
 	{store.ErrAbsent, Store, "absent"},
 	{store.ErrUnreadable, Store, "unreadable"},
 	{store.ErrUnwritable, Store, "unwritable"},

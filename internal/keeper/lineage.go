@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"keepsake/internal/backup"
@@ -11,14 +12,18 @@ import (
 )
 
 // restored tells a backup of the last restore of ours that made a section what it
-// is: a swap of our own is no reason to suspect it.
-func (m *Memory) restored(spec memory.SectionSpec, since time.Time) (backup.Restored, bool) {
-	at := spec.Locator
-	if at.Kind == memory.KindChromaDir { // it was restored through its server
-		at = m.servedAt(spec)
+// is: a swap of our own is no reason to suspect it. Receipts are read once, when first
+// asked for.
+func (m *Memory) restored() func(spec memory.SectionSpec, since time.Time) (backup.Restored, bool) {
+	past := sync.OnceValue(func() restore.History { return restore.ReadHistory(m.restores()) })
+	return func(spec memory.SectionSpec, since time.Time) (backup.Restored, bool) {
+		at := spec.Locator
+		if at.Kind == memory.KindChromaDir { // it was restored through its server
+			at = m.servedAt(spec)
+		}
+		left, ok := past().LastLeft(spec.Name, at, since)
+		return backup.Restored(left), ok
 	}
-	left, ok := restore.LastLeft(m.restores(), spec.Name, at, since)
-	return backup.Restored(left), ok
 }
 
 // servedAt is where the server has a section that is read from its directory.

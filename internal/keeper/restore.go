@@ -55,7 +55,7 @@ func (m *Memory) Restore(ctx context.Context, r Restore) (*Change, error) {
 	if err != nil {
 		return nil, interrupted(err, "unwritten")
 	}
-	if err := m.checkSelection(r, b); err != nil {
+	if err := m.checkSelection(r, sectionNames(b)); err != nil {
 		return nil, err
 	}
 	if r.Mode == restore.ModeReplace {

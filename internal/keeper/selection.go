@@ -58,14 +58,26 @@ func names(sources []backup.Source, beside []memory.Section) (all []string) {
 	return all
 }
 
-// checkSelection refuses a restore that names what neither the memory nor the bundle
-// has, and another place for a section that the bundle knows nothing of.
-func (m *Memory) checkSelection(r Restore, b *bundle.Bundle) error {
+// checkAccepted refuses the name of a source whose sections have names of their own:
+// they are accepted one by one. Files are one whole, and whatever else is there.
+func (m *Memory) checkAccepted(sections []memory.Section) error {
+	for _, s := range sections {
+		for _, d := range m.cfg.Declared {
+			if string(s) == string(d.Name) && len(d.Named) > 0 && !m.kind(&d).CanHold(memory.Lines) {
+				return fail(Usage, "accept-lineage", errors.New("want a section of it, like mc/memory"), string(s))
+			}
+		}
+	}
+	return nil
+}
+
+// checkSelection refuses a restore that names what neither the memory nor a bundle of
+// these sections has, and another place for what is none of them.
+func (m *Memory) checkSelection(r Restore, known []memory.Section) error {
 	sources, err := m.sources()
 	if err != nil {
 		return err
 	}
-	known := sectionNames(b)
 	if err := checkOnly(r.Only, sources, known); err != nil {
 		return err
 	}

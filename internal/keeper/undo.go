@@ -170,5 +170,5 @@ func (m *Memory) undoMerge(ctx context.Context, r *restore.Receipt, u Undo) (*Ch
 	if err != nil {
 		return nil, errors.Join(interrupted(err, "unwritten"), done())
 	}
-	return &Change{m: m, plan: t.Plan(), takes: t, rules: rules, done: done, dir: m.restoreDir(b)}, nil
+	return &Change{m: m, plan: t.Plan(), takes: t, companions: r.Companions(), rules: rules, done: done, dir: m.restoreDir(b)}, nil
 }

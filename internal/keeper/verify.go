@@ -71,25 +71,26 @@ func (m *Memory) look(ctx context.Context, b *bundle.Bundle, level bundle.Level)
 }
 
 // unproven verifies the hashes of a bundle, and says why they are wrong, "" when they
-// are not.
-func (m *Memory) unproven(ctx context.Context, e catalog.Entry, record bool) (string, error) {
+// are not, and of which units; of none where it is the bundle as a whole.
+func (m *Memory) unproven(ctx context.Context, e catalog.Entry, record bool) (string, []memory.Unit, error) {
 	b, err := bundle.Open(e.Path, bundle.Limits{})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	began := m.opts.Now()
 	report, err := m.look(ctx, b, bundle.Quick)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	i := slices.IndexFunc(report.Findings, func(f memory.Finding) bool { return f.Level == memory.Refusal })
 	if i < 0 {
-		return "", nil
+		return "", nil, nil
 	}
+	units := b.Against(report.Findings)
 	if record {
-		m.note(b, began, catalog.Verification{Level: bundle.Quick, Refusals: refusals(report.Findings), Bad: b.Against(report.Findings)})
+		m.note(b, began, catalog.Verification{Level: bundle.Quick, Refusals: refusals(report.Findings), Bad: units})
 	}
-	return "does not verify: " + report.Findings[i].String(), nil
+	return "does not verify: " + report.Findings[i].String(), units, nil
 }
 
 // note writes down what became of a verification that began then, beside a bundle of

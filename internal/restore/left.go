@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -16,23 +15,39 @@ type Left struct {
 	Bundle string // path of what was put in; "" where rows were only taken out
 }
 
-// LastLeft looks among the restores of a memory for the last replace or undo that
-// began after since and is done with the section at the place of at. A receipt
-// that can't be read tells of nothing: who asks wants an explanation, and has none.
-func LastLeft(restores string, section memory.Section, at memory.Locator, since time.Time) (Left, bool) {
-	entries, err := os.ReadDir(restores)
-	if err != nil {
-		return Left{}, false
-	}
-	for _, e := range slices.Backward(entries) { // names begin with the time
-		r, err := LoadReceipt(filepath.Join(restores, e.Name()))
-		if err != nil || !r.StartedAt.After(since) {
-			continue
-		}
+// History is what the replaces and undos of a memory left, each of their receipts read
+// once: who asks for one section mostly asks for all. The zero History is of none.
+type History struct {
+	of map[memory.Section][]settled // the last one first
+}
+
+// settled is a section that a replace or an undo is done with.
+type settled struct {
+	Left
+	at    memory.Locator
+	began time.Time
+}
+
+// ReadHistory reads the receipts of the restores of a memory. One that can't be read
+// tells of nothing: who asks wants an explanation, and has none.
+func ReadHistory(restores string) History {
+	h := History{map[memory.Section][]settled{}}
+	for _, r := range slices.Backward(Receipts(restores)) { // names begin with the time
 		for _, s := range r.Sections {
-			if s.Section == section && s.Target.SamePlace(at) && s.settled() {
-				return r.left(s), true
+			if s.settled() {
+				h.of[s.Section] = append(h.of[s.Section], settled{r.left(s), s.Target, r.StartedAt})
 			}
+		}
+	}
+	return h
+}
+
+// LastLeft returns what the last replace or undo that began after since left of the
+// section at the place of at.
+func (h History) LastLeft(section memory.Section, at memory.Locator, since time.Time) (Left, bool) {
+	for _, s := range h.of[section] {
+		if s.began.After(since) && s.at.SamePlace(at) {
+			return s.Left, true
 		}
 	}
 	return Left{}, false

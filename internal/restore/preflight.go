@@ -14,7 +14,7 @@ import (
 // writes nothing. The plan holds all findings; an error means that the
 // preflight itself could not be carried through.
 func Preflight(ctx context.Context, opts Options) (*Plan, error) {
-	p := &Plan{opts: opts, refusals: map[Ground][]memory.Finding{}}
+	p := &Plan{opts: opts, refusals: map[Ground][]memory.Finding{}, findings: slices.Clone(opts.Noted), lacks: slices.Clone(opts.Lacks)}
 	if err := p.verify(ctx); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,11 @@ func (p *Plan) verify(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("verify bundle: %w", err)
 	}
+	owners := p.opts.Bundle.Owners()
 	for _, f := range report.Findings {
+		if p.elsewhere(owners.Of(f)) {
+			f.Level = memory.Warning
+		}
 		if f.Level == memory.Refusal {
 			p.refusals[GroundBundle] = append(p.refusals[GroundBundle], f)
 		} else {
@@ -97,6 +101,13 @@ func (p *Plan) verify(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// elsewhere reports whether sections that weren't asked for are all that a finding is
+// of: it says nothing of those that were.
+func (p *Plan) elsewhere(sections []*bundle.SectionMeta) bool {
+	asked := func(s *bundle.SectionMeta) bool { return p.opts.selected(s.Name) }
+	return p.opts.Parts && len(sections) > 0 && !slices.ContainsFunc(sections, asked)
 }
 
 // choose takes the sections that were asked for and have somewhere to go.

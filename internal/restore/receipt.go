@@ -79,6 +79,9 @@ type Receipt struct {
 	// Plan is the id of a replace, Undo says that it took another one back.
 	Plan string `json:"plan,omitempty"`
 	Undo bool   `json:"undo,omitempty"`
+	// Group is what the receipts of one run have in common that restored from several
+	// bundles.
+	Group string `json:"group,omitempty"`
 	// Undoes is the name of the folder of the restore that was taken back.
 	Undoes string `json:"undoes,omitempty"`
 	// Safety is the path of the bundle of what was replaced.
@@ -111,7 +114,7 @@ func newReceipt(p *Plan, dir string) *Receipt {
 	b := p.opts.Bundle
 	r := &Receipt{
 		Version: 1, Bundle: b.Name(), Path: b.Path(), Seal: seal(b), MemoryID: memoryID(b), Mode: p.Mode(),
-		Plan: p.id, Undo: p.undoes(), Undoes: p.opts.undoes(), StartedAt: p.opts.Clock().UTC(), Left: p.left, Findings: p.Findings(), Dir: dir,
+		Plan: p.id, Group: p.opts.Group, Undo: p.undoes(), Undoes: p.opts.undoes(), StartedAt: p.opts.Clock().UTC(), Left: p.left, Findings: p.Findings(), Dir: dir,
 		proof: p.opts.Proof,
 	}
 	for _, s := range p.sections {

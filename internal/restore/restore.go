@@ -50,6 +50,16 @@ type Options struct {
 	ForceMemory   bool
 	AllowEmpty    bool
 
+	// Parts takes what was asked for also where something is wrong with other sections
+	// of the bundle.
+	Parts bool
+	// Noted is what was seen before, and Lacks what no bundle holds of what was asked
+	// for: they are told of, and counted, as the bundle's own are. Group is what the
+	// restores of one run have in common, "" where there is one alone.
+	Noted []memory.Finding
+	Lacks []bundle.Lack
+	Group string
+
 	// Request is kept with the plan: what it takes to make the same Options again.
 	Request json.RawMessage
 	// Replace makes the target become the bundle; nil merges.

@@ -51,7 +51,7 @@ func PreflightTakeback(ctx context.Context, opts TakebackOptions) (*Takeback, er
 	}
 	t := &Takeback{opts: opts, puts: put}
 	o := Options{
-		Bundle: opts.Bundle, Targets: opts.Targets, Progress: opts.Progress, Clock: opts.Clock, AllowEmpty: true,
+		Bundle: opts.Bundle, Targets: opts.Targets, Progress: opts.Progress, Clock: opts.Clock, AllowEmpty: true, Parts: true,
 		Replace: &Replace{Operation: guard.Undo, Rules: opts.Rules, Token: opts.Token, PlanOnly: opts.PlanOnly, AllowUnsealed: true},
 	}
 	for section := range put {
