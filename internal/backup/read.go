@@ -91,7 +91,7 @@ func (r *run) again(ctx context.Context, want wanted, reading *store.Reading) it
 // there throughout and isn't in the file does.
 func (r *run) judge(want wanted, written *bundle.Section, c memory.Capture) (*bundle.SectionMeta, error) {
 	name := want.spec.Name
-	c.Salvaged = written.Salvaged
+	c.Salvaged, c.SalvagedIDs = written.Salvaged, written.SalvagedIDs
 	for _, path := range written.Withheld {
 		r.receipt.warn("withheld", name, "%s looks like a secret of the collection's and is not in the bundle", path)
 	}
@@ -134,7 +134,7 @@ func (r *run) shortfall(out *SectionReceipt, written *bundle.Section, c memory.C
 		lacks("rows-missing", why)
 	}
 	if c.Salvaged > 0 {
-		why := fmt.Sprintf("%d rows are without their vector, which could not be read", c.Salvaged)
+		why := fmt.Sprintf("%d rows are without their vector, which could not be read: %s", c.Salvaged, bundle.FewOf(c.SalvagedIDs, c.Salvaged))
 		if r.opts.Whole {
 			return fmt.Errorf("back up %s: %w: %s", out.Section, store.ErrUnreadable, why)
 		}

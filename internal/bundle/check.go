@@ -17,14 +17,15 @@ type checker struct {
 	opaque  bool // lines that need not be JSON
 	ours    bool // rows that we printed: canonical, nodes before edges
 
-	scanner   record.Scanner
-	canon     canoniser
-	ids       idSet
-	digests   digests
-	rows      int64
-	dimension int // of the section, 0 until it is known
-	salvaged  int64
-	edges     bool // an edge has come
+	scanner    record.Scanner
+	canon      canoniser
+	ids        idSet
+	digests    digests
+	rows       int64
+	dimension  int // of the section, 0 until it is known
+	salvaged   int64
+	vectorless []string // ids of the first rows without a vector
+	edges      bool     // an edge has come
 }
 
 // errNotJSON is returned for a line of a flat file that is no JSON object. It is
@@ -67,6 +68,9 @@ func (c *checker) vector(line []byte) error {
 	}
 	if err := c.fits(v.Dimension); err != nil {
 		return err
+	}
+	if v.Dimension < 0 && len(c.vectorless) < memory.MostNamed {
+		c.vectorless = append(c.vectorless, string(v.Key))
 	}
 	digest, err := c.scanner.VectorDigest(line, v)
 	if err != nil {

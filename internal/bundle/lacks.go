@@ -64,7 +64,7 @@ func (s *SectionMeta) lacks() (all []Lack) {
 	c := s.Capture
 	add(LackRows, c.Missing, nil, "they were there from the first listing to the last, and were not read")
 	add(LackRows, int64(len(c.Unreadable)), c.Unreadable, "they could not be read")
-	add(LackVectors, c.Salvaged, nil, "their vectors could not be read")
+	add(LackVectors, c.Salvaged, c.SalvagedIDs, "their vectors could not be read")
 	add(LackDocuments, c.Documentless, nil, "only their ids and vectors could be read")
 	add(LackIDs, c.Unnamed, nil, "their ids are lost")
 	if len(c.Damage) > 0 {
@@ -145,17 +145,20 @@ func (v *verifier) lacks() {
 			f.Code, f.Message = CodeSectionFailed, "could not be read when the bundle was made: "+l.Why
 		}
 		if len(l.IDs) > 0 {
-			f.Message += ": " + ids(l.IDs)
+			f.Message += ": " + FewOf(l.IDs, l.Rows)
 		}
 		v.findings.add(f)
 	}
 }
 
-// ids names a few.
-func ids(all []string) string {
+// FewOf names the first ten of so many rows, of whose ids some are given, and says how
+// many more there are.
+func FewOf(ids []string, rows int64) string {
 	const most = 10
-	if len(all) <= most {
-		return strings.Join(all, ", ")
+	named := ids[:min(most, len(ids))]
+	text := strings.Join(named, ", ")
+	if more := rows - int64(len(named)); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
 	}
-	return strings.Join(all[:most], ", ") + fmt.Sprintf(" and %d more", len(all)-most)
+	return text
 }

@@ -18,10 +18,12 @@ import (
 type Section struct {
 	Spec      memory.SectionSpec // as it was given
 	Rows      int64
-	Dimension int    // numbers in each embedding, 0 when there is none
-	Salvaged  int64  // rows with a null embedding
-	NotJSON   Ranges // lines that are no JSON object, kept as they were
-	File      FileMeta
+	Dimension int   // numbers in each embedding, 0 when there is none
+	Salvaged  int64 // rows with a null embedding
+	// SalvagedIDs are the ids of the first of them, memory.MostNamed at most.
+	SalvagedIDs []string
+	NotJSON     Ranges // lines that are no JSON object, kept as they were
+	File        FileMeta
 	// Withheld are the paths of secrets in the collection's description that
 	// the bundle will not hold.
 	Withheld []string
@@ -34,7 +36,7 @@ type Section struct {
 // Meta returns the section as the meta describes it. Lineage is unknown until
 // the caller says otherwise.
 func (s *Section) Meta(capture memory.Capture) SectionMeta {
-	capture.Salvaged = s.Salvaged
+	capture.Salvaged, capture.SalvagedIDs = s.Salvaged, s.SalvagedIDs
 	if capture.Unreadable == nil {
 		capture.Unreadable = []string{}
 	}
@@ -85,6 +87,7 @@ func (w *Writer) writeRows(ctx context.Context, s *Section, records iter.Seq2[me
 		return err
 	}
 	s.Rows, s.Dimension, s.Salvaged = c.rows, c.dimension, c.salvaged
+	s.SalvagedIDs = c.vectorless
 	s.File.Rows, s.File.Records = c.rows, c.digests.sum()
 	s.ids = &c.ids
 	return nil

@@ -184,7 +184,7 @@ func (s *sectionVerifier) conclude(ctx context.Context) error {
 	if n := s.checker.salvaged; n > 0 {
 		s.findings.add(memory.Finding{
 			Level: memory.Warning, Code: CodeSalvaged, Section: name,
-			Message: plural(n, "row has", "rows have") + " no vector, and can't be put into Chroma",
+			Message: plural(n, "row has", "rows have") + " no vector, and can't be put into Chroma: " + FewOf(s.checker.vectorless, n),
 		})
 	}
 	if n := s.notJSON.Count(); n > 0 {

@@ -22,6 +22,8 @@ type Capture struct {
 	Missing int64 `json:"missing,omitempty"`
 	// Salvaged counts rows whose vector could not be read.
 	Salvaged int64 `json:"salvaged"`
+	// SalvagedIDs are the ids of the first of them, MostNamed at most.
+	SalvagedIDs []string `json:"salvagedIds,omitempty"`
 	// Unsettled counts rows that were another one each time they were read: their
 	// vector and metadata may be of different moments.
 	Unsettled int64 `json:"unsettled,omitempty"`
@@ -39,6 +41,10 @@ type Capture struct {
 	// Why says why it was read in this way, where there was a choice.
 	Why string `json:"why,omitempty"`
 }
+
+// MostNamed bounds how many rows are named by their ids, where a capture has no end of
+// them.
+const MostNamed = 1000
 
 // Complete reports whether every held row was read, whole, of files that are.
 func (c Capture) Complete() bool {
