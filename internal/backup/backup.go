@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"keepsake/internal/bundle"
@@ -69,6 +70,15 @@ type Options struct {
 	// Reason is why the bundle is made; "" is bundle.ReasonBackup.
 	Reason   bundle.Reason
 	MemoryID string
+	// Owner says which bundles are the memory's own; the zero one has all of its id.
+	Owner memory.Owner
+	// Place, ClonedFrom and MaybeSameAs are written into the meta. With MaybeSameAs it
+	// isn't settled whose memory this is: the bundle is degraded, and its number is
+	// higher than those of that memory, too.
+	Place                   *memory.Place
+	ClonedFrom, MaybeSameAs string
+	// Told is what the caller has found out already.
+	Told []memory.Finding
 	// Sequence gives the bundle its number: one that was never given before, and
 	// is higher than seen, the highest among the bundles that are there.
 	Sequence   func(ctx context.Context, seen int64) (int64, error)
@@ -110,7 +120,9 @@ func Survey(ctx context.Context, opts Options) (*Receipt, error) { return start(
 func start(ctx context.Context, opts Options, dry bool) (*Receipt, error) {
 	opts.Bundle.Discard = dry
 	r := &run{
-		opts: opts, receipt: &Receipt{StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID, DryRun: dry},
+		opts: opts, receipt: &Receipt{
+			StartedAt: opts.Clock().UTC(), MemoryID: opts.MemoryID, MaybeSameAs: opts.MaybeSameAs, DryRun: dry, Findings: slices.Clone(opts.Told),
+		},
 		losses: map[memory.Section]int64{}, fresh: map[string]int{},
 	}
 	defer r.close()
@@ -189,6 +201,14 @@ func (r *run) lookBack() (err error) {
 	if r.catalog, err = r.bundles(); err != nil {
 		return err
 	}
+	if kin := r.opts.Owner; r.opts.ClonedFrom != "" && kin.ID != "" {
+		// As long as it has nothing good of its own, it is held against what it was made
+		// out of: a restore that was cut short must not pass for the whole memory.
+		_, err := r.catalog.Whole(catalog.Wanted{Memory: kin.ID, SkipUnreadable: true})
+		if kin.Kin = r.opts.ClonedFrom; errors.Is(err, bundle.ErrNotFound) {
+			r.catalog.For(kin)
+		}
+	}
 	r.good = r.catalog.LastGoods(r.opts.MemoryID)
 	return nil
 }
@@ -201,6 +221,9 @@ func (r *run) bundles() (*catalog.Catalog, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list bundles: %w", err)
+	}
+	if r.opts.Owner.ID != "" {
+		all.For(r.opts.Owner)
 	}
 	return all, nil
 }

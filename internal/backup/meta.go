@@ -22,7 +22,8 @@ func (r *run) meta(ctx context.Context, sections []bundle.SectionMeta, units []b
 		CompletedAt: r.opts.Clock().UTC(), Topology: r.opts.Topology,
 		NeoVersion: r.opts.NeoVersion, GitSHA: r.opts.GitSHA,
 		Keepsake: &bundle.Keepsake{
-			MemoryID: r.memoryID(), Reason: cmp.Or(r.opts.Reason, bundle.ReasonBackup),
+			MemoryID: r.memoryID(), Place: r.opts.Place, ClonedFrom: r.opts.ClonedFrom, MaybeSameAs: r.opts.MaybeSameAs,
+			Reason:   cmp.Or(r.opts.Reason, bundle.ReasonBackup),
 			Sequence: sequence, Parent: parent, Status: r.status(), Tags: r.opts.Tags,
 			Covers: r.covered(), Only: append([]string{}, r.opts.Only...), Matched: r.matched(sections), Ended: r.ended(),
 			Units: units, Sections: sections,
@@ -49,7 +50,7 @@ func (r *run) succeed(ctx context.Context) (int64, *bundle.Parent, error) {
 	if e := all.Newest(r.opts.MemoryID); e != nil {
 		parent = &bundle.Parent{Bundle: e.Name, Seal: e.Meta.Keepsake.Seal}
 	}
-	sequence, err := r.opts.Sequence(ctx, all.Highest(r.opts.MemoryID))
+	sequence, err := r.opts.Sequence(ctx, max(all.Highest(r.opts.MemoryID), all.Highest(r.opts.MaybeSameAs)))
 	if err != nil {
 		return 0, nil, fmt.Errorf("number bundle: %w", err)
 	}
@@ -59,6 +60,9 @@ func (r *run) succeed(ctx context.Context) (int64, *bundle.Parent, error) {
 // status is degraded when anything that was asked for is not in the bundle, or
 // may be another memory's.
 func (r *run) status() bundle.Status {
+	if r.opts.MaybeSameAs != "" {
+		return bundle.Degraded
+	}
 	for _, s := range r.receipt.Sections {
 		if s.Reason != "" {
 			return bundle.Degraded

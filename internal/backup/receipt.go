@@ -30,18 +30,20 @@ type SectionReceipt struct {
 
 // Receipt is what a backup did.
 type Receipt struct {
-	DryRun    bool             `json:"dryRun,omitempty"`
-	Bundle    string           `json:"bundle,omitempty"` // its name; "" when none was published
-	Path      string           `json:"path,omitempty"`
-	Status    bundle.Status    `json:"status,omitempty"`
-	MemoryID  string           `json:"memoryId"`
-	Sequence  int64            `json:"sequence,omitempty"`
-	Topology  string           `json:"topology,omitempty"`
-	StartedAt time.Time        `json:"startedAt"`
-	EndedAt   time.Time        `json:"endedAt"`
-	Rows      int64            `json:"rows"`
-	Bytes     int64            `json:"bytes"`
-	Sections  []SectionReceipt `json:"sections"`
+	DryRun   bool          `json:"dryRun,omitempty"`
+	Bundle   string        `json:"bundle,omitempty"` // its name; "" when none was published
+	Path     string        `json:"path,omitempty"`
+	Status   bundle.Status `json:"status,omitempty"`
+	MemoryID string        `json:"memoryId"`
+	// MaybeSameAs is the memory that this one may be, when that isn't settled.
+	MaybeSameAs string           `json:"maybeSameAs,omitempty"`
+	Sequence    int64            `json:"sequence,omitempty"`
+	Topology    string           `json:"topology,omitempty"`
+	StartedAt   time.Time        `json:"startedAt"`
+	EndedAt     time.Time        `json:"endedAt"`
+	Rows        int64            `json:"rows"`
+	Bytes       int64            `json:"bytes"`
+	Sections    []SectionReceipt `json:"sections"`
 	// Units are those of which something is to be said as a whole.
 	Units     []bundle.UnitMeta  `json:"units,omitempty"`
 	Integrity []bundle.Integrity `json:"integrity,omitempty"`

@@ -34,7 +34,11 @@ func (b *bench) shelf(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := memoryid.Create(ctx, b.tool.dataDir, time.Now())
+	here, err := memoryid.Here(b.tool.dataDir, "")
+	if err != nil {
+		return err
+	}
+	id, err := memoryid.Settle(ctx, b.tool.dataDir, here, nil, time.Now())
 	if err != nil {
 		return err
 	}

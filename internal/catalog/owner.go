@@ -15,7 +15,7 @@ func (c *Catalog) For(o memory.Owner) *Catalog {
 	for i := range c.Bundles {
 		e := &c.Bundles[i]
 		if e.ours() {
-			e.of = memoryIn(o, e.Meta.Keepsake)
+			e.of = e.memoryIn(o)
 		}
 	}
 	return c
@@ -23,9 +23,10 @@ func (c *Catalog) For(o memory.Owner) *Catalog {
 
 // memoryIn is whose memory a bundle is, as an owner sees it. One of its id, made
 // elsewhere, is of a copy: that is no memory's id, and tells where.
-func memoryIn(o memory.Owner, k *bundle.Keepsake) string {
+func (e *Entry) memoryIn(o memory.Owner) string {
+	k := e.Meta.Keepsake
 	switch {
-	case o.Owns(k.MemoryID, k.Place, k.Sequence):
+	case o.Owns(k.MemoryID, k.Place, e.Sequence()):
 		return o.ID
 	case k.Place != nil && (k.MemoryID == o.ID || slices.Contains(o.Also, k.MemoryID)):
 		return fmt.Sprintf("%s at %s", k.MemoryID, k.Place)
@@ -54,6 +55,15 @@ func (e *Entry) MemoryID() string {
 // InDoubt reports whether nobody had settled whose memory the bundle is when it was
 // made. It is never good: the next one is.
 func (e *Entry) InDoubt() bool { return e.ours() && e.Meta.Keepsake.MaybeSameAs != "" }
+
+// Covered are the subsystems of which the bundle says that what isn't in it wasn't
+// there. One in doubt says nothing of that: the folder may be another one.
+func (e *Entry) Covered() []memory.Subsystem {
+	if !e.ours() || e.InDoubt() {
+		return nil
+	}
+	return e.Meta.Keepsake.Covers
+}
 
 // Elsewhere returns the backups of a memory's id that were made at a place which is
 // none of its own: of a copy of its data folder, after For.

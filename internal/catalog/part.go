@@ -51,5 +51,5 @@ func (e *Entry) leavesOut(units map[memory.Unit]bool) bool {
 
 // Covers reports whether the bundle says that it has all that a subsystem had.
 func (e *Entry) Covers(sub memory.Subsystem) bool {
-	return e.ours() && slices.Contains(e.Meta.Keepsake.Covers, sub)
+	return slices.Contains(e.Covered(), sub)
 }

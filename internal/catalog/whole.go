@@ -211,7 +211,7 @@ func (g *gathering) older(f *fate, e *Entry, u UnitState) {
 // is lost, not gone.
 func (g *gathering) witness(e *Entry) {
 	k := e.Meta.Keepsake
-	for _, sub := range k.Covers {
+	for _, sub := range e.Covered() {
 		if whole := k.UnitNamed(memory.Unit(sub)); g.covered[sub] == "" && (whole == nil || !whole.Suspect) {
 			g.covered[sub] = e.Name
 		}

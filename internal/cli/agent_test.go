@@ -14,6 +14,7 @@ import (
 
 	"keepsake/internal/bundle"
 	"keepsake/internal/cli"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/sample"
 	"keepsake/internal/store"
@@ -38,6 +39,8 @@ type agent struct {
 	realTime bool
 	// disk is what bundles are written to, nil for the real one.
 	disk bundle.FS
+	// host is the machine that the agent is on.
+	host keeper.Host
 	// kb and mc are the servers, the same one when unified.
 	kb, mc server
 }
@@ -125,7 +128,7 @@ func (a *agent) sub(name string, f func(t *testing.T)) {
 // bare returns an agent without a server.
 func bare(t *testing.T) *agent {
 	t.Helper()
-	a := &agent{t: t, home: t.TempDir(), env: map[string]string{}, clock: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	a := &agent{t: t, home: t.TempDir(), env: map[string]string{}, host: keeper.Host{MachineID: testMachine}, clock: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
 	a.mkdir(a.data())
 	return a
 }
@@ -177,6 +180,7 @@ func (a *agent) runIn(ctx context.Context, args ...string) result {
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Now:       func() time.Time { return start.Add(time.Since(began)) },
 		Stdin:     strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, FS: a.disk,
+		Host: func() keeper.Host { return a.host },
 	})
 	return result{code, stdout.String(), stderr.String()}
 }

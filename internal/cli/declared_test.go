@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 	"keepsake/internal/store/chroma/chromatest"
 )
@@ -26,7 +27,7 @@ func newWorkshop(t *testing.T, config string, options ...chromatest.Option) *wor
 	t.Helper()
 	w := &workshop{
 		// A path that the guard takes for production, as an agent's is.
-		agent:  &agent{t: t, home: filepath.Join(t.TempDir(), ".neo-ai-data", "agent"), env: map[string]string{}, clock: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)},
+		agent:  &agent{t: t, home: filepath.Join(t.TempDir(), ".neo-ai-data", "agent"), env: map[string]string{}, host: keeper.Host{MachineID: testMachine}, clock: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)},
 		Server: chromatest.Start(t, options...),
 	}
 	w.configure(config)

@@ -46,6 +46,13 @@ var hints = map[string]string{
 	"bad-bundles":      "keep them, and restore from another one: keepsake list",
 	"mass-prune":       "look at them with --dry-run; --accept-mass-prune removes them",
 
+	// Whose memory it is.
+	"memory-lost":      "keepsake memory is %s if it is that memory, keepsake memory new if it is another",
+	"memory-elsewhere": "keepsake memory moved if it was moved here, keepsake memory here if this is the same folder under another path, keepsake memory new if it is a copy",
+	"memory-cloned":    "keepsake memory is %s if it is that memory itself, in another folder or on another machine",
+	"no-such-memory":   "keepsake list --json shows whose each bundle is",
+	"another-memory":   "its bundles can be restored here with --force-memory",
+
 	// Who else is at work.
 	"locked":          "wait for it, or let keepsake wait with --lock-wait 10m",
 	"runs":            "it runs: wait for it, or end it",

@@ -26,8 +26,11 @@ type listed struct {
 	Reason    string                     `json:"reason,omitempty"`
 	Sequence  int64                      `json:"sequence,omitempty"`
 	MemoryID  string                     `json:"memoryId,omitempty"`
-	Latest    bool                       `json:"latest"`
-	Error     string                     `json:"error,omitempty"`
+	// MaybeSameAs is the memory that it may be of, when that wasn't settled.
+	MaybeSameAs string        `json:"maybeSameAs,omitempty"`
+	Place       *memory.Place `json:"place,omitempty"`
+	Latest      bool          `json:"latest"`
+	Error       string        `json:"error,omitempty"`
 	// Fault says why the bundle isn't good, Suspect which sections may be of
 	// another source than before.
 	Fault   string           `json:"fault,omitempty"`
@@ -103,10 +106,13 @@ func (a *app) list() error {
 // latestOf returns the name of the latest bundle, "" when there is none, and what
 // is said of it.
 func latestOf(m *keeper.Memory, c *catalog.Catalog) (name, words string, err error) {
+	var why *keeper.Error
 	e, err := m.Latest(c)
 	switch {
 	case errors.Is(err, catalog.ErrUnreadable):
 		return "", e.Name + ", but a newer one can't be read", nil
+	case errors.As(err, &why):
+		return "", "none: " + why.Error(), nil
 	case errors.Is(err, bundle.ErrNotFound):
 		return "", "none: keepsake verify --all says why", nil
 	}
@@ -149,6 +155,7 @@ func listEntry(e *catalog.Entry) listed {
 		l.Status = partial
 	}
 	l.empty = k.Covers
+	l.MaybeSameAs, l.Place = k.MaybeSameAs, k.Place
 	for _, s := range k.Sections {
 		if s.Failed == "" {
 			l.Rows[s.Name.Subsystem()] += s.Rows

@@ -85,6 +85,9 @@ func (l *listed) facts(now time.Time) []string {
 	if l.Odd != "" {
 		add("odd: %s", l.Odd)
 	}
+	if l.MaybeSameAs != "" {
+		add("not good: it was not settled whether it is of memory %s", l.MaybeSameAs)
+	}
 	if len(l.Suspect) > 0 {
 		add("suspect: %s", joined(l.Suspect))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"keepsake/internal/cli"
+	"keepsake/internal/keeper"
 	"keepsake/internal/store/chroma/chromatest"
 )
 
@@ -24,7 +25,7 @@ func keepsake() {
 	}
 	code := cli.Run(context.Background(), cli.Process{
 		Args: os.Args[1:], Dir: dir, LookupEnv: os.LookupEnv, Now: time.Now,
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Host: testHost(),
 	})
 	if path := os.Getenv(statusEnv); path != "" {
 		status, err := os.ReadFile("/proc/self/status")
@@ -36,6 +37,20 @@ func keepsake() {
 		}
 	}
 	os.Exit(code)
+}
+
+// testMachine is the id of the machine that tests run on, also in a container. With
+// realHostEnv a process asks the system.
+const (
+	testMachine = "00112233445566778899aabbccddeeff"
+	realHostEnv = "KEEPSAKE_TEST_REAL_HOST"
+)
+
+func testHost() func() keeper.Host {
+	if os.Getenv(realHostEnv) != "" {
+		return nil
+	}
+	return func() keeper.Host { return keeper.Host{MachineID: testMachine} }
 }
 
 // statusEnv names a file for what Linux says of the process at its end. What it

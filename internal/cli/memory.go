@@ -38,9 +38,17 @@ func (a *app) memory(optional bool) (*keeper.Memory, error) {
 func (a *app) options() keeper.Options {
 	return keeper.Options{
 		Config: config.Options{Env: a.LookupEnv, Start: a.Dir},
-		Now:    a.Now, FS: a.FS, Tool: "keepsake " + Version, Me: a.me(), Alive: alive,
+		Now:    a.Now, Host: a.host(), FS: a.FS, Tool: "keepsake " + Version, Me: a.me(), Alive: alive,
 		LockWait: a.flags.lockWait, SkipUnreadable: a.flags.skipUnreadable,
-		Progress: a.progress, Hint: hintBy, Notify: func(f memory.Finding) { a.warn("%s", f.Message) },
+		Progress: a.progress, Hint: hintBy, Notify: a.notice,
+	}
+}
+
+// notice prints what happened on the way, and what can be done about it.
+func (a *app) notice(f memory.Finding) {
+	a.warn("%s", f.Message)
+	if f.Hint != "" && !a.flags.asJSON {
+		fmt.Fprintf(a.Stderr, "  %s\n", f.Hint)
 	}
 }
 

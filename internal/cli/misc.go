@@ -13,7 +13,7 @@ var Version = "dev"
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.backupCommand(), a.restoreCommand(), a.undoCommand(), a.verifyCommand(), a.doctorCommand(), a.listCommand(),
-		a.pruneCommand(), a.pinCommand(), a.unpinCommand(), a.unlockCommand(), a.demoCommand(),
+		a.pruneCommand(), a.pinCommand(), a.unpinCommand(), a.memoryCommand(), a.unlockCommand(), a.demoCommand(),
 		a.showCommand(), a.rescueCommand(), a.configCommand(), a.versionCommand(),
 	}
 }

@@ -33,6 +33,8 @@ type Process struct {
 	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
+	// Host says on which machine this is, nil asks the system: a test says it.
+	Host func() keeper.Host
 	// FS is what bundles are written to, nil for the real one: a test makes its
 	// steps fail.
 	FS bundle.FS

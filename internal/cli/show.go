@@ -62,6 +62,11 @@ func (a *app) printMeta(b *bundle.Bundle, meta *bundle.Meta) {
 	}
 	line("made by", k.Tool)
 	line("memory", k.MemoryID)
+	if k.Place != nil {
+		line("place", k.Place.String())
+	}
+	line("made out of", k.ClonedFrom)
+	line("may be", k.MaybeSameAs)
 	line("sequence", strconv.FormatInt(k.Sequence, 10))
 	line("status", string(k.Status))
 	line("reason", string(k.Reason))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keepsake/internal/cli"
+	"keepsake/internal/keeper"
 	"keepsake/internal/memory"
 )
 
@@ -125,6 +126,7 @@ func (a *agent) beside(at time.Time, args ...string) (code int, out string) {
 		Args: args, Dir: a.home, LookupEnv: func(name string) (string, bool) { v, ok := a.env[name]; return v, ok },
 		Now:   func() time.Time { return at.Add(time.Since(began)) },
 		Stdin: strings.NewReader(""), Stdout: &both, Stderr: &both, FS: a.disk,
+		Host: func() keeper.Host { return a.host },
 	})
 	return code, both.String()
 }

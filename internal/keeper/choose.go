@@ -23,7 +23,10 @@ func (m *Memory) Catalog() (*catalog.Catalog, error) {
 	if errors.Is(err, bundle.ErrNotFound) {
 		return nil, fail(NotFound, "absent-backup-root", fmt.Errorf("there is no backup root %s", m.Root()))
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return m.own(c), nil
 }
 
 // Bundle opens the bundle that a person named: a path, a name in the backup root, or
@@ -133,14 +136,10 @@ func (m *Memory) mine(wanted *catalog.Wanted) (*catalog.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := m.memoryID()
-	if err != nil {
+	if wanted.Memory, err = m.whose(c, *wanted); err != nil {
 		return nil, err
 	}
-	if id == "" && severalMemories(c) {
-		return nil, fail(NotFound, "several-memories", fmt.Errorf("%s holds bundles of more than one memory, and this one has no id yet", m.Root()))
-	}
-	wanted.Memory, wanted.SkipUnreadable, wanted.Except = id, m.opts.SkipUnreadable, map[string]string{}
+	wanted.SkipUnreadable, wanted.Except = m.opts.SkipUnreadable, map[string]string{}
 	return c, nil
 }
 
@@ -176,24 +175,60 @@ func (m *Memory) tellLacks(c *catalog.Catalog, wanted catalog.Wanted, chosen cat
 	}
 }
 
-func severalMemories(c *catalog.Catalog) bool {
+// whose returns the memory whose latest bundle is looked for: this one; or, as long as
+// it has no good one of its own, that which it was made out of. "" stands for any.
+func (m *Memory) whose(c *catalog.Catalog, wanted catalog.Wanted) (string, error) {
+	s, err := m.standing()
+	switch {
+	case err != nil:
+		return "", err
+	case s.IsZero():
+		return m.onlyMemory(c)
+	case len(s.MaybeSameAs) > 0:
+		words, about := unsettled(s)
+		return "", fail(NotFound, "memory-lost", errors.New(words), about...)
+	case s.ClonedFrom == "":
+		return s.MemoryID, nil
+	}
+	wanted.Memory, wanted.SkipUnreadable = s.MemoryID, true
+	if _, err := c.Whole(wanted); errors.Is(err, bundle.ErrNotFound) {
+		return s.ClonedFrom, nil
+	}
+	return s.MemoryID, nil
+}
+
+// onlyMemory is the memory of a folder that has no id: that of all bundles, "", or of
+// those that were certainly made of this place.
+func (m *Memory) onlyMemory(c *catalog.Catalog) (string, error) {
 	seen := map[string]bool{}
-	for _, e := range c.Bundles {
-		if e.Meta != nil && e.Meta.Keepsake != nil {
-			seen[e.Meta.Keepsake.MemoryID] = true
+	for i := range c.Bundles {
+		if e := &c.Bundles[i]; e.MemoryID() != "" && !e.InDoubt() {
+			seen[e.MemoryID()] = true
 		}
 	}
-	return len(seen) > 1
+	if len(seen) <= 1 {
+		return "", nil
+	}
+	if here, err := m.here(); err == nil {
+		if ids := c.Lived(here.Place, nil, true); len(ids) == 1 {
+			return ids[0], nil
+		}
+	}
+	return "", fail(NotFound, "several-memories", fmt.Errorf("%s holds bundles of more than one memory, and this one has no id yet", m.Root()))
 }
 
 // Latest says which bundle of a catalog is the latest. Its errors are the catalog's:
 // bundle.ErrNotFound, and catalog.ErrUnreadable with the one that would be without
 // one that can't be read.
 func (m *Memory) Latest(c *catalog.Catalog) (catalog.Entry, error) {
-	id, err := m.memoryID()
+	id, err := m.whose(c, catalog.Wanted{})
+	var e *Error
+	if errors.As(err, &e) && e.Ground == NotFound {
+		return catalog.Entry{}, fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
+	}
 	if err != nil {
 		return catalog.Entry{}, err
 	}
-	e, _, err := c.Latest(catalog.Wanted{Memory: id})
-	return e, err
+	found, _, err := c.Latest(catalog.Wanted{Memory: id})
+	return found, err
 }

@@ -59,11 +59,13 @@ type doctor struct {
 func (m *Memory) Doctor(ctx context.Context) ([]Check, error) {
 	d := &doctor{Memory: m, now: m.opts.Now(), present: map[memory.Subsystem]bool{}, past: m.restored()}
 	if d.Root() != "" {
-		d.catalog, d.listing = catalog.List(d.Root())
+		if d.catalog, d.listing = catalog.List(d.Root()); d.listing == nil {
+			d.own(d.catalog)
+		}
 	}
 	d.id, _ = d.memoryID() // bundles says what is wrong with it
 	for _, look := range []func(context.Context){
-		d.dataFolder, d.stores, d.kept, d.plans, d.rootFolder, d.bundles, d.newest, d.drills, d.legacy,
+		d.dataFolder, d.belongs, d.stores, d.kept, d.plans, d.rootFolder, d.bundles, d.newest, d.drills, d.legacy,
 	} {
 		look(ctx)
 		if err := context.Cause(ctx); err != nil {

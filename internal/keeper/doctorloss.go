@@ -66,7 +66,7 @@ func (d *doctor) newest(context.Context) {
 	for i := range d.catalog.Bundles {
 		e := &d.catalog.Bundles[i]
 		if !e.Sealed || e.Time.After(d.now) || e.Meta.Keepsake.Reason != bundle.ReasonBackup ||
-			d.id != "" && e.Meta.Keepsake.MemoryID != d.id {
+			d.id != "" && e.MemoryID() != d.id {
 			continue
 		}
 		switch left := d.uncovered(e.Meta.Keepsake); {

@@ -21,7 +21,7 @@ func (d *doctor) verified() {
 	var last, oldest time.Time
 	for i := range d.catalog.Bundles {
 		e := &d.catalog.Bundles[i]
-		if !e.Sealed || e.Meta.Keepsake.Reason != bundle.ReasonBackup || d.id != "" && e.Meta.Keepsake.MemoryID != d.id {
+		if !e.Sealed || e.Meta.Keepsake.Reason != bundle.ReasonBackup || d.id != "" && e.MemoryID() != d.id {
 			continue
 		}
 		if oldest.IsZero() || e.Time.Before(oldest) {

@@ -54,7 +54,11 @@ func usage(err error) error { return fail(Usage, "usage", err) }
 
 // notify tells of something on the way that ends nothing.
 func (m *Memory) notify(format string, args ...any) {
+	m.tell(memory.Finding{Level: memory.Warning, Message: fmt.Sprintf(format, args...)})
+}
+
+func (m *Memory) tell(f memory.Finding) {
 	if m.opts.Notify != nil {
-		m.opts.Notify(memory.Finding{Level: memory.Warning, Message: fmt.Sprintf(format, args...)})
+		m.opts.Notify(f)
 	}
 }

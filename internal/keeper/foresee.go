@@ -11,7 +11,6 @@ import (
 
 	"keepsake/internal/backup"
 	"keepsake/internal/lock"
-	"keepsake/internal/memoryid"
 )
 
 // foresee goes through a backup and writes nothing. What a disk refuses only while it
@@ -23,12 +22,9 @@ func (m *Memory) foresee(ctx context.Context, b Backup, opts backup.Options) (*b
 	if err := m.roomForBackup(b); err != nil {
 		return nil, nil, err
 	}
-	var err error
-	if opts.MemoryID, err = m.memoryID(); err != nil {
+	opts, err := m.wouldIdentify(opts)
+	if err != nil {
 		return nil, nil, err
-	}
-	opts.Sequence = func(_ context.Context, seen int64) (int64, error) {
-		return memoryid.ForeseeSequence(m.cfg.DataDir.V, seen)
 	}
 	r, err := backup.Survey(ctx, opts)
 	if err != nil {

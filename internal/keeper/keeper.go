@@ -23,6 +23,8 @@ type Options struct {
 	// later are relative to its Start. Its nil Kinds are those of the table.
 	Config config.Options
 	Now    func() time.Time
+	// Host says where the run is; nil knows nothing of it.
+	Host func() Host
 	// FS is what bundles are written to, nil for the real one.
 	FS bundle.FS
 	// Tool is how a bundle names the program that made it.

@@ -82,7 +82,7 @@ func (m *Memory) restoreOptions(b *bundle.Bundle, r Restore) (restore.Options, e
 	if err != nil {
 		return restore.Options{}, err
 	}
-	id, err := m.memoryID()
+	id, err := m.identity()
 	if err != nil {
 		return restore.Options{}, err
 	}
@@ -90,7 +90,7 @@ func (m *Memory) restoreOptions(b *bundle.Bundle, r Restore) (restore.Options, e
 	opts := restore.Options{
 		Kinds: m.kinds(), Hint: m.opts.Hint,
 		Bundle: b, Targets: targets, Only: r.Only, Proof: r.Proof,
-		Topology: m.cfg.Topology(), MemoryID: id, Memory: m.subsystems(), Silent: m.silent(),
+		Topology: m.cfg.Topology(), MemoryID: id.MemoryID, Own: id.Takes(), Maybe: id.MaybeSameAs, Memory: m.subsystems(), Silent: m.silent(),
 		ForceTopology: r.ForceTopology, ForceMemory: r.ForceMemory, AllowEmpty: r.AllowEmpty,
 		Request:  r.Request.encode(),
 		Progress: m.progress(), Clock: m.opts.Now,

@@ -43,17 +43,18 @@ var ErrNoMemory = errors.New("this memory has no id, so that nothing says which 
 
 // Decide says what becomes of each bundle of the backup root. It removes nothing.
 func (m *Memory) Decide(c *catalog.Catalog) (retention.Decisions, error) {
-	id, err := m.memoryID()
+	id, err := m.standing()
 	if err != nil {
 		return retention.Decisions{}, err
 	}
-	if id == "" {
+	if id.IsZero() {
 		return retention.Decisions{}, fail(NotFound, "no-memory", ErrNoMemory)
 	}
-	policy, err := m.policy(id)
+	policy, err := m.policy(id.MemoryID)
 	if err != nil {
 		return retention.Decisions{}, err
 	}
+	policy.Hold, _ = unsettled(id)
 	needed, err := m.needed()
 	if err != nil {
 		return retention.Decisions{}, err
@@ -108,14 +109,14 @@ func (m *Memory) candidate(e *catalog.Entry) retention.Candidate {
 		return c
 	}
 	k := e.Meta.Keepsake
-	c.Sealed, c.Timestamp, c.MemoryID, c.Sequence = true, e.Meta.Timestamp, k.MemoryID, e.Sequence()
+	c.Sealed, c.Timestamp, c.MemoryID, c.Sequence = true, e.Meta.Timestamp, e.MemoryID(), e.Sequence()
 	c.Reason, c.Status, c.SizesRight = string(k.Reason), string(k.Status), e.SizeFault() == ""
 	c.Pinned, c.Bytes, c.Verified = e.Notes.Pinned != nil, PayloadBytes(e), verifiedWord(&e.Notes)
 	c.Units = map[string]retention.Unit{}
 	for _, u := range e.Units() {
 		c.Units[string(u.Unit)] = retention.Unit{Good: u.Sound(), Rows: u.Rows, Matched: m.onlyMatched(k, &u)}
 	}
-	for _, sub := range k.Covers {
+	for _, sub := range e.Covered() {
 		if whole := k.UnitNamed(memory.Unit(sub)); whole == nil || !whole.Suspect { // what is lost is not gone
 			c.Covers = append(c.Covers, string(sub))
 		}
@@ -189,7 +190,7 @@ func (m *Memory) Prune(ctx context.Context, p Prune) (*Removing, error) {
 	if r.Decisions.Mass() && !p.AcceptMass {
 		return r, mass(r.Decisions)
 	}
-	if !p.DryRun {
+	if !p.DryRun && !m.inDoubt() {
 		err = r.carryOut(ctx)
 		if err := m.dropAsides(ctx, m.chromas(everySection)); err != nil { // bundles are pruned without a server too
 			m.notify("look for collections that were kept aside: %v", err)
@@ -243,6 +244,9 @@ func (m *Memory) retain(ctx context.Context, made *backup.Receipt) *Removing {
 	r.Decisions = r.Decisions.Limit(retention.MassLimit)
 	if err := r.carryOut(ctx); err != nil {
 		r.Err = fmt.Errorf("retention did not finish: %w", err)
+	}
+	if m.inDoubt() {
+		return r
 	}
 	if err := m.dropAsides(ctx, m.chromas(made.Has)); err != nil && r.Err == nil {
 		r.Err = fmt.Errorf("retention did not finish: %w", err)

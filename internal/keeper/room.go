@@ -49,14 +49,14 @@ func (m *Memory) roomFor(b Backup, bytes int64) error {
 // lastSize is what the newest bundle takes up of what a backup is asked for, 0
 // when there is none that is like it.
 func (m *Memory) lastSize(b Backup) int64 {
-	c, err := catalog.List(m.Root())
+	c, err := m.Catalog()
 	if err != nil {
 		return 0 // the backup makes it
 	}
 	id, _ := m.memoryID() // unknown is like any
 	for i := range c.Bundles {
 		e := &c.Bundles[i]
-		if !e.Sealed || e.Meta.Keepsake.Reason != bundle.ReasonBackup || id != "" && e.Meta.Keepsake.MemoryID != id {
+		if !e.Sealed || e.Meta.Keepsake.Reason != bundle.ReasonBackup || id != "" && e.MemoryID() != id {
 			continue
 		}
 		if n := sizeLike(e, b); n > 0 {

@@ -27,6 +27,7 @@ func (m *Memory) safety(b *bundle.Bundle, targets []restore.Target) func(context
 		if opts, err = m.identify(ctx, opts); err != nil {
 			return nil, err
 		}
+		opts.MaybeSameAs, opts.Told = "", nil // what it is for is this very target, whoever's it is
 		receipt, err := backup.Run(ctx, opts)
 		if err != nil {
 			return nil, m.explainSafety(err)

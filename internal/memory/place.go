@@ -38,6 +38,8 @@ type Owner struct {
 	Places []Place
 	// Before are those where it lived.
 	Before []Past
+	// Kin is a memory whose bundles count as if they were its own, "" when none does.
+	Kin string
 	// Also are other ids that bundles were made under at its places, before it was
 	// settled whose memory it is.
 	Also []string
@@ -54,6 +56,8 @@ type Past struct {
 // One that names no place is older than places are, and its id's.
 func (o Owner) Owns(id string, at *Place, sequence int64) bool {
 	switch {
+	case o.Kin != "" && id == o.Kin:
+		return true
 	case o.ID == "" || id != o.ID && !slices.Contains(o.Also, id):
 		return false
 	case at == nil:

@@ -63,6 +63,9 @@ func TestOwns(t *testing.T) {
 	if (memory.Owner{}).Owns("", nil, 0) {
 		t.Error("the zero owner owns a bundle")
 	}
+	if !(memory.Owner{ID: "x", Kin: "y", Places: []memory.Place{here}}).Owns("y", &copied, 1) {
+		t.Error("kin doesn't count as its own")
+	}
 	if !(memory.Owner{ID: "x"}).Owns("x", &copied, 1) {
 		t.Error("a memory of which nobody has said where it lives doesn't own a bundle of its id")
 	}

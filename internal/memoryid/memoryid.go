@@ -1,7 +1,8 @@
 // Package memoryid keeps the identity of a memory, in memory.json of its data
-// dir: the id that its bundles carry, and how many of them there have been. It
-// is a package of its own because config only reads what an operator wrote, and
-// bundle knows no data dir.
+// dir: the id that its bundles carry, how many of them there have been, and the
+// place that the id is bound to. It is a package of its own because config only
+// reads what an operator wrote, and bundle knows no data dir. DESIGN.md beside it
+// says when an identity is in doubt, and what settles it.
 package memoryid
 
 import (
@@ -15,12 +16,15 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/google/uuid"
 
 	"keepsake/internal/atomicfile"
+	"keepsake/internal/memory"
 )
 
 // Where the identity stands in a data dir.
@@ -52,21 +56,55 @@ type Identity struct {
 	// LastSequence is the highest sequence that was given to a bundle: it only
 	// grows, and one that was given and never published is not given again.
 	LastSequence int64 `json:"lastSequence"`
+	// Places are those where the memory lives: one folder may be reached by several
+	// paths. None in a file that is older than places are.
+	Places []Place `json:"places,omitempty"`
+	// Before are the places where it lived: the bundles of then are its own.
+	Before []memory.Past `json:"before,omitempty"`
+	// Also are the ids that bundles were made under at its places until it was settled
+	// whose memory it is.
+	Also []string `json:"also,omitempty"`
+	// ClonedFrom is the memory out of whose bundle, or folder, this one was made.
+	ClonedFrom string `json:"clonedFrom,omitempty"`
+	// MaybeSameAs are memories that this one may be, and nobody has settled it yet;
+	// NotSameAs are those that it isn't.
+	MaybeSameAs []string `json:"maybeSameAs,omitempty"`
+	NotSameAs   []string `json:"notSameAs,omitempty"`
 }
 
 // IsZero reports whether there is no identity.
 func (i Identity) IsZero() bool { return i.MemoryID == "" }
 
+// Equal reports whether both say the same.
+func (i Identity) Equal(other Identity) bool { return reflect.DeepEqual(i, other) }
+
 func (i Identity) check() error {
-	switch id, err := uuid.Parse(i.MemoryID); {
-	case err != nil || id.String() != i.MemoryID || id == uuid.Nil:
+	switch {
+	case !isID(i.MemoryID):
 		return fmt.Errorf("%w: memoryId %.50q is no UUID", ErrInvalid, i.MemoryID)
 	case i.CreatedAt.IsZero():
 		return fmt.Errorf("%w: no createdAt", ErrInvalid)
 	case i.LastSequence < 0:
 		return fmt.Errorf("%w: lastSequence is %d", ErrInvalid, i.LastSequence)
+	case i.ClonedFrom != "" && !isID(i.ClonedFrom):
+		return fmt.Errorf("%w: clonedFrom %.50q is no UUID", ErrInvalid, i.ClonedFrom)
+	}
+	for _, id := range slices.Concat(i.Also, i.MaybeSameAs, i.NotSameAs) {
+		if !isID(id) {
+			return fmt.Errorf("%w: %.50q is no UUID", ErrInvalid, id)
+		}
+	}
+	if slices.ContainsFunc(i.Places, func(p Place) bool { return p.DataDir == "" }) ||
+		slices.ContainsFunc(i.Before, func(p memory.Past) bool { return p.DataDir == "" }) {
+		return fmt.Errorf("%w: a place without a folder", ErrInvalid)
 	}
 	return nil
+}
+
+// isID reports whether text is an id of a memory.
+func isID(text string) bool {
+	id, err := uuid.Parse(text)
+	return err == nil && id.String() == text && id != uuid.Nil
 }
 
 // Load reads the identity of the memory in dataDir. An absent one is the zero
@@ -104,32 +142,6 @@ func parse(data []byte) (Identity, error) {
 
 // New returns an id that no memory has.
 func New() string { return uuid.NewString() }
-
-// Create returns the identity of the memory in dataDir, and makes one when there
-// is none. Two at once agree on one.
-func Create(ctx context.Context, dataDir string, now time.Time) (Identity, error) {
-	return change(ctx, dataDir, func(i Identity) (Identity, error) {
-		if !i.IsZero() {
-			return i, nil
-		}
-		return Identity{MemoryID: New(), CreatedAt: now.UTC()}, nil
-	})
-}
-
-// Adopt gives the memory in dataDir the id of a bundle that is restored into it,
-// and counts on from the bundle's sequence. ErrOther when it has another id.
-func Adopt(ctx context.Context, dataDir, memoryID string, sequence int64, now time.Time) (Identity, error) {
-	return change(ctx, dataDir, func(i Identity) (Identity, error) {
-		if i.IsZero() {
-			i = Identity{MemoryID: memoryID, CreatedAt: now.UTC()}
-		}
-		if i.MemoryID != memoryID {
-			return i, fmt.Errorf("%w: the data dir holds %s, the bundle is of %s", ErrOther, i.MemoryID, memoryID)
-		}
-		i.LastSequence = max(i.LastSequence, sequence)
-		return i, nil
-	})
-}
 
 // Forget removes an identity that no bundle bears: it is the one named, and no sequence
 // was given. The caller holds the memory alone.
@@ -200,7 +212,7 @@ func change(ctx context.Context, dataDir string, edit func(Identity) (Identity, 
 	if err != nil {
 		return Identity{}, fmt.Errorf("change memory identity: %w", err)
 	}
-	if after == before {
+	if after.Equal(before) {
 		return before, nil
 	}
 	return after, write(dataDir, after)

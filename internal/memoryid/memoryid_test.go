@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"keepsake/internal/memory"
 	"keepsake/internal/memoryid"
 )
 
@@ -36,6 +38,26 @@ func keep(t *testing.T, content string) string {
 }
 
 func path(dataDir string) string { return filepath.Join(dataDir, memoryid.Dir, memoryid.File) }
+
+// create gives the memory an identity, as a first backup does.
+func create(dataDir string, at time.Time) (memoryid.Identity, error) {
+	here, err := memoryid.Here(dataDir, "m")
+	if err != nil {
+		return memoryid.Identity{}, err
+	}
+	s, err := memoryid.Settle(context.Background(), dataDir, here, nil, at)
+	return s.Identity, err
+}
+
+// adopt restores a bundle of known that names the place of dataDir.
+func adopt(dataDir, id string, sequence int64) (memoryid.Identity, error) {
+	here, err := memoryid.Here(dataDir, "m")
+	if err != nil {
+		return memoryid.Identity{}, err
+	}
+	s, err := memoryid.Adopt(context.Background(), dataDir, here, memoryid.From{ID: id, Place: &here.Place, Sequence: sequence}, now)
+	return s.Identity, err
+}
 
 func read(t *testing.T, dataDir string) string {
 	t.Helper()
@@ -68,7 +90,7 @@ func TestAbsentIsNoError(t *testing.T) {
 
 func TestCreate(t *testing.T) {
 	dataDir := t.TempDir()
-	made, err := memoryid.Create(t.Context(), dataDir, now)
+	made, err := create(dataDir, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,22 +101,22 @@ func TestCreate(t *testing.T) {
 		t.Errorf("got %+v", made)
 	}
 	before := stat(t, dataDir)
-	again, err := memoryid.Create(t.Context(), dataDir, now.Add(time.Hour))
-	if err != nil || again != made {
+	again, err := create(dataDir, now.Add(time.Hour))
+	if err != nil || !reflect.DeepEqual(again, made) {
 		t.Errorf("got %+v, %v the second time, want %+v", again, err, made)
 	}
 	if !os.SameFile(before, stat(t, dataDir)) {
 		t.Error("got another file, though nothing had to be written")
 	}
 	loaded, err := memoryid.Load(dataDir)
-	if err != nil || loaded != made {
+	if err != nil || !reflect.DeepEqual(loaded, made) {
 		t.Errorf("got %+v, %v, want %+v", loaded, err, made)
 	}
 	var raw map[string]any
 	if err := json.Unmarshal([]byte(read(t, dataDir)), &raw); err != nil {
 		t.Fatal(err)
 	}
-	if raw["memoryId"] != made.MemoryID || raw["createdAt"] != "2026-11-22T21:41:33.61Z" || raw["lastSequence"] != 0.0 || len(raw) != 3 {
+	if raw["memoryId"] != made.MemoryID || raw["createdAt"] != "2026-11-22T21:41:33.61Z" || raw["lastSequence"] != 0.0 || len(raw) != 4 {
 		t.Errorf("got %v on disk", raw)
 	}
 }
@@ -104,9 +126,9 @@ func TestTwoAtOnceAgree(t *testing.T) {
 	const many = 16
 	var made [many]memoryid.Identity
 	var errs [many]error
-	together(many, func(i int) { made[i], errs[i] = memoryid.Create(t.Context(), dataDir, now) })
+	together(many, func(i int) { made[i], errs[i] = create(dataDir, now) })
 	for i := range many {
-		if errs[i] != nil || made[i] != made[0] {
+		if errs[i] != nil || !reflect.DeepEqual(made[i], made[0]) {
 			t.Errorf("got %+v, %v, want %+v", made[i], errs[i], made[0])
 		}
 	}
@@ -114,7 +136,7 @@ func TestTwoAtOnceAgree(t *testing.T) {
 
 func TestNextSequence(t *testing.T) {
 	dataDir := t.TempDir()
-	if _, err := memoryid.Create(t.Context(), dataDir, now); err != nil {
+	if _, err := create(dataDir, now); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct{ seen, want int64 }{{0, 1}, {0, 2}, {17, 18}, {3, 19}, {19, 20}, {-5, 21}} {
@@ -131,7 +153,7 @@ func TestNextSequence(t *testing.T) {
 
 func TestNoSequenceIsGivenTwice(t *testing.T) {
 	dataDir := t.TempDir()
-	if _, err := memoryid.Create(t.Context(), dataDir, now); err != nil {
+	if _, err := create(dataDir, now); err != nil {
 		t.Fatal(err)
 	}
 	const many = 16
@@ -162,7 +184,7 @@ func TestAdopt(t *testing.T) {
 		sequence, want int64
 	}{{"WithoutAnIdentity", 17, 17}, {"ItsOwnOlderBundle", 5, 17}, {"ItsOwnNewerBundle", 20, 20}} {
 		t.Run(step.name, func(t *testing.T) {
-			got, err := memoryid.Adopt(t.Context(), dataDir, known, step.sequence, now)
+			got, err := adopt(dataDir, known, step.sequence)
 			if err != nil || got.MemoryID != known || got.LastSequence != step.want || !got.CreatedAt.Equal(now) {
 				t.Errorf("got %+v, %v, want sequence %d", got, err, step.want)
 			}
@@ -189,6 +211,12 @@ func TestRefused(t *testing.T) {
 		{"SequenceNegative", strings.Replace(valid, ":3", ":-3", 1)},
 		{"SequenceIsHalf", strings.Replace(valid, ":3", ":3.5", 1)},
 		{"SequenceTooBig", strings.Replace(valid, ":3", ":9223372036854775808", 1)},
+		{"AlsoIsNoUUID", valid[:len(valid)-1] + `,"also":["mine"]}`},
+		{"MaybeIsNoUUID", valid[:len(valid)-1] + `,"maybeSameAs":[""]}`},
+		{"NotIsNoUUID", valid[:len(valid)-1] + `,"notSameAs":["x"]}`},
+		{"ClonedFromIsNoUUID", valid[:len(valid)-1] + `,"clonedFrom":"x"}`},
+		{"PlaceWithoutFolder", valid[:len(valid)-1] + `,"places":[{"machine":"m"}]}`},
+		{"BeforeWithoutFolder", valid[:len(valid)-1] + `,"before":[{"until":3}]}`},
 		{"TooLong", valid + strings.Repeat(" ", 64<<10)},
 	}
 	for _, c := range invalid {
@@ -215,8 +243,8 @@ func TestRefused(t *testing.T) {
 func refuses(t *testing.T, dataDir string, want error) {
 	t.Helper()
 	_, load := memoryid.Load(dataDir)
-	_, create := memoryid.Create(t.Context(), dataDir, now)
-	_, adopt := memoryid.Adopt(t.Context(), dataDir, known, 1, now)
+	_, create := create(dataDir, now)
+	_, adopt := adopt(dataDir, known, 1)
 	_, next := memoryid.NextSequence(t.Context(), dataDir, 0)
 	for name, got := range map[string]error{"load": load, "create": create, "adopt": adopt, "next": next} {
 		if !errors.Is(got, want) {
@@ -233,9 +261,9 @@ func TestChangeRefused(t *testing.T) {
 		do            func(dataDir string) error
 		want          error
 	}{
-		{"AdoptOther", content, func(d string) error { _, err := memoryid.Adopt(t.Context(), d, other, 1, now); return err }, memoryid.ErrOther},
-		{"AdoptNoUUID", "", func(d string) error { _, err := memoryid.Adopt(t.Context(), d, "mine", 1, now); return err }, memoryid.ErrInvalid},
-		{"AdoptNothing", "", func(d string) error { _, err := memoryid.Adopt(t.Context(), d, "", 1, now); return err }, memoryid.ErrInvalid},
+		{"AdoptOther", content, func(d string) error { _, err := adopt(d, other, 1); return err }, memoryid.ErrOther},
+		{"AdoptNoUUID", "", func(d string) error { _, err := adopt(d, "mine", 1); return err }, memoryid.ErrInvalid},
+		{"AdoptNothing", "", func(d string) error { _, err := adopt(d, "", 1); return err }, memoryid.ErrInvalid},
 		{"SequenceWithoutIdentity", "", func(d string) error { _, err := memoryid.NextSequence(t.Context(), d, 1); return err }, memoryid.ErrNone},
 		{"SeenTooHigh", strings.Replace(content, "9223372036854775807", "1", 1), func(d string) error { _, err := memoryid.NextSequence(t.Context(), d, math.MaxInt64); return err }, memoryid.ErrInvalid},
 	} {
@@ -270,7 +298,7 @@ func TestTrue_17_SpentSequenceIsCountedOnFromTheBundles(t *testing.T) {
 // A data dir that isn't there is a mistake, never made good.
 func TestNoDataDir(t *testing.T) {
 	gone := filepath.Join(t.TempDir(), "gone")
-	if _, err := memoryid.Create(t.Context(), gone, now); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := create(gone, now); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
 	}
 	if _, err := os.Stat(gone); !errors.Is(err, fs.ErrNotExist) {
@@ -282,7 +310,7 @@ func TestCancelledWhileLocked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dataDir := t.TempDir()
-	if _, err := memoryid.Create(ctx, dataDir, now); !errors.Is(err, context.Canceled) {
+	if _, err := memoryid.Settle(ctx, dataDir, memoryid.Place{Place: memory.Place{DataDir: dataDir}}, nil, now); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if got := read(t, dataDir); got != "" {
@@ -294,7 +322,7 @@ func TestCancelledWhileLocked(t *testing.T) {
 // is copied carries no residue.
 func TestNothingIsLeftBehind(t *testing.T) {
 	dataDir := t.TempDir()
-	if _, err := memoryid.Create(t.Context(), dataDir, now); err != nil {
+	if _, err := create(dataDir, now); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := memoryid.NextSequence(t.Context(), dataDir, 0); err != nil {
@@ -316,7 +344,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 // Only an identity that was given in vain is forgotten: the one named, without a number.
 func TestForget(t *testing.T) {
 	dataDir := t.TempDir()
-	id, err := memoryid.Create(t.Context(), dataDir, now)
+	id, err := create(dataDir, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +355,7 @@ func TestForget(t *testing.T) {
 		t.Errorf("foresees %d, %v, want 8", n, err)
 	}
 	used := t.TempDir()
-	other, err := memoryid.Create(t.Context(), used, now)
+	other, err := create(used, now)
 	if err != nil {
 		t.Fatal(err)
 	}

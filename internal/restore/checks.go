@@ -75,12 +75,16 @@ func seal(b *bundle.Bundle) string {
 
 func (p *Plan) checkMemory() {
 	id, now := memoryID(p.opts.Bundle), p.opts.MemoryID
-	if id == "" || now == "" || id == now {
+	if id == "" || now == "" || id == now || slices.Contains(p.opts.Own, id) {
 		return
 	}
 	message := fmt.Sprintf("the bundle is of memory %s, the target is memory %s", id, now)
 	if p.opts.ForceMemory {
 		p.warn("memory", "", message, "")
+		return
+	}
+	if slices.Contains(p.opts.Maybe, id) {
+		p.refuse(GroundMemory, "memory", "", message+", and may be that one: it isn't settled", p.opts.Hint.Of("memory-lost", id))
 		return
 	}
 	p.refuse(GroundMemory, "memory", "", message, p.opts.Hint.Of("memory"))

@@ -45,6 +45,9 @@ type Options struct {
 	// Memory are the subsystems of the target: those that the bundle never covered are
 	// named. Silent are those of them that may be absent from a backup of everything.
 	Memory, Silent []memory.Subsystem
+	// Own are other memories whose bundles are the target's as well, or that it was
+	// made out of; Maybe are those that it may be, which isn't settled.
+	Own, Maybe []string
 
 	ForceTopology bool
 	ForceMemory   bool

@@ -18,6 +18,7 @@ const (
 // Grounds to keep, whatever the age and the room.
 const (
 	NoPolicy   Code = "no-policy"
+	Held       Code = "held"
 	Future     Code = "future"
 	Pinned     Code = "pinned"
 	Needed     Code = "needed"

@@ -29,6 +29,8 @@ type Policy struct {
 	// MaxBytes is how much the bundles of the memory may take up, 0 is no limit.
 	// The oldest go first; what KeepLast keeps stays even so.
 	MaxBytes int64
+	// Hold says why none may go for now, whatever the rules say; "" when nothing does.
+	Hold string
 	// SafetyAge is the age past which a bundle that was made before a restore
 	// goes, 0 is never.
 	SafetyAge time.Duration
@@ -79,6 +81,10 @@ func (p Policy) Apply(candidates []Candidate, now time.Time) (Decisions, error) 
 	r := newRun(p, candidates, now)
 	if p == (Policy{}) {
 		r.keepAll()
+		return r.decisions(), nil
+	}
+	if p.Hold != "" {
+		r.holdAll()
 		return r.decisions(), nil
 	}
 	r.screen()

@@ -55,6 +55,15 @@ func (r *run) keepAll() {
 	}
 }
 
+// holdAll keeps everything until it is settled what is whose.
+func (r *run) holdAll() {
+	ground := Ground{Held, r.policy.Hold}
+	for _, it := range r.items {
+		it.decide(Keep, ground)
+	}
+	r.warnings = append(r.warnings, Warning{"", ground})
+}
+
 // screen sets aside what the rules of age and number are not for.
 func (r *run) screen() {
 	times := make(map[string]int, len(r.items))
