@@ -58,12 +58,18 @@ func TestTrue_13_AUnitIsGoodByItself(t *testing.T) {
 	}{
 		"Whole":    {nil, good},
 		"Degraded": {func(k *bundle.Keepsake) { k.Status = bundle.Degraded }, good},
-		"Suspect": {section("notes/b.md", func(s *bundle.SectionMeta) { s.Lineage.Suspect = true }),
-			but("notes", "notes/b.md is suspect")},
-		"Unread": {section("graph/graph", func(s *bundle.SectionMeta) { s.Capture.Missing = 1 }),
-			but("graph/graph", "graph/graph was not read whole")},
-		"Short": {section("pictures/c.png", func(s *bundle.SectionMeta) { s.Capture.Held = 2 }),
-			but("pictures", "pictures/c.png was not read whole")},
+		"Suspect": {
+			section("notes/b.md", func(s *bundle.SectionMeta) { s.Lineage.Suspect = true }),
+			but("notes", "notes/b.md is suspect"),
+		},
+		"Unread": {
+			section("graph/graph", func(s *bundle.SectionMeta) { s.Capture.Missing = 1 }),
+			but("graph/graph", "graph/graph was not read whole"),
+		},
+		"Short": {
+			section("pictures/c.png", func(s *bundle.SectionMeta) { s.Capture.Held = 2 }),
+			but("pictures", "pictures/c.png was not read whole"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &shelf{t, t.TempDir()}

@@ -105,7 +105,7 @@ func (g *gathering) look(e *Entry) {
 		if u.Why == "" {
 			u.Why = g.fault(e, u.Unit)
 		}
-		f := g.fate(e, u)
+		f := g.fate(u)
 		if f.entry != nil {
 			g.older(f, e, u)
 			continue
@@ -135,7 +135,7 @@ func (g *gathering) fault(e *Entry, unit memory.Unit) string {
 }
 
 // fate returns what is known of a unit; of a new one, that newer bundles have it not.
-func (g *gathering) fate(e *Entry, u UnitState) *fate {
+func (g *gathering) fate(u UnitState) *fate {
 	f := g.fates[u.Unit]
 	if f == nil {
 		f = &fate{unit: u.Unit}

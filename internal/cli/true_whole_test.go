@@ -137,3 +137,20 @@ func TestTrue_13_ADamagedUnitComesFromTheBundleBefore(t *testing.T) {
 	says(t, r.stdout+r.stderr, "graph/graph from\n"+filepath.Base(before), "passed over "+filepath.Base(newest)+": graph/graph did not verify (full, ", "all are in")
 	sameDigests(t, a.digests(), want)
 }
+
+// Where there is no bundle of the whole memory, what shows one says what it lacks, and a
+// replace takes it as it is.
+func TestTrue_14_LatestSaysWhatItLacks(t *testing.T) {
+	a := newAgent(t, true)
+	a.remember(memory.KnowledgeBase, memory.Graph)
+	kb := filepath.Base(a.backup("--only", "kb"))
+	graph := filepath.Base(a.backup("--only", "graph"))
+	for _, args := range [][]string{
+		{"show", "latest"}, {"verify", "latest"}, {"pin", "latest"},
+		{"restore", "latest", "--mode", "replace", "--force", "--plan"},
+	} {
+		r := a.must(0, args...)
+		says(t, r.stdout, graph)
+		says(t, r.stderr, graph+" lacks kb/knowledge-base: the newest that has it is "+kb)
+	}
+}

@@ -108,7 +108,7 @@ func (a *app) printJoint(j *keeper.Joint, receipts []*restore.Receipt) error {
 // worst is the first of several errors that is more than an incomplete restore, else the
 // first: what they have in common is said once.
 func worst(err error) error {
-	all, several := err.(interface{ Unwrap() []error }) //nolint:errorlint // of ours, joined above
+	all, several := err.(interface{ Unwrap() []error })
 	if !several {
 		return err
 	}

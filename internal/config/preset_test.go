@@ -285,8 +285,11 @@ func TestOnlyMatches(t *testing.T) {
 		spec memory.SectionSpec
 		want bool
 	}{
-		{collection("a/diary", "diary"), false}, {collection("a/log1", "log1"), true}, {collection("b/diary", "diary"), true},
-		{database("c/x.sqlite"), true}, {database("d/one.sqlite"), false},
+		{collection("a/diary", "diary"), false},
+		{collection("a/log1", "log1"), true},
+		{collection("b/diary", "diary"), true},
+		{database("c/x.sqlite"), true},
+		{database("d/one.sqlite"), false},
 		{memory.SectionSpec{Name: "e/plan.md", Kind: memory.Opaque, Locator: memory.Locator{Kind: memory.KindFiles}}, false},
 	} {
 		for _, d := range cfg.Declared {

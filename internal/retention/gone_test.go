@@ -54,7 +54,7 @@ func TestTrue_15_WhatIsGoneStays(t *testing.T) {
 			p := policy()
 			p.GoneAge = 30 * day
 			var root []retention.Candidate
-			for ago := 0; ago <= 102; ago++ {
+			for ago := range 103 {
 				switch {
 				case ago >= 100:
 					root = append(root, daily(ago, c.held, degraded)) // by another unit
