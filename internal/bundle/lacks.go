@@ -12,8 +12,11 @@ import (
 type Lacking string
 
 // What can be lacking: all of a section, rows of it, or a part of rows that are in the
-// bundle. Damage is what a rescue could not read of files, and nobody can count.
+// bundle; of a source as a whole files, lines or rows. Damage is what a rescue could not
+// read of files, and nobody can count.
 const (
+	LackFiles     Lacking = "files"
+	LackLines     Lacking = "lines"
 	LackSection   Lacking = "section"
 	LackRows      Lacking = "rows"
 	LackVectors   Lacking = "vectors"
@@ -37,7 +40,9 @@ type Lack struct {
 
 // Absent reports whether the rows are not among the records of the bundle: the others
 // are, without a part of them.
-func (l Lack) Absent() bool { return l.What == LackSection || l.What == LackRows }
+func (l Lack) Absent() bool {
+	return slices.Contains([]Lacking{LackSection, LackRows, LackFiles, LackLines}, l.What)
+}
 
 // Lacks lists what the meta owns up to: what was to be backed up and is not here. A
 // bundle without a meta of ours says nothing of it.
@@ -49,7 +54,19 @@ func (b *Bundle) Lacks() []Lack {
 	for i := range b.block().Sections {
 		all = append(all, b.block().Sections[i].lacks()...)
 	}
+	for i := range b.block().Units {
+		all = append(all, b.block().Units[i].lacks()...)
+	}
 	return all
+}
+
+// lacks says what of a source as a whole was gone when the bundle was made: no section
+// stands for it.
+func (u *UnitMeta) lacks() []Lack {
+	if !u.Suspect || u.Lost == 0 {
+		return nil
+	}
+	return []Lack{{Section: memory.Section(u.Unit), What: Lacking(u.What), Rows: u.Lost, Why: "they were there in " + u.Against, unit: u.Unit}}
 }
 
 func (s *SectionMeta) lacks() (all []Lack) {
@@ -92,8 +109,8 @@ func (l Lack) String() string {
 		return name + " (" + plural(l.Rows, "row", "rows") + ")"
 	case l.What == LackDamage:
 		return "what is damaged of " + name
-	case l.What == LackRows:
-		return plural(l.Rows, "row", "rows") + " of " + name
+	case l.Absent():
+		return plural(l.Rows, strings.TrimSuffix(string(l.What), "s"), string(l.What)) + " of " + name
 	}
 	return "the " + string(l.What) + " of " + plural(l.Rows, "row", "rows") + " of " + name
 }

@@ -12,8 +12,21 @@ import (
 // whose files have not their sizes, is taken only where there is no other: its
 // meta is sealed, and still says how much there was.
 func (c *Catalog) LastGood(memoryID string, section memory.Section) (*Entry, *bundle.SectionMeta) {
-	had := c.LastGoods(memoryID)[section]
-	return had.Entry, had.Section
+	var damaged Had
+	for i := range c.Bundles {
+		e := &c.Bundles[i]
+		if !e.isBackupOf(memoryID) {
+			continue
+		}
+		switch s := e.Meta.Keepsake.Section(section); {
+		case s == nil || !s.Good():
+		case e.damage(s.Unit(), []*bundle.SectionMeta{s}, e.Meta.Payloads()) == "":
+			return e, s
+		case damaged.Entry == nil:
+			damaged = Had{Entry: e, Section: s}
+		}
+	}
+	return damaged.Entry, damaged.Section
 }
 
 // LastHeld returns the newest backup of a memory that has sections of a unit, good or
@@ -32,7 +45,7 @@ func (c *Catalog) LastHeld(memoryID string, unit memory.Unit) *Entry {
 }
 
 // LastGoods returns what LastGood returns, of every section that there ever was. It
-// looks at each section of each bundle once.
+// looks at each section of each bundle once: a source may have thousands of files.
 func (c *Catalog) LastGoods(memoryID string) map[memory.Section]Had {
 	all := map[memory.Section]Had{}
 	damaged := map[memory.Section]bool{}

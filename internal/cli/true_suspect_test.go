@@ -240,3 +240,17 @@ func TestTrue_12_TheHintLeadsBack(t *testing.T) {
 		leads(t, r.stderr, "it was in "+good, "keepsake restore "+good+" --only graph puts it back", "keepsake backup --accept-lineage graph/graph")
 	})
 }
+
+// What a degraded bundle lost as a whole is not in after a restore of it.
+func TestTrue_09_LostSourceIsLacking(t *testing.T) {
+	w := newWorkspace(t)
+	w.backupWith(0)
+	if err := os.RemoveAll(w.at("workspace")); err != nil {
+		t.Fatal(err)
+	}
+	bundle := w.backupWith(3)
+	says(t, w.must(0, "verify", bundle).stderr, "the bundle lacks 41 files of workspace: they were there in backup-")
+	r := w.must(9, "restore", bundle)
+	says(t, r.stdout+r.stderr, "41 files of workspace")
+	w.must(0, "restore", bundle, "--only", "soul")
+}
