@@ -75,6 +75,8 @@ type Bundle struct {
 	sealErr error
 	// What lay there at Open, then at the last Verify; nil with a keepsake block.
 	seen atomic.Pointer[sight]
+	// What Verify saw of the payloads.
+	blocks blockSums
 }
 
 // Open looks at the bundle at path, whatever its name. It reads the meta, or

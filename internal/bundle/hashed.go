@@ -17,6 +17,9 @@ type hashedReader struct {
 	buf   []byte // the block that is handed out
 	left  []byte // of it, for Read
 	err   error  // what comes after it
+	// check, if any, is called with each block before it is handed out, and with nil at
+	// the end, from the goroutine that reads. They begin at multiples of blockSize.
+	check func(block []byte) error
 
 	blocks chan readBlock // nil without a goroutine
 	free   chan []byte
@@ -30,9 +33,9 @@ type readBlock struct {
 }
 
 // newHashedReader reads a file of size bytes; with ahead false it starts no
-// goroutine.
-func newHashedReader(file io.Reader, size int64, ahead bool) *hashedReader {
-	h := &hashedReader{file: file, hash: sha256.New()}
+// goroutine. check may be nil.
+func newHashedReader(file io.Reader, size int64, ahead bool, check func([]byte) error) *hashedReader {
+	h := &hashedReader{file: file, hash: sha256.New(), check: check}
 	if !ahead || size <= blockSize {
 		h.buf = make([]byte, min(size+1, blockSize))
 		return h
@@ -61,6 +64,7 @@ func (h *hashedReader) run() {
 			err = io.EOF
 		}
 		h.hash.Write(buf[:n])
+		n, err = h.checked(buf[:n], err)
 		select {
 		case h.blocks <- readBlock{buf[:n], err}:
 		case <-h.quit:
@@ -87,8 +91,12 @@ func (h *hashedReader) next() ([]byte, error) {
 func (h *hashedReader) fill() []byte {
 	if h.blocks == nil {
 		var n int
-		n, h.err = h.file.Read(h.buf)
+		n, h.err = io.ReadFull(h.file, h.buf)
+		if errors.Is(h.err, io.ErrUnexpectedEOF) {
+			h.err = io.EOF
+		}
 		h.hash.Write(h.buf[:n])
+		n, h.err = h.checked(h.buf[:n], h.err)
 		return h.buf[:n]
 	}
 	if h.buf != nil {
@@ -97,6 +105,24 @@ func (h *hashedReader) fill() []byte {
 	block := <-h.blocks
 	h.buf, h.err = block.b[:blockSize], block.err
 	return block.b
+}
+
+// checked returns how much of a block may be handed out, and what comes after it.
+func (h *hashedReader) checked(block []byte, next error) (int, error) {
+	if h.check == nil {
+		return len(block), next
+	}
+	if len(block) > 0 {
+		if err := h.check(block); err != nil {
+			return 0, err
+		}
+	}
+	if errors.Is(next, io.EOF) {
+		if err := h.check(nil); err != nil {
+			return len(block), err
+		}
+	}
+	return len(block), next
 }
 
 // Read implements io.Reader, for those who can't use next.

@@ -134,7 +134,8 @@ func (v *verifier) opaque(ctx context.Context, f *FileMeta) (size int64, err err
 	if _, there := v.tree.files[f.Path]; !there {
 		return 0, nil
 	}
-	p, err := openPayload(v.root, f.Path, Plain, v.bundle.limits, false)
+	look := v.bundle.blocks.look(f.Path)
+	p, err := openPayload(v.root, f.Path, Plain, v.bundle.limits, false, look.note)
 	if err == nil {
 		defer p.close()
 		err = p.drain(ctx)
@@ -148,5 +149,6 @@ func (v *verifier) opaque(ctx context.Context, f *FileMeta) (size int64, err err
 	case p.raw.sum() != f.SHA256:
 		v.findings.refuse(CodeFileHash, f.Path, 0, "SHA-256 is %s, the meta says %s", p.raw.sum(), f.SHA256)
 	}
+	look.keep()
 	return p.raw.bytes, nil
 }

@@ -28,8 +28,9 @@ type payload struct {
 }
 
 // openPayload opens a file below root. It follows no link. ahead reads and
-// hashes on a goroutine, which pays when something is done with the lines.
-func openPayload(root *os.Root, path string, c Compression, limits Limits, ahead bool) (*payload, error) {
+// hashes on a goroutine, which pays when something is done with the lines. check may
+// be nil: see hashedReader.
+func openPayload(root *os.Root, path string, c Compression, limits Limits, ahead bool, check func([]byte) error) (*payload, error) {
 	file, size, err := openRegular(root, path)
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func openPayload(root *os.Root, path string, c Compression, limits Limits, ahead
 	if size == 0 && c != Plain { // a zstd decoder takes no frame at all for an end
 		return nil, errors.Join(errEndsEarly, file.Close())
 	}
-	raw := newHashedReader(file, size, ahead)
+	raw := newHashedReader(file, size, ahead, check)
 	p := &payload{raw: raw, plain: c == Plain}
 	p.lines = lineReader{next: raw.next, max: limits.Line}
 	closeContent := func() {}

@@ -23,7 +23,7 @@ func checkOf(h *maphash.Hash) check { return check{h.Seed(), h.Sum64()} }
 // bytes, rows, and the check.
 func readBack(ctx context.Context, root *os.Root, s *Section) error {
 	want := s.File
-	p, err := openPayload(root, want.Path, want.compression(), Limits{}.orDefaults(), false)
+	p, err := openPayload(root, want.Path, want.compression(), Limits{}.orDefaults(), false, nil)
 	if err != nil {
 		return err
 	}

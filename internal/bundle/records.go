@@ -15,8 +15,9 @@ import (
 // Records yields the rows of a section, or the blocks of an opaque one, of 1 MiB at
 // the most. It can be ranged over again, and yields the same each time. The files are hashed once more on the way: when they
 // are not what was sealed, or in a bundle without hashes what Verify saw, the
-// sequence ends with ErrChanged after its last row at the latest, so nothing may
-// be committed before the end. Rows of a bundle that isn't ours come in canonical form: keys
+// sequence ends with ErrChanged after its last row at the latest. After a Verify no row
+// comes that is not of a block, of 512 KiB, which is what Verify saw. Without one nothing
+// may be committed before the end. Rows of a bundle that isn't ours come in canonical form: keys
 // in order, null where metadata or document is left out.
 // ErrNoSection when the bundle has no such section. Records does not judge rows:
 // that is Verify's.
@@ -71,7 +72,7 @@ type rowReader struct {
 
 // file yields the rows of one file; more is false when nobody wants any.
 func (r *rowReader) file(ctx context.Context, f payloadFile) (more bool, err error) {
-	p, err := openPayload(r.root, f.path, f.compression, r.bundle.limits, true)
+	p, err := openPayload(r.root, f.path, f.compression, r.bundle.limits, true, r.bundle.blocks.look(f.path).expect)
 	if err != nil {
 		return false, err
 	}

@@ -48,7 +48,8 @@ func (s *sectionVerifier) run(ctx context.Context) error {
 
 // file reads one payload to its end.
 func (s *sectionVerifier) file(ctx context.Context, f payloadFile) error {
-	p, err := openPayload(s.root, f.path, f.compression, s.bundle.limits, s.level == Full)
+	look := s.bundle.blocks.look(f.path)
+	p, err := openPayload(s.root, f.path, f.compression, s.bundle.limits, s.level == Full, look.note)
 	if err != nil {
 		s.unreadable(f, 0, err)
 		return nil
@@ -68,6 +69,7 @@ func (s *sectionVerifier) file(ctx context.Context, f payloadFile) error {
 		s.unreadable(f, 0, err)
 		return nil
 	}
+	look.keep()
 	s.progress(rows%progressRows, p.raw.bytes)
 	s.report.Rows += rows
 	s.report.Bytes += p.raw.bytes
@@ -253,7 +255,7 @@ func (s *sectionVerifier) duplicates(ctx context.Context, suspects map[uint64]bo
 
 // eachLine calls do for each line of a payload, counted from 1.
 func eachLine(ctx context.Context, root *os.Root, f payloadFile, limits Limits, do func(n int64, line []byte) error) error {
-	p, err := openPayload(root, f.path, f.compression, limits, true)
+	p, err := openPayload(root, f.path, f.compression, limits, true, nil)
 	if err != nil {
 		return err
 	}

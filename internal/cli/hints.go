@@ -129,10 +129,12 @@ var hints = map[string]string{
 	"losses-grew":    "make a new plan with --plan, and see what would be lost now",
 
 	// What became of the rows of a restore.
-	"differs":       "--records shows them, --mode replace puts the bundle's back",
-	"lacking":       "keepsake list shows the other bundles: what this one lacks may be in an earlier one",
-	"never-covered": "keepsake restore BUNDLE --only NAME takes that from another one",
-	"unaccounted":   "it is safe to run the same command again",
+	"differs":            "--records shows them, --mode replace puts the bundle's back",
+	"lacking":            "keepsake list shows the other bundles: what this one lacks may be in an earlier one",
+	"never-covered":      "keepsake restore BUNDLE --only NAME takes that from another one",
+	"section-changed":    hintChanged + "; another one may hold it: keepsake list",
+	"section-changed-in": hintChanged + "; once it is whole again, keepsake undo takes them out",
+	"unaccounted":        "it is safe to run the same command again",
 
 	// What a backup suspects.
 	"damaged-directory": "keepsake rescue %s makes a bundle of what it still holds",

@@ -115,6 +115,12 @@ func (p *Plan) outside() Account {
 	return a
 }
 
+// pending is the account of a section that nobody has come to.
+func (p *Plan) pending(s Section) *Account {
+	a := lacking(p.lacksOf(s.Spec.Name)).plus(Account{Asked: s.records()})
+	return &a
+}
+
 // merging counts the records of one section while they are merged.
 type merging struct {
 	section  Section

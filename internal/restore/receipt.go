@@ -139,8 +139,7 @@ func (r *Receipt) reckon(p *Plan) {
 	for i := range r.Sections {
 		s := &r.Sections[i]
 		if s.Account == nil {
-			a := lacking(p.lacksOf(s.Section)).plus(Account{Asked: p.sections[i].records()})
-			s.Account = &a
+			s.Account = p.pending(p.sections[i])
 		}
 		total = total.plus(*s.Account)
 	}

@@ -75,6 +75,10 @@ func (p *Plan) merge(ctx context.Context, j *journal, r *Receipt) error {
 }
 
 func (p *Plan) mergeOne(ctx context.Context, j *journal, s Section, out *SectionReceipt) error {
+	if err := p.opts.Bundle.Recheck(ctx, s.Spec.Name); err != nil {
+		out.Account = p.pending(s)
+		return out.failed(err)
+	}
 	passes := p.opts.passes(ctx, s)
 	m := &merging{section: s}
 	result, err := s.target.Merge(ctx, s.Spec, passes.all, store.MergeOptions{
@@ -92,9 +96,14 @@ func (p *Plan) mergeOne(ctx context.Context, j *journal, s Section, out *Section
 	if err == nil {
 		return nil
 	}
-	out.Error = err.Error()
-	out.err = fmt.Errorf("restore %s: %w", s.Spec.Name, err)
-	return out.err
+	return out.failed(err)
+}
+
+// failed notes why a section could not be done, or not to its end.
+func (s *SectionReceipt) failed(err error) error {
+	s.State, s.Error = StateFailed, err.Error()
+	s.err = fmt.Errorf("restore %s: %w", s.Section, err)
+	return s.err
 }
 
 // Failed joins the errors of the sections that could not be done, nil when there are

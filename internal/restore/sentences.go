@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func (r *Receipt) say(p *Plan) {
 	}
 	for _, s := range r.Sections {
 		if s.Error != "" {
-			r.Notices = append(r.Notices, memory.Finding{Level: memory.Warning, Code: "section-not-restored", Section: s.Section, Message: s.Error})
+			r.Notices = append(r.Notices, s.notice(hint))
 		}
 	}
 	for _, c := range []struct {
@@ -50,6 +51,23 @@ func (r *Receipt) say(p *Plan) {
 	if never := p.neverCovered(); len(never) > 0 {
 		add(memory.Note, "never-covered", "the bundle never covered "+strings.Join(never, ", ")+": it was made of a part of the memory")
 	}
+}
+
+// notice says why a section was not restored. Of a bundle that changed in the meantime
+// it says what had gone in: that was what had been checked.
+func (s *SectionReceipt) notice(hint memory.Hints) memory.Finding {
+	f := memory.Finding{Level: memory.Warning, Code: "section-not-restored", Section: s.Section, Message: s.Error}
+	if !errors.Is(s.err, bundle.ErrChanged) {
+		return f
+	}
+	f.Code, f.Hint = "section-changed", hint.Of("section-changed")
+	if s.Added == 0 {
+		f.Message += ": nothing of it went in"
+		return f
+	}
+	f.Code, f.Hint = "section-changed-in", hint.Of("section-changed-in")
+	f.Message += ": " + quantity.Plural(s.Added, "row") + " of it had gone in, as they were checked; each is named in " + recordsFile
+	return f
 }
 
 // headline says how it ended.
