@@ -20,6 +20,7 @@ type plannedMerge struct {
 	Bundle    string           `json:"bundle"`
 	Path      string           `json:"bundlePath"`
 	Seal      string           `json:"seal"`
+	Group     string           `json:"group"`
 	StartedAt time.Time        `json:"startedAt"`
 	Sections  []plannedSection `json:"sections"`
 }
@@ -58,7 +59,7 @@ func (p *plannedMerge) retrace(dir string) (*Receipt, error) {
 		return nil, err
 	}
 	r := &Receipt{
-		Version: 1, Bundle: p.Bundle, Path: p.Path, Seal: p.Seal, Mode: ModeMerge, StartedAt: p.StartedAt,
+		Version: 1, Bundle: p.Bundle, Path: p.Path, Seal: p.Seal, Group: p.Group, Mode: ModeMerge, StartedAt: p.StartedAt,
 		CutShort: true, Error: "cut short", Dir: dir,
 	}
 	for _, s := range p.Sections {

@@ -182,7 +182,7 @@ func (y yard) options(wrap func(memory.Section, store.Target) store.Target) (res
 	b, err := bundle.Open(string(path), bundle.Limits{})
 	return restore.Options{
 		Kinds: keeper.Kinds(), Bundle: b, Topology: memory.Topology{Unified: true},
-		Targets: y.targets(wrap), Progress: store.Quiet{}, Clock: time.Now,
+		Targets: y.targets(wrap), Group: "run", Progress: store.Quiet{}, Clock: time.Now,
 	}, err
 }
 

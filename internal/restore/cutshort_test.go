@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +179,12 @@ func TestTrue_04_OnlyWhatTheMergePutIn(t *testing.T) {
 	}
 	if got := restore.FindCutShort(y.at("restores")); len(got) > 0 {
 		t.Errorf("got %d merges cut short, want none: it was gone on with", len(got))
+	}
+	if got := killed.Companions(); !slices.Equal(got, []string{"later"}) {
+		t.Errorf("got companions %q, want the later one", got)
+	}
+	if got := later.Companions(); !slices.Equal(got, []string{"killed"}) {
+		t.Errorf("got companions %q, want the one that was killed", got)
 	}
 	full := rowsOfAll(y.holds(t))
 	y.undo(t, killed, false) // while the later one is in force

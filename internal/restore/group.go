@@ -20,7 +20,7 @@ func (r *Receipt) Companions() (names []string) {
 	undone := map[string]bool{}
 	for i := len(entries) - 1; i >= 0; i-- { // names begin with the time
 		name := entries[i].Name()
-		other, err := LoadReceipt(filepath.Join(restores, name))
+		other, err := Retrace(filepath.Join(restores, name))
 		switch {
 		case err != nil:
 		case other.Undoes != "":

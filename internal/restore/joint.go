@@ -18,6 +18,7 @@ func Join(receipts []*Receipt, planned int) Joint {
 			total = total.plus(*r.Account)
 		}
 		all.Complete, all.proof = all.Complete && r.Complete, r.proof
+		all.Sections = append(all.Sections, r.Sections...) // some of their rows may be in
 	}
 	return Joint{total, all.Complete, total.headline(all)}
 }

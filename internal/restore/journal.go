@@ -74,6 +74,9 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 		plan["id"], plan["undo"], plan["fingerprint"] = p.id, p.undoes(), p.fingerprint
 		plan["estimate"] = p.estimated
 	}
+	if p.opts.Group != "" {
+		plan["group"] = p.opts.Group
+	}
 	if p.merged != nil {
 		plan["undoes"], plan["cutShort"] = filepath.Base(p.merged.Dir), p.merged.CutShort
 	}
