@@ -22,8 +22,12 @@ func TestTrue_20_AServerThatHangs(t *testing.T) {
 		at   string
 		args []string
 	}{
-		{"count", []string{"backup"}}, {"get", []string{"backup"}}, {"collections", []string{"backup"}},
-		{"get", []string{"backup", "--dry-run"}}, {"get", []string{"restore", bundle}}, {"collections", []string{"doctor"}},
+		{"count", []string{"backup"}},
+		{"get", []string{"backup"}},
+		{"collections", []string{"backup"}},
+		{"get", []string{"backup", "--dry-run"}},
+		{"get", []string{"restore", bundle}},
+		{"collections", []string{"doctor"}},
 	} {
 		w.sub(hangs.at+" "+hangs.args[0], func(t *testing.T) {
 			w.front(config, func(r chromatest.Request) chromatest.Fault { return chromatest.Fault{Hang: r.Op == hangs.at} })
