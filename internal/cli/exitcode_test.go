@@ -42,8 +42,9 @@ func TestDryRunEndsAsTheRun(t *testing.T) {
 		{"NothingToDo", 0, func() { a.must(0, "restore", bundle) }, []string{bundle}},
 		{"Usage", 2, nil, []string{bundle, "--proof", "none"}},
 		{"Broken", 4, nil, []string{broken}},
-		{"OtherDimension", 5, func() { a.makes(memory.Memories, "l2", dimension/2) }, []string{bundle}},
-		{"OtherDistance", 5, func() { a.makes(memory.Memories, "cosine", 0) }, []string{bundle}},
+		{"OtherDimension", 5, func() { a.makes(memory.Memories, "l2", dimension/2) }, []string{bundle, "--only", "mc/memory"}},
+		{"OtherDistance", 5, func() { a.makes(memory.Memories, "cosine", 0) }, []string{bundle, "--only", "mc/memory"}},
+		{"OtherDimensionOfOne", 9, func() { a.makes(memory.Memories, "l2", dimension/2) }, []string{bundle}}, // the others go in
 		{"OtherMemory", 6, func() { a.adopts("7c9a2c6e-0b52-4a53-8f0e-1f4f8bb3a001") }, []string{bundle}},
 		{"Unreachable", 8, func() { a.env["KEEPSAKE_KB_CHROMA"] = "chroma:" + closedPort(t) }, []string{bundle, "--only", "kb"}},
 		{"RowWithoutVector", 9, nil, []string{salvaged}},

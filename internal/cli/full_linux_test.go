@@ -119,3 +119,44 @@ func TestTrue_05_BackupDryRunKnowsTheRoom(t *testing.T) {
 		says(t, w.must(1, args...).stderr, "read-only file system")
 	}
 }
+
+// TestTrue_05_RestoreDryRunKnowsTheRoom: what would not fit on the disk of its place, or
+// can't be put there, is told of beforehand.
+func TestTrue_05_RestoreDryRunKnowsTheRoom(t *testing.T) {
+	a := plain(t, "  notes: files:notes/*.md\n  log: files:log/*.jsonl\n")
+	for i := range 6 {
+		a.write(a.in("notes", fmt.Sprintf("%d.md", i)), strings.Repeat("x", 1<<20))
+	}
+	a.write(a.in("log", "a.jsonl"), "{}\n")
+	a.must(0, "backup")
+	for _, name := range []string{"notes", "log"} {
+		remove(t, a.in(name))
+		a.mkdir(a.in(name))
+	}
+	notes := a.in("notes")
+	if err := syscall.Mount("none", notes, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skip("no small disk can be made: ", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(notes, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	before := everything(t, a.home)
+	says(t, a.must(9, "restore", "latest", "--dry-run").stderr, "notes/5.md: ", "are free on its disk: no space left on device", "2 rows would be unaccounted for")
+	same(t, "after the dry run", everything(t, a.home), before)
+	says(t, a.must(9, "restore", "latest").stderr, "notes/5.md: ", "no space left on device", "2 rows are unaccounted for")
+	for _, args := range [][]string{{"--dry-run"}, nil} { // where nothing at all fits
+		args = append([]string{"restore", "latest", "--only", "notes/4.md,notes/5.md"}, args...)
+		says(t, a.must(13, args...).stderr, "no space left on device")
+	}
+	if err := syscall.Mount("none", notes, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Skip("the disk can't be made read-only: ", err)
+	}
+	dry := a.run("restore", "latest", "--dry-run")
+	run := a.run("restore", "latest")
+	if dry.code != run.code || run.code == 0 {
+		t.Errorf("the dry run ended with %d, the restore with %d\n%s\n%s", dry.code, run.code, dry.stderr, run.stderr)
+	}
+	says(t, dry.stderr, "read-only file system")
+}

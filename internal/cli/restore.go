@@ -137,7 +137,7 @@ func (a *app) resume(ctx context.Context, m *keeper.Memory, f restoreFlags) erro
 func (a *app) carryOut(ctx context.Context, m *keeper.Memory, c *keeper.Change, f restoreFlags) error {
 	plan := c.Plan()
 	if f.DryRun {
-		return a.endDryRun(c)
+		return a.endDryRun(ctx, c, f)
 	}
 	refusal := c.Refusal()
 	if refusal != nil || !c.TakesBack() {
@@ -233,42 +233,70 @@ func (a *app) printRefused(plan *restore.Plan) error {
 	return a.printJSON(plan)
 }
 
-func (a *app) endDryRun(c *keeper.Change) error {
-	plan := c.Plan()
+// endDryRun goes through what would be done, says it, and ends as that would.
+func (a *app) endDryRun(ctx context.Context, c *keeper.Change, f restoreFlags) error {
+	plan, foreseen := c.Plan(), c.Foresee(ctx)
 	if a.flags.asJSON {
 		if err := a.printJSON(plan); err != nil {
 			return err
 		}
-	} else if err := a.printDryRun(plan); err != nil {
+	} else if err := a.printDryRun(plan, f); err != nil {
 		return err
 	}
-	if err := c.Refusal(); err != nil {
+	switch err := c.Refusal(); {
+	case err != nil:
 		return err
-	}
-	if plan.Incomplete() {
+	case plan.Foreseen() != nil && exitCode(ctx, foreseen) == exitIncomplete:
+		return end(keeper.Incomplete) // it was said
+	case foreseen == nil && plan.Incomplete():
 		return end(keeper.Incomplete)
 	}
-	return nil
+	return foreseen
 }
 
-func (a *app) printDryRun(plan *restore.Plan) error {
+func (a *app) printDryRun(plan *restore.Plan, f restoreFlags) error {
 	a.printFindings(plan.Findings())
+	r := plan.Foreseen()
 	switch {
-	case a.flags.quiet || len(plan.Sections()) == 0:
+	case len(plan.Sections()) == 0:
+		return nil
+	case a.flags.quiet && r != nil:
+		a.printNotices(r)
+		return nil
+	case a.flags.quiet:
 		return nil
 	case plan.Mode() == restore.ModeReplace:
 		return a.printReplacePlan(plan)
 	}
 	a.say("A restore now would merge:\n\n")
+	columns := []string{"rows", "there now"}
+	if r != nil {
+		columns = append(columns, "add", "same", "differ", "not in")
+	}
 	var sections []placed
-	for _, s := range plan.Sections() {
+	for i, s := range plan.Sections() {
 		live := "absent"
 		if s.Survey.Exists {
 			live = quantity.Count(s.Survey.Rows)
 		}
-		sections = append(sections, placed{s.Spec.Name, []string{quantity.Count(s.Spec.Rows), live}, s.Survey.Locator})
+		cells := []string{quantity.Count(s.Spec.Rows), live}
+		if r != nil {
+			cells = append(cells, foreseenCells(*r.Sections[i].Account)...)
+		}
+		sections = append(sections, placed{s.Spec.Name, cells, s.Survey.Locator})
 	}
-	return a.printPlaced([]string{"rows", "there now"}, sections)
+	if err := a.printPlaced(columns, sections); err != nil || r == nil {
+		return err
+	}
+	a.printRows(r, f.records)
+	a.say("\n%s\n", r.Headline)
+	a.printNotices(r)
+	return nil
+}
+
+// foreseenCells are what would become of the records of a section.
+func foreseenCells(a restore.Account) []string {
+	return []string{quantity.Count(a.Added), quantity.Count(a.Same), quantity.Count(a.Differs), quantity.Count(a.Asked - a.In())}
 }
 
 func (a *app) printRestore(r *restore.Receipt, f restoreFlags) error {

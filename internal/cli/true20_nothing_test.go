@@ -127,7 +127,7 @@ func TestTrue_20_UsageErrorsAreTwo(t *testing.T) {
 		{4, "the bundle holds no concepts/edges", []string{"restore", bundle, "--only", "concepts/edges"}},
 		{2, "--to kb/typo: the bundle has no such section", []string{"restore", bundle, "--to", "kb/typo=collections:x.sqlite"}},
 		{2, "--as mc/memory: the bundle has no such section", []string{"restore", bundle, "--as", "mc/memory=beside"}},
-		{2, "--accept-lineage", []string{"backup", "--accept-lineage", "kb"}},
+		{2, "--accept-lineage", []string{"backup", "--accept-lineage", "KB"}},
 		{2, "no such section", []string{"restore", bundle, "--mode", "replace", "--force", "--to", "kb/typo=collections:x.sqlite"}},
 	} {
 		before := a.state()

@@ -20,7 +20,7 @@ func (a *app) carryOutAll(ctx context.Context, m *keeper.Memory, j *keeper.Joint
 		refusal = errors.Join(refusal, c.Refusal())
 	}
 	if f.DryRun || refusal != nil {
-		return a.endDryRuns(j, f.DryRun, refusal)
+		return a.endDryRuns(ctx, j, f, refusal)
 	}
 	var receipts []*restore.Receipt
 	var failed error
@@ -57,18 +57,23 @@ func (a *app) origin(j *keeper.Joint) string {
 		strings.Join(wrap("They are of different moments: a graph may point to rows that aren't there.", width), "\n") + "\n"
 }
 
-// endDryRuns prints what several restores would do, or why none of them is begun.
-func (a *app) endDryRuns(j *keeper.Joint, shown bool, refusal error) error {
+// endDryRuns goes through what several restores would do and prints it, or says why none
+// of them is begun.
+func (a *app) endDryRuns(ctx context.Context, j *keeper.Joint, f restoreFlags, refusal error) error {
 	var plans []*restore.Plan
+	var failed error
 	incomplete := false
 	for _, c := range j.Changes {
+		if refusal == nil {
+			failed = errors.Join(failed, c.Foresee(ctx))
+		}
 		plans = append(plans, c.Plan())
-		incomplete = incomplete || c.Plan().Incomplete()
+		incomplete = incomplete || c.Plan().Foreseen() == nil && c.Plan().Incomplete()
 		switch {
 		case a.flags.asJSON:
-		case shown:
+		case f.DryRun:
 			a.say("%s\n", c.Plan().Bundle().Name())
-			if err := a.printDryRun(c.Plan()); err != nil {
+			if err := a.printDryRun(c.Plan(), f); err != nil {
 				return err
 			}
 		default:
@@ -80,10 +85,11 @@ func (a *app) endDryRuns(j *keeper.Joint, shown bool, refusal error) error {
 			return err
 		}
 	}
-	if refusal == nil && incomplete {
-		return end(keeper.Incomplete)
+	ends := worst(errors.Join(refusal, failed))
+	if ends == nil && incomplete || groundOf(ends) == keeper.Incomplete {
+		return end(keeper.Incomplete) // it was said
 	}
-	return worst(refusal)
+	return ends
 }
 
 // printJoint prints what all came to together.

@@ -116,6 +116,27 @@ func (c *Change) Run(ctx context.Context) (*restore.Receipt, error) {
 	return r, c.ended(r, err)
 }
 
+// Foresee goes through a merge that nothing refuses, and changes nothing: it ends as Run
+// would. What would become of the records, the plan says.
+func (c *Change) Foresee(ctx context.Context) error {
+	if c.takes != nil || c.opts.Replace != nil || c.plan.Refusal() != nil {
+		return nil
+	}
+	r, err := c.plan.Foresee(ctx, restore.Foreseeing{Temp: c.m.temporary, Room: c.m.room})
+	switch {
+	case err == nil && r == nil:
+		return nil
+	case errors.Is(err, bundle.ErrChanged):
+		return changed(err)
+	case err != nil:
+		return fail("", "unwritten", err)
+	}
+	if err := c.ended(r, nil); err != nil {
+		return fail(Incomplete, "", err)
+	}
+	return nil
+}
+
 // begin gives the memory its id, and leaves no doubt that nobody else works on it.
 func (c *Change) begin(ctx context.Context) error {
 	if err := c.m.adopt(ctx, c.opts.Bundle); err != nil {

@@ -6,17 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"keepsake/internal/backup"
 	"keepsake/internal/lock"
+	"keepsake/internal/restore"
+	"keepsake/internal/store"
 )
 
 // foresee goes through a backup and writes nothing. What a disk refuses only while it
 // is written to is all that it can't know.
 func (m *Memory) foresee(ctx context.Context, b Backup, opts backup.Options) (*backup.Receipt, *Removing, error) {
-	if err := errors.Join(m.lookAtRoot(ctx), m.lookAtTarget(ctx, lock.Shared), m.blocked()); err != nil {
+	if err := errors.Join(m.lookAtRoot(ctx, lock.Exclusive), m.lookAtTarget(ctx, lock.Shared), m.blocked()); err != nil {
 		return nil, nil, err
 	}
 	if err := m.roomForBackup(b); err != nil {
@@ -50,22 +51,37 @@ func (m *Memory) foreseeRetention(id string) *Removing {
 
 // lookAtRoot reports, by its error, whether lockRoot and who writes a bundle would
 // get at the backup root.
-func (m *Memory) lookAtRoot(ctx context.Context) error {
+func (m *Memory) lookAtRoot(ctx context.Context, mode lock.Mode) error {
 	if m.Root() == "" {
 		return nil
 	}
-	if err := writable(existing(m.Root())); err != nil {
-		return fmt.Errorf("make backup root: %w", err)
+	if mode == lock.Exclusive {
+		if err := store.Writable(m.Root()); err != nil {
+			return fmt.Errorf("make backup root: %w", err)
+		}
 	}
-	return m.lookAtLock(ctx, filepath.Join(m.Root(), rootLock), lock.Exclusive)
+	err := m.lookAtLock(ctx, filepath.Join(m.Root(), rootLock), mode)
+	if mode == lock.Shared && errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
+}
+
+// lookBeforeRestore looks at the locks that a restore takes.
+func (m *Memory) lookBeforeRestore(ctx context.Context, mode restore.Mode) error {
+	root := lock.Shared
+	if mode == restore.ModeReplace {
+		root = lock.Exclusive
+	}
+	return errors.Join(m.lookAtRoot(ctx, root), m.lookAtTarget(ctx, lock.Exclusive))
 }
 
 // lookAtTarget is lookAtRoot for lockTarget and the memory's own folder.
 func (m *Memory) lookAtTarget(ctx context.Context, mode lock.Mode) error {
-	if _, err := os.Stat(m.cfg.DataDir.V); m.cfg.DataDir.V == "" || errors.Is(err, fs.ErrNotExist) {
+	if m.cfg.DataDir.V == "" {
 		return nil
 	}
-	if err := writable(existing(m.ownDir())); err != nil {
+	if err := store.Writable(m.ownDir()); err != nil {
 		return fmt.Errorf("make folder for the lock: %w", err)
 	}
 	return m.lookAtLock(ctx, filepath.Join(m.ownDir(), targetLock), mode)

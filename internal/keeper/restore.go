@@ -50,6 +50,11 @@ func (m *Memory) Restore(ctx context.Context, r Restore) (*Change, error) {
 			return nil, err
 		}
 	}
+	if r.DryRun {
+		if err := m.lookBeforeRestore(ctx, r.Mode); err != nil {
+			return nil, err
+		}
+	}
 	m.tellCutShort(ctx)
 	b, err := m.toRestore(ctx, r.Name, r.At, !r.looks())
 	if err != nil {

@@ -4,7 +4,6 @@ package keeper
 
 import (
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -23,20 +22,4 @@ func diskOf(path string) (restore.Disk, error) {
 	}
 	free := int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // the types differ between systems
 	return restore.Disk{ID: fmt.Sprint(file.Dev), Free: free}, nil
-}
-
-// writable reports, by its error, whether this user can make files in a folder. It
-// makes none.
-func writable(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return &os.PathError{Op: "mkdir", Path: dir, Err: unix.ENOTDIR}
-	}
-	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
-		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -22,14 +21,4 @@ func diskOf(path string) (restore.Disk, error) {
 		return restore.Disk{}, err
 	}
 	return restore.Disk{ID: strings.ToUpper(filepath.VolumeName(path)), Free: int64(free)}, nil
-}
-
-// writable reports, by its error, whether a path is a folder. Whether this user can
-// make files in it is only found out by making one.
-func writable(dir string) error {
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = &os.PathError{Op: "mkdir", Path: dir, Err: windows.ERROR_DIRECTORY}
-	}
-	return err
 }

@@ -59,6 +59,11 @@ func (m *Memory) RestoreWhole(ctx context.Context, r Restore) (*Joint, error) {
 			return nil, err
 		}
 	}
+	if r.DryRun {
+		if err := m.lookBeforeRestore(ctx, restore.ModeMerge); err != nil {
+			return nil, err
+		}
+	}
 	whole, err := m.whole(ctx, r)
 	if err != nil {
 		return nil, interrupted(err, "unwritten")

@@ -49,19 +49,25 @@ type plannedSection struct {
 	Difference *store.Difference `json:"difference,omitempty"`
 	// Of a merge taken back: of the rows that go, those that may be in.
 	Maybe int64 `json:"maybe,omitempty"`
+	// Of a merge that was gone through: what would become of its records.
+	Account *Account                `json:"account,omitempty"`
+	Named   map[store.Outcome][]Row `json:"named,omitempty"`
 }
 
 // MarshalJSON gives the plan as it is printed and as it is written down.
 func (p *Plan) MarshalJSON() ([]byte, error) {
 	b := p.opts.Bundle
 	sections := make([]plannedSection, 0, len(p.sections))
-	for _, s := range p.sections {
+	for i, s := range p.sections {
 		planned := plannedSection{
 			Section: s.Spec.Name, Kind: s.Spec.Kind, Rows: s.Spec.Rows, Target: s.Survey.Locator, Before: s.Survey.Rows,
 			Class: s.Class, Why: s.Why, Maybe: s.Maybe,
 		}
 		if p.opts.Replace != nil {
 			planned.Difference = &s.Difference
+		}
+		if f := p.foreseen; f != nil {
+			planned.Account, planned.Named = f.Sections[i].Account, f.Sections[i].Rows
 		}
 		sections = append(sections, planned)
 	}
@@ -79,6 +85,9 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	}
 	if p.merged != nil {
 		plan["undoes"], plan["cutShort"] = filepath.Base(p.merged.Dir), p.merged.CutShort
+	}
+	if f := p.foreseen; f != nil {
+		plan["account"], plan["complete"], plan["headline"], plan["notices"] = f.Account, f.Complete, f.Headline, f.Notices
 	}
 	if len(p.opts.Request) > 0 {
 		plan["request"] = p.opts.Request
@@ -117,9 +126,13 @@ func (p *Plan) write(path string) error {
 	return nil
 }
 
-// event writes one row's outcome down, and a row that the target won't take whole.
+// event writes one row's outcome down, and a row that the target won't take whole. A
+// nil journal writes nothing.
 func (j *journal) event(s *SectionReceipt, e store.Event) error {
 	s.sample(e)
+	if j == nil {
+		return nil
+	}
 	line := recordLine{Section: s.Section, ID: e.ID, Outcome: e.Outcome, Reason: e.Reason}
 	if e.Outcome == store.Added {
 		line.Digest = hex.EncodeToString(e.Digest[:])
@@ -153,6 +166,9 @@ func embeddable(r memory.Record) any {
 }
 
 func (j *journal) sync() error {
+	if j == nil {
+		return nil
+	}
 	return errors.Join(j.records.sync(), j.unrestored.sync())
 }
 

@@ -80,7 +80,9 @@ type Plan struct {
 
 	rows map[memory.Section]int64 // as they were counted
 
-	merged *Receipt // of the merge that is taken back
+	merged     *Receipt    // of the merge that is taken back
+	foreseeing *Foreseeing // while a merge is gone through without writing
+	foreseen   *Receipt
 }
 
 // Sections lists what will be restored, in the order in which it will be.

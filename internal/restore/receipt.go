@@ -97,6 +97,8 @@ type Receipt struct {
 	Account *Account `json:"account,omitempty"`
 	// Complete says that every record that was asked for is in.
 	Complete bool `json:"complete"`
+	// Foreseen says that nothing was done: it is what would become of the records.
+	Foreseen bool `json:"foreseen,omitempty"`
 	// Headline says how a merge ended, Notices what must be known beside it.
 	Headline string           `json:"headline,omitempty"`
 	Notices  []memory.Finding `json:"notices,omitempty"`

@@ -56,7 +56,7 @@ func (p *Plan) merge(ctx context.Context, j *journal, r *Receipt) error {
 			out.refused(s, why, p.lacksOf(s.Spec.Name))
 			continue
 		}
-		err := p.mergeOne(ctx, j, s, out)
+		err := p.mergeOne(ctx, j, &p.sections[i], out)
 		if err := j.ended(out, err); err != nil {
 			return err
 		}
@@ -74,14 +74,14 @@ func (p *Plan) merge(ctx context.Context, j *journal, r *Receipt) error {
 	return nil
 }
 
-func (p *Plan) mergeOne(ctx context.Context, j *journal, s Section, out *SectionReceipt) error {
+func (p *Plan) mergeOne(ctx context.Context, j *journal, s *Section, out *SectionReceipt) error {
 	if err := p.opts.Bundle.Recheck(ctx, s.Spec.Name); err != nil {
-		out.Account = p.pending(s)
+		out.Account = p.pending(*s)
 		return out.failed(err)
 	}
-	passes := p.opts.passes(ctx, s)
-	m := &merging{section: s}
-	result, err := s.target.Merge(ctx, s.Spec, passes.all, store.MergeOptions{
+	passes := p.opts.passes(ctx, *s)
+	m := &merging{section: *s}
+	result, err := p.mergeInto(ctx, s, passes.all, store.MergeOptions{
 		Proof: p.opts.Proof,
 		Report: func(e store.Event) error {
 			m.heard(e)

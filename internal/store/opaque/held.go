@@ -77,7 +77,7 @@ func (f *Files) contentHeld(ctx context.Context, h *held) (c content, err error)
 	case info.Size() == 0 && !sqlitefile.Exists(h.reader.Path+"-wal"):
 		err = os.WriteFile(goal, nil, 0o600) // as copyDatabase does
 	default:
-		err = explain(h.reader.Path, copyTo(ctx, h.reader, goal))
+		err = explain(h.reader.Path, h.reader.CopyTo(ctx, goal))
 	}
 	if err == nil {
 		c.sum, c.size, err = digestFile(ctx, goal, true)

@@ -75,7 +75,7 @@ func copyDatabase(ctx context.Context, path, goal string) (rows int64, err error
 	if err != nil {
 		return 0, err
 	}
-	if err := errors.Join(copyTo(ctx, l, goal), l.Close()); err != nil {
+	if err := errors.Join(l.CopyTo(ctx, goal), l.Close()); err != nil {
 		return 0, err
 	}
 	return inspectCopy(ctx, goal)

@@ -40,19 +40,6 @@ func checkHeader(path string) error {
 	return err
 }
 
-// copyTo makes a copy of one moment of a database, a new file that only its owner
-// can read.
-func copyTo(ctx context.Context, l *sqlitefile.Live, path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return l.Exec(ctx, "VACUUM INTO ?", path)
-}
-
 // inspectCopy checks a database that nobody else has open, and counts its rows.
 func inspectCopy(ctx context.Context, path string) (rows int64, err error) {
 	if err := checkHeader(path); err != nil {

@@ -45,7 +45,11 @@ func (r *run) prove(ctx context.Context, records iter.Seq2[memory.Record, error]
 }
 
 // merged decides about the rows of a merge.
-type merged struct{ *prover }
+type merged struct {
+	*prover
+
+	foreseen bool // nothing was sent: what did not live would be in
+}
 
 // one takes in a record: what is known of it is told, the rest is asked for.
 func (m *merged) one(ctx context.Context, rec memory.Record) error {
@@ -63,6 +67,9 @@ func (m *merged) one(ctx context.Context, rec memory.Record) error {
 		if no := m.refusals[i]; !no.told {
 			return m.reject(m.name(i), no.reason, rec)
 		}
+		return nil
+	case m.foreseen && mark&live == 0:
+		m.result.Same++
 		return nil
 	case mark&present == 0 && mark&live != 0: // it was seen in
 		return m.removed(i)

@@ -49,6 +49,32 @@ func (l *Live) Close() error {
 	return err
 }
 
+// CopyTo makes a copy of one moment of the database, a new file that only its owner
+// can read. No transaction may be open.
+func (l *Live) CopyTo(ctx context.Context, path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return l.Exec(ctx, "VACUUM INTO ?", path)
+}
+
+// Lock reports, by its error, whether a database of others can be written to now: it
+// takes the write lock and lets go of it. Nothing is written, and no log checkpointed.
+func (l *Live) Lock(ctx context.Context, busy time.Duration) error {
+	c, err := Open(ctx, l.Path, ReadWrite, busy)
+	if err != nil {
+		return err
+	}
+	if err = c.Exec(ctx, "BEGIN IMMEDIATE"); err == nil {
+		err = c.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+	}
+	return errors.Join(err, c.Close())
+}
+
 // Beside are the suffixes of what SQLite keeps beside a database.
 func Beside() []string { return []string{"-wal", "-shm", "-journal"} }
 

@@ -41,6 +41,7 @@ type told struct {
 func (s *suite) run(t *testing.T, f Fixture, records iter.Seq2[memory.Record, error], proof store.Proof) (store.Result, told, error) {
 	t.Helper()
 	heard := told{outcomes: map[store.Outcome]int64{}, digests: map[record.Digest]int{}}
+	foreseen := s.foresee(t, f, records, proof)
 	result, err := f.Target.Merge(t.Context(), f.Spec, heard.counting(records), store.MergeOptions{
 		Proof:  proof,
 		Report: func(e store.Event) error { heard.event(e); return nil },
@@ -49,6 +50,7 @@ func (s *suite) run(t *testing.T, f Fixture, records iter.Seq2[memory.Record, er
 		t.Errorf("got %+v: the outcomes are %d rows, want all %d", result, n, result.Records)
 	}
 	s.checkTold(t, result, heard)
+	foreseen(result, heard, err)
 	return result, heard, err
 }
 
