@@ -149,7 +149,7 @@ func TestTrue_05_RestoreDryRunForeseesWhatWouldNotBeIn(t *testing.T) {
 		says(t, r.stderr, "rejected graph/graph: loose: ", "would not be taken by their store")
 		says(t, r.stdout, " would be in: the restore would be incomplete.")
 	})
-	a.sub("Swallowed", func(t *testing.T) {
+	a.sub("Swallowed", func(*testing.T) {
 		a.forget()
 		a.must(0, "restore", whole)
 		a.sql("DELETE FROM Edges")

@@ -115,7 +115,7 @@ func TestTrue_20_UsageErrorsAreTwo(t *testing.T) {
 		args []string
 	}{
 		{2, "--only kbb: there is no source or section of that name; there are ", []string{"backup", "--only", "kb,kbb"}},
-		{2, "--only kb/knowlege-base: ", []string{"backup", "--only", "kb/knowlege-base"}},
+		{2, "--only kb/knowledge: ", []string{"backup", "--only", "kb/knowledge"}},
 		{2, "--only kb/: ", []string{"backup", "--only", "kb/"}},
 		{2, "--only graph/nodes,x: ", []string{"backup", "--only", "graph/nodes", "--only", "x"}},
 		{2, "--only kbb: ", []string{"backup", "--only", "kbb", "--allow-degraded"}},
