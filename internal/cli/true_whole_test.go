@@ -146,7 +146,9 @@ func TestTrue_14_LatestSaysWhatItLacks(t *testing.T) {
 	kb := filepath.Base(a.backup("--only", "kb"))
 	graph := filepath.Base(a.backup("--only", "graph"))
 	for _, args := range [][]string{
-		{"show", "latest"}, {"verify", "latest"}, {"pin", "latest"},
+		{"show", "latest"},
+		{"verify", "latest"},
+		{"pin", "latest"},
 		{"restore", "latest", "--mode", "replace", "--force", "--plan"},
 	} {
 		r := a.must(0, args...)

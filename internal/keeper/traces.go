@@ -72,7 +72,7 @@ func (m *Memory) unmake(path string, l *lock.Lock, id string) {
 	if filepath.Base(path) == targetLock {
 		_ = memoryid.Forget(m.cfg.DataDir.V, id)
 	}
-	_ = alone.Remove()
+	_ = alone.Erase()
 }
 
 // removeEmpty removes a file that holds nothing.

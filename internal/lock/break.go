@@ -72,10 +72,10 @@ func absent(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// Remove lets go of a lock that is held alone and takes its files away, for a run that
+// Erase lets go of a lock that is held alone and takes its files away, for a run that
 // leaves nothing behind. Where others have written down that they hold it, the files
 // stay. Who waits for the file that is gone makes a new one.
-func (l *Lock) Remove() error {
+func (l *Lock) Erase() error {
 	if l == nil || l.kernel == nil {
 		return nil
 	}

@@ -462,7 +462,7 @@ func TestRemove(t *testing.T) {
 		next, err = lock.Acquire(context.Background(), waits)
 		got <- err
 	}()
-	if err := l.Remove(); err != nil {
+	if err := l.Erase(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-got; err != nil {
@@ -471,7 +471,7 @@ func TestRemove(t *testing.T) {
 	if held := b.held(b.options(lock.Shared)); len(held) != 1 {
 		t.Errorf("held by %v, want the one who waited", held)
 	}
-	if err := errors.Join(next.Remove(), next.Remove()); err != nil {
+	if err := errors.Join(next.Erase(), next.Erase()); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{b.path, b.path + ".owners"} {
@@ -481,7 +481,7 @@ func TestRemove(t *testing.T) {
 	}
 	l = b.acquire(b.options(lock.Exclusive))
 	b.leaveText("exclusive-other.json", "another machine's")
-	if err := l.Remove(); err != nil {
+	if err := l.Erase(); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.files(); got != "exclusive-other.json" {
