@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -204,10 +205,17 @@ func (w *Writer) takeBack(cause error) error {
 	return errors.Join(fmt.Errorf("%s stands, but may not survive a crash: %w", w.Name(), cause), err)
 }
 
-// FailedSection describes a section that was asked for and could not be read.
+// FailedSection describes a section that was asked for and could not be read. One of
+// which no bundle can have the name gets another, and its own is said with the cause.
 func FailedSection(spec memory.SectionSpec, capture memory.Capture, cause error) SectionMeta {
+	why, _ := cutUserInfo(cause.Error())
+	if err := checkSection(spec.Name); err != nil && spec.Name.Subsystem().Valid() {
+		why = fmt.Sprintf("%q: %s", spec.Name.Name(), why)
+		sum := sha256.Sum256([]byte(spec.Name))
+		spec.Name = memory.Section(fmt.Sprintf("%s/unfit-%x", spec.Name.Subsystem(), sum[:6]))
+	}
 	s := Section{Spec: spec}
 	m := s.Meta(capture)
-	m.Failed, _ = cutUserInfo(cause.Error())
+	m.Failed = why
 	return m
 }

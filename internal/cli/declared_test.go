@@ -212,3 +212,9 @@ func TestSourceBesideNeo(t *testing.T) {
 	says(t, as.stdout, "all are in")
 	wantBundled(t, w.backupWith(0, "--only", "research"), map[string]float64{"research/papers": 9, "research/papers-of-friday": 9})
 }
+
+// declare writes the configuration of a workshop without a server.
+func (w *workshop) declare(config string) {
+	w.t.Helper()
+	w.write(filepath.Join(w.home, "keepsake.yaml"), config)
+}

@@ -53,9 +53,3 @@ func TestTrue_06_OneFile(t *testing.T) {
 	says(t, r.stderr, "notes/b.md: not in the bundle: ", "notes/sub/c.md: not in the bundle: ", "log/e: not in the bundle: ")
 	wantBundled(t, w.newestBundle(), map[string]float64{"notes/a.md": 1, "notes/b.md": 0, "notes/sub/c.md": 0, "log/d": 1, "log/e": 0})
 }
-
-// declare writes the configuration of a workshop without a server.
-func (w *workshop) declare(config string) {
-	w.t.Helper()
-	w.write(filepath.Join(w.home, "keepsake.yaml"), config)
-}
