@@ -152,6 +152,7 @@ type run struct {
 	missing  map[memory.Section]bool            // the same, by name
 	losses   map[memory.Section]int64           // records that are gone from a section that is there
 	fresh    map[string]int                     // contents of files that there were not
+	earlier  map[string]*bundle.Bundle          // those that were opened, by name
 }
 
 // wanted is one section that exists, and where to read it.

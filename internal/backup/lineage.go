@@ -146,7 +146,7 @@ func (c *comparison) counted() string {
 		return fmt.Sprintf("has lost %d of the %d rows that it had, and has others", c.lost, before)
 	case rings:
 		return c.fewerThan()
-	case 2*c.since.Moved > before:
+	case 2*c.since.Moved > before && c.DimensionBefore == 0: // that another model made them is told by itself
 		return fmt.Sprintf("has other vectors in %d of its %d rows, by more than a server rounds", c.since.Moved, before)
 	}
 	return ""

@@ -281,6 +281,10 @@ func TestLineageWithADamagedBundle(t *testing.T) {
 	if err := errors.Join(os.Chmod(file, 0o600), os.WriteFile(file, whole[:len(whole)/2], 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	index := filepath.Join(first.Path, filepath.FromSlash(bundle.IndexPath(first.Sections[0].Section)))
+	if err := os.Remove(index); err != nil { // it would say as much
+		t.Fatal(err)
+	}
 	a.rebuild(0, 40)
 	r := a.next()
 	if s := r.Sections[0]; r.Status != bundle.Degraded || !strings.Contains(s.Reason, "nobody can say whether it has the ids") || s.Lineage.Overlap != nil {
@@ -364,7 +368,7 @@ func TestLineageOfAGraph(t *testing.T) {
 	for _, tt := range []struct {
 		rows    int
 		suspect string
-	}{{30, ""}, {15, ""}, {14, "has 14 rows, fewer than half of the 30 that it had"}} {
+	}{{30, ""}, {15, "has lost 24 of the 30 rows that it had, and has others"}, {14, "has 14 rows, fewer than half of the 30 that it had"}} {
 		if err := os.Remove(filepath.Join(a.dir, "graph.sqlite")); err != nil {
 			t.Fatal(err)
 		}

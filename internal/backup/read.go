@@ -63,6 +63,10 @@ func (r *run) read(ctx context.Context, w *bundle.Writer, want wanted) (*bundle.
 		return nil, err
 	}
 	out := &r.receipt.Sections[len(r.receipt.Sections)-1]
+	if out.Since, err = r.since(ctx, written); err != nil {
+		return nil, fmt.Errorf("compare %s with the bundle before: %w", name, err)
+	}
+	meta.Since = out.Since
 	if err := r.compare(ctx, want, written, out); err != nil {
 		return nil, err
 	}

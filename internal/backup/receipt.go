@@ -21,8 +21,8 @@ type SectionReceipt struct {
 	Locator   memory.Locator         `json:"source"`
 	Capture   *memory.Capture        `json:"capture,omitempty"`
 	Lineage   *memory.Lineage        `json:"lineage,omitempty"`
-	// Since is what became of the records of the last good bundle; nil where nobody has
-	// looked.
+	// Since is what changed since the last good bundle that has the section; nil where
+	// there is none.
 	Since *memory.Since `json:"since,omitempty"`
 	// Reason says why a section is not whole, or suspect.
 	Reason string `json:"reason,omitempty"`

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"keepsake/internal/memory"
@@ -77,6 +78,9 @@ type Bundle struct {
 	seen atomic.Pointer[sight]
 	// What Verify saw of the payloads.
 	blocks blockSums
+
+	once  sync.Once
+	named named // once it was asked for, with a keepsake block
 }
 
 // Open looks at the bundle at path, whatever its name. It reads the meta, or

@@ -67,7 +67,9 @@ func TestRoundTrip(t *testing.T) {
 func TestLayout(t *testing.T) {
 	path := sample(t)
 	for dir, want := range map[string]string{
-		".":            "SHA256SUMS bundle-meta.json concepts graph kb mailbox mc notes state trajectories",
+		".":            "SHA256SUMS bundle-meta.json concepts graph index kb mailbox mc notes state trajectories",
+		"index":        "concepts graph kb mailbox mc notes trajectories",
+		"index/mc":     "memory.idx summaries.idx",
 		"kb":           "knowledge-base-backup-" + sampleTime + ".jsonl",
 		"mc":           "memory-backup-" + sampleTime + ".jsonl summaries-backup-" + sampleTime + ".jsonl",
 		"graph":        "graph-backup-" + sampleTime + ".jsonl",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"keepsake/internal/index"
 	"keepsake/internal/memory"
 	"keepsake/internal/record"
 )
@@ -24,8 +25,10 @@ type checker struct {
 	rows       int64
 	dimension  int // of the section, 0 until it is known
 	salvaged   int64
-	vectorless []string // ids of the first rows without a vector
-	edges      bool     // an edge has come
+	vectorless []string       // ids of the first rows without a vector
+	edges      bool           // an edge has come
+	index      *index.Builder // nil where nobody wants one
+	key        []byte         // scratch for an entry of the index
 }
 
 // errNotJSON is returned for a line of a flat file that is no JSON object. It is
@@ -72,7 +75,7 @@ func (c *checker) vector(line []byte) error {
 	if v.Dimension < 0 && len(c.vectorless) < memory.MostNamed {
 		c.vectorless = append(c.vectorless, string(v.Key))
 	}
-	digest, err := c.scanner.VectorDigest(line, v)
+	digest, err := c.digestVector(line, v)
 	if err != nil {
 		return err
 	}
@@ -82,6 +85,18 @@ func (c *checker) vector(line []byte) error {
 		return c.canon.confirm(line, v)
 	}
 	return nil
+}
+
+// digestVector returns a row's digest, and adds its entry to the index.
+func (c *checker) digestVector(line []byte, v *record.Vector) (record.Digest, error) {
+	if c.index == nil {
+		return c.scanner.VectorDigest(line, v)
+	}
+	digest, content, err := c.scanner.VectorDigests(line, v)
+	if err == nil {
+		c.index.Add(index.Vector(v.Key, content, v.Bits))
+	}
+	return digest, err
 }
 
 // fits compares a row's dimension with the section's; -1 is a salvaged row.
@@ -107,7 +122,13 @@ func (c *checker) element(line []byte) error {
 	}
 	edge := e.Edge
 	c.ids.add(space(e), e.ID)
-	c.digests.add(c.scanner.LineDigest(line))
+	digest := c.scanner.LineDigest(line)
+	c.digests.add(digest)
+	if c.index != nil {
+		var entry index.Entry
+		entry, c.key = index.Element(edge, e.ID, digest, c.key)
+		c.index.Add(entry)
+	}
 	if c.ours && c.edges && !edge {
 		return errNodeLate
 	}
@@ -128,7 +149,11 @@ func (c *checker) line(line []byte) error {
 	if err != nil {
 		return err
 	}
-	c.digests.add(c.scanner.LineDigest(line))
+	digest := c.scanner.LineDigest(line)
+	c.digests.add(digest)
+	if c.index != nil {
+		c.index.Add(index.Line(digest))
+	}
 	if !json && !c.opaque {
 		return errNotJSON
 	}

@@ -24,7 +24,7 @@ func (b *broken) contradict(edit func(*bundle.Meta)) {
 		b.T.Fatal(err)
 	}
 	edit(meta)
-	b.reseal(meta)
+	b.Reseal(meta)
 }
 
 // section edits the description of one section, and makes the rest agree.
@@ -44,6 +44,7 @@ func (b *broken) rewrite(section memory.Section, rows ...string) {
 	b.Write(payload(section), []byte(strings.Join(append(rows, ""), "\n")))
 	n := int64(len(rows))
 	b.forge(func(k *bundle.Keepsake) {
+		b.unindexed(k, section)
 		i := indexOf(k, section)
 		s := &k.Sections[i]
 		s.Rows, s.Capture.Before, s.Capture.After, s.Capture.Held = n, n, n, n
@@ -77,6 +78,7 @@ func recordsDigest(t *testing.T, kind memory.Kind, rows []string) string {
 func (b *broken) drop(k *bundle.Keepsake, section memory.Section) {
 	b.T.Helper()
 	b.Remove(payload(section))
+	b.unindexed(k, section)
 	k.Files = slices.DeleteFunc(k.Files, func(f bundle.FileMeta) bool { return f.Path == payload(section) })
 }
 
@@ -108,7 +110,10 @@ func (b *broken) subsystem(name string) {
 		b.T.Fatal(err)
 	}
 	b.Write(path, data)
-	b.forge(func(k *bundle.Keepsake) { k.Sections[2].Name, k.Files[2].Path = section, path })
+	b.forge(func(k *bundle.Keepsake) {
+		b.unindexed(k, memory.Summaries)
+		k.Sections[2].Name, k.Files[2].Path = section, path
+	})
 }
 
 // edit replaces a text of the meta, and seals it.
@@ -362,7 +367,7 @@ func TestLaterVersions(t *testing.T) {
 	b.edit(`"integrity": [`, `"integrity": [{"subsystem":"temporal-summaries","status":"pass","sourceCount":5,"bundleCount":5},`)
 	b.edit(`"subsystems": {`, `"subsystems": {"temporal-summaries": {"count": 5},`)
 	b.edit(`"made_by":`, `"Made_By": 1, "made_by":`)
-	b.edit(`"format": 1,`, `"format": 1, "later": {"a": 1},`)
+	b.edit(`"format": 2,`, `"format": 2, "later": {"a": 1},`)
 	report := verify(t, b.Path, bundle.Full)
 	if report.Refused() {
 		t.Errorf("refused: %v", report.Findings)

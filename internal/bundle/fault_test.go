@@ -271,10 +271,14 @@ func TestOrderOfWriting(t *testing.T) {
 		want = append(want, "mkdir "+name)
 	}
 	file(payload(memory.Graph))
+	want = append(want, "mkdir index", "mkdir index/graph")
+	file("index/graph/graph.idx")
 	file(payload(memory.Memories))
+	want = append(want, "mkdir index/mc")
+	file("index/mc/memory.idx")
 	file(bundle.MetaFile)
 	file(bundle.SumsFile)
-	for _, name := range []string{"trajectories", "mc", "mailbox", "kb", "graph", "concepts", "PARTIAL"} {
+	for _, name := range []string{"trajectories", "mc", "mailbox", "kb", "index/mc", "index/graph", "index", "graph", "concepts", "PARTIAL"} {
 		want = append(want, "sync directory "+name)
 	}
 	want = append(want, "remove .keepsake-owner.json", "sync directory PARTIAL", "rename without replacing "+sampleName, "sync directory .")

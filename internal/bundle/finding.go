@@ -52,6 +52,9 @@ const (
 	CodeLacks         = "lacks"
 	CodeWithheld      = "withheld"
 	CodeDegraded      = "degraded"
+	CodeIndex         = "index-differs"
+	CodeIndexIgnored  = "index-ignored"
+	CodePassedBy      = "passed-by"
 	CodeMore          = "more"
 )
 

@@ -151,6 +151,9 @@ type SectionMeta struct {
 	Withheld []string       `json:"withheld,omitempty"`
 	Capture  memory.Capture `json:"capture"`
 	Lineage  memory.Lineage `json:"lineage"`
+	// Since is what changed of the records since the last good bundle that has the
+	// section; nil where there is none, or nobody has looked.
+	Since *memory.Since `json:"since,omitempty"`
 	// NotJSON are the lines that are no JSON object, kept as they were.
 	NotJSON Ranges `json:"notJson,omitempty"`
 	// Failed says why a section that was asked for could not be read. It then
@@ -161,13 +164,19 @@ type SectionMeta struct {
 // FileKind tells streams of records from other files.
 type FileKind string
 
-// The kinds of payload.
+// The kinds of file. An index is no payload: it says what its section's records are,
+// and a bundle is as good without it. A file of another kind is a later version's: it
+// is hashed and passed by, unless a section needs it.
 const (
 	RecordsFile FileKind = "records"
 	OpaqueFile  FileKind = "opaque"
+	IndexFile   FileKind = "index"
 )
 
-// FileMeta is a payload. Bytes and SHA256 are those of the file as it lies on
+// known reports whether this version knows what such a file is.
+func (k FileKind) known() bool { return k == RecordsFile || k == OpaqueFile || k == IndexFile }
+
+// FileMeta is a payload, or an index. Bytes and SHA256 are those of the file as it lies on
 // disk, compressed or not; Rows and Records are those of its content. The rows of
 // an opaque file are what its source counted: the bundle can't.
 type FileMeta struct {
@@ -179,6 +188,9 @@ type FileMeta struct {
 	// Records is the SHA-256 over the sorted record digests, in hex; "" of an
 	// opaque file.
 	Records string `json:"records,omitempty"`
+	// NeededBy is the section that can't be restored without a file of another kind
+	// than records and opaque; "" where none needs it.
+	NeededBy memory.Section `json:"neededBy,omitempty"`
 }
 
 // Range is a run of lines, first and last included, counted from 1.
@@ -204,8 +216,11 @@ func (r Ranges) Count() (n int64) {
 	return n
 }
 
-// Section returns the section of that name, or nil.
+// Section returns the section of that name, or nil; also where there is no block.
 func (k *Keepsake) Section(name memory.Section) *SectionMeta {
+	if k == nil {
+		return nil
+	}
 	for i := range k.Sections {
 		if k.Sections[i].Name == name {
 			return &k.Sections[i]

@@ -15,8 +15,9 @@ import (
 	"keepsake/internal/record"
 )
 
-// formatVersion is Keepsake.Format of the bundles that this package writes.
-const formatVersion = 1
+// formatVersion is Keepsake.Format of the bundles that this package writes. Format 2
+// has indexes, and may have files of kinds that came later.
+const formatVersion = 2
 
 // ErrSeal says that a meta's bytes are not those that were sealed.
 var ErrSeal = errors.New("seal is wrong")
@@ -143,7 +144,7 @@ func (m *Meta) validateFiles() (map[string]*FileMeta, error) {
 	files := make(map[string]*FileMeta)
 	for i := range m.Keepsake.Files {
 		f := &m.Keepsake.Files[i]
-		if err := f.validate(); err != nil {
+		if err := f.validate(m.Keepsake.Format); err != nil {
 			return nil, err
 		}
 		if files[f.Path] != nil {
@@ -154,7 +155,7 @@ func (m *Meta) validateFiles() (map[string]*FileMeta, error) {
 	return files, nil
 }
 
-func (f *FileMeta) validate() error {
+func (f *FileMeta) validate(format int) error {
 	if err := checkPath(f.Path); err != nil {
 		return err
 	}
@@ -162,9 +163,11 @@ func (f *FileMeta) validate() error {
 	switch {
 	case !inFolder:
 		return fmt.Errorf("file %q is in no folder", f.Path)
-	case f.Kind != RecordsFile && f.Kind != OpaqueFile:
+	case format < 2 && f.Kind != RecordsFile && f.Kind != OpaqueFile:
 		return fmt.Errorf("file %q: kind %q is unknown", f.Path, f.Kind)
-	case f.Kind == OpaqueFile && slices.Contains(folders(), folder):
+	case !f.Kind.known() && f.NeededBy != "":
+		return fmt.Errorf("file %q is of kind %q, which is newer than this program, and section %s needs it", f.Path, f.Kind, f.NeededBy)
+	case f.Kind != RecordsFile && slices.Contains(folders(), folder):
 		return fmt.Errorf("file %q: is no stream of records, as all in %s are", f.Path, folder)
 	case f.Bytes < 0 || f.Rows < 0:
 		return fmt.Errorf("file %q: a count is below zero", f.Path)
@@ -190,6 +193,9 @@ func (m *Meta) validateSections(files map[string]*FileMeta) error {
 			return fmt.Errorf("section %q is named twice", s.Name)
 		}
 		seen[s.Name] = true
+		if m.Keepsake.Format > 1 && reserved(s.Name.Subsystem()) {
+			return fmt.Errorf("section %q: %w", s.Name, errReserved)
+		}
 		if err := s.validate(); err != nil {
 			return err
 		}

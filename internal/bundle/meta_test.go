@@ -63,7 +63,7 @@ func TestMetaShape(t *testing.T) {
 
 func TestKeepsakeBlock(t *testing.T) {
 	k := open(t, sample(t)).Meta().Keepsake
-	if k.Format != 1 || k.Tool != "keepsake test" || k.MemoryID != memoryID || k.Sequence != 17 || k.Reason != bundle.ReasonBackup || k.Status != bundle.Complete {
+	if k.Format != 2 || k.Tool != "keepsake test" || k.MemoryID != memoryID || k.Sequence != 17 || k.Reason != bundle.ReasonBackup || k.Status != bundle.Complete {
 		t.Errorf("block is %+v", k)
 	}
 	for i, p := range sampleParts() {
@@ -225,7 +225,7 @@ func TestKeepsakeBlockRefusals(t *testing.T) {
 	}{
 		{"Timestamp", func(m *bundle.Meta) { m.Timestamp = "2026" }},
 		{"Format0", func(m *bundle.Meta) { m.Keepsake.Format = 0 }},
-		{"Format2", func(m *bundle.Meta) { m.Keepsake.Format = 2 }},
+		{"Format3", func(m *bundle.Meta) { m.Keepsake.Format = 3 }},
 		{"Reason", func(m *bundle.Meta) { m.Keepsake.Reason = "why" }},
 		{"Status", func(m *bundle.Meta) { m.Keepsake.Status = "fine" }},
 		{"Sequence", func(m *bundle.Meta) { m.Keepsake.Sequence = -1 }},

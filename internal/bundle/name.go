@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -101,6 +102,24 @@ func PayloadPath(section memory.Section, kind memory.Kind, timestamp string, c C
 	return string(section) + payloadSuffix + string(c)
 }
 
+// The folders of a bundle that are no subsystem's, from format 2 on.
+const (
+	indexFolder  = "index"
+	imagesFolder = "images"
+)
+
+var errReserved = errors.New("a bundle keeps files of its own in a folder of that name")
+
+// reserved reports whether a folder of that name is the bundle's own.
+func reserved(sub memory.Subsystem) bool { return sub == indexFolder || sub == imagesFolder }
+
+// IndexPath returns where the index of a section lies in a bundle, with slashes.
+func IndexPath(section memory.Section) string { return indexFolder + "/" + string(section) + ".idx" }
+
+func isIndex(p string) bool {
+	return strings.HasPrefix(p, indexFolder+"/") && strings.HasSuffix(p, ".idx")
+}
+
 // splitCompression divides a payload's path; ok is false when it isn't JSONL.
 func splitCompression(p string) (stem string, c Compression, ok bool) {
 	for _, c = range []Compression{Zstd, Gzip, Brotli, Plain} {
@@ -162,7 +181,7 @@ func checkKind(s memory.Section, kind memory.Kind) error {
 	}
 	switch {
 	case !slices.Contains([]memory.Kind{memory.Vectors, memory.Elements, memory.Lines, memory.Opaque}, kind):
-		return fmt.Errorf("section %q: kind %q is unknown", s, kind)
+		return fmt.Errorf("section %q: kind %q is unknown, or newer than this program", s, kind)
 	case kind != want:
 		return fmt.Errorf("section %q: is of kind %q, and %s holds %q", s, kind, s.Subsystem(), want)
 	}

@@ -21,7 +21,7 @@ func fileKind(kind memory.Kind) FileKind {
 // compression returns how the file lies on disk. An opaque file is what it is,
 // whatever its name ends in.
 func (f *FileMeta) compression() Compression {
-	if f.Kind == OpaqueFile {
+	if f.Kind != RecordsFile {
 		return Plain
 	}
 	_, c, _ := splitCompression(f.Path)
@@ -91,7 +91,8 @@ func (r *rowReader) blocks(ctx context.Context, p *payload, f payloadFile) (more
 	return true, nil
 }
 
-// sectionless returns the opaque files that no section of the layout is kept in.
+// sectionless returns the files that no section of the layout is kept in, and that are
+// no indexes: opaque ones, and those that only a later version knows.
 func (b *Bundle) sectionless(layout []sectionFiles) []*FileMeta {
 	if b.block() == nil {
 		return nil
@@ -104,7 +105,7 @@ func (b *Bundle) sectionless(layout []sectionFiles) []*FileMeta {
 	}
 	var all []*FileMeta
 	for i := range b.block().Files {
-		if f := &b.block().Files[i]; f.Kind == OpaqueFile && !named[f.Path] {
+		if f := &b.block().Files[i]; f.Kind != IndexFile && !named[f.Path] {
 			all = append(all, f)
 		}
 	}
@@ -133,6 +134,12 @@ func (s *sectionVerifier) opaqueFile(ctx context.Context) error {
 func (v *verifier) opaque(ctx context.Context, f *FileMeta) (size int64, err error) {
 	if _, there := v.tree.files[f.Path]; !there {
 		return 0, nil
+	}
+	if !f.Kind.known() {
+		v.findings.add(memory.Finding{
+			Level: memory.Note, Code: CodePassedBy, File: f.Path,
+			Message: fmt.Sprintf("is of kind %q, which only a newer version knows; no section needs it", f.Kind),
+		})
 	}
 	look := v.bundle.blocks.look(f.Path)
 	p, err := openPayload(v.root, f.Path, Plain, v.bundle.limits, false, look.note)

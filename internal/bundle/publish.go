@@ -81,6 +81,11 @@ func (w *Writer) complete(m *Meta) error {
 			return fmt.Errorf("meta does not describe section %s as it was written", s.Spec.Name)
 		}
 	}
+	for _, s := range w.sections {
+		if s.Index != nil {
+			k.Files = append(k.Files, *s.Index)
+		}
+	}
 	m.Subsystems = Count(k.Sections, k.Files)
 	m.Integrity = Parity(k.Sections)
 	if err := m.validate(); err != nil {
@@ -108,8 +113,14 @@ func (w *Writer) readBack(ctx context.Context) error {
 	group.SetLimit(2)
 	for _, s := range w.sections {
 		group.Go(func() error {
-			if err := readBack(ctx, root, s); err != nil {
+			if err := readBack(ctx, root, s.File, s.check); err != nil {
 				return fmt.Errorf("%s: %w", s.File.Path, err)
+			}
+			if s.Index == nil {
+				return nil
+			}
+			if err := readBack(ctx, root, *s.Index, s.indexCheck); err != nil {
+				return fmt.Errorf("%s: %w", s.Index.Path, err)
 			}
 			return nil
 		})
@@ -121,6 +132,9 @@ func (w *Writer) compareNames(t *tree) error {
 	want := map[string]bool{ownerFile: true}
 	for _, s := range w.sections {
 		want[s.File.Path] = true
+		if s.Index != nil {
+			want[s.Index.Path] = true
+		}
 	}
 	for _, name := range t.names() {
 		if !want[name] {

@@ -19,20 +19,19 @@ type check struct {
 
 func checkOf(h *maphash.Hash) check { return check{h.Seed(), h.Sum64()} }
 
-// readBack compares what lies on the disk of one section with what was written:
-// bytes, rows, and the check.
-func readBack(ctx context.Context, root *os.Root, s *Section) error {
-	want := s.File
+// readBack compares a file as it lies on the disk with what was written: bytes, rows,
+// and the check.
+func readBack(ctx context.Context, root *os.Root, want FileMeta, written check) error {
 	p, err := openPayload(root, want.Path, want.compression(), Limits{}.orDefaults(), false, nil)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	var seen maphash.Hash
-	seen.SetSeed(s.check.seed)
+	seen.SetSeed(written.seed)
 	p.raw.hash = &seen // nothing has been read yet
-	rows := want.Rows  // of an opaque file they are declared
-	if want.Kind == OpaqueFile {
+	rows := want.Rows  // of an opaque file they are declared, and an index has no lines
+	if want.Kind != RecordsFile {
 		err = p.drain(ctx)
 	} else {
 		rows, err = p.count(ctx)
@@ -40,7 +39,7 @@ func readBack(ctx context.Context, root *os.Root, s *Section) error {
 	if err != nil {
 		return err
 	}
-	if p.raw.bytes != want.Bytes || rows != want.Rows || seen.Sum64() != s.check.sum {
+	if p.raw.bytes != want.Bytes || rows != want.Rows || seen.Sum64() != written.sum {
 		return fmt.Errorf("%w: it holds %d rows in %d bytes, written were %d rows in %d bytes, or the same of other bytes",
 			ErrChanged, rows, p.raw.bytes, want.Rows, want.Bytes)
 	}

@@ -47,25 +47,7 @@ func (b *broken) forge(edit func(*bundle.Keepsake)) {
 		edit(k)
 	}
 	meta.Subsystems, meta.Integrity = bundle.Count(k.Sections, k.Files), bundle.Parity(k.Sections)
-	b.reseal(meta)
-}
-
-func (b *broken) reseal(meta *bundle.Meta) {
-	b.T.Helper()
-	zeros := strings.Repeat("0", 64)
-	meta.Keepsake.Seal = zeros
-	data, err := json.MarshalIndent(meta, "", "  ")
-	if err != nil {
-		b.T.Fatal(err)
-	}
-	copy(data[bytes.LastIndex(data, []byte(zeros)):], hash(data))
-	b.Write(bundle.MetaFile, data)
-	lines := []string{hash(data) + "  " + bundle.MetaFile + "\n"}
-	for _, f := range meta.Keepsake.Files {
-		lines = append(lines, f.SHA256+"  "+f.Path+"\n")
-	}
-	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
-	b.Write(bundle.SumsFile, []byte(strings.Join(lines, "")))
+	b.Reseal(meta)
 }
 
 // compressed puts a section's file there in another compression.
@@ -75,12 +57,20 @@ func (b *broken) compressed(section memory.Section, suffix string, data []byte) 
 	b.Remove(old)
 	b.Write(old+suffix, data)
 	b.forge(func(k *bundle.Keepsake) {
+		b.unindexed(k, section)
 		for i := range k.Files {
 			if f := &k.Files[i]; f.Path == old {
 				f.Path, f.Bytes, f.SHA256 = old+suffix, int64(len(data)), hash(data)
 			}
 		}
 	})
+}
+
+// unindexed takes a section's index away: its payload is another one.
+func (b *broken) unindexed(k *bundle.Keepsake, section memory.Section) {
+	b.T.Helper()
+	b.Remove(bundle.IndexPath(section))
+	k.Files = slices.DeleteFunc(k.Files, func(f bundle.FileMeta) bool { return f.Path == bundle.IndexPath(section) })
 }
 
 func hash(data []byte) string {
@@ -135,7 +125,7 @@ func TestRefusals(t *testing.T) {
 			meta := open(b.T, b.Path).Meta()
 			b.Replace(bundle.MetaFile, meta.Keepsake.Seal, zeros)
 		}, []string{"seal-wrong bundle-meta.json", "sums-wrong SHA256SUMS"}},
-		{"NewerFormat", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Format = 2 }) }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
+		{"NewerFormat", func(b *broken) { b.forge(func(k *bundle.Keepsake) { k.Format = 3 }) }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
 		{"TopologyContradicts", func(b *broken) { b.Replace(bundle.MetaFile, `"chromaUnified": false`, `"chromaUnified": true`) }, []string{"line-not-json concepts/nodes.jsonl:2", "meta-unreadable bundle-meta.json", "sums-without-block SHA256SUMS"}},
 
 		{"SumsWithoutBlock", func(b *broken) {

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"keepsake/internal/index"
 	"keepsake/internal/memory"
 )
 
@@ -24,11 +25,17 @@ type Section struct {
 	SalvagedIDs []string
 	NotJSON     Ranges // lines that are no JSON object, kept as they were
 	File        FileMeta
+	// Index is the file of its index; nil where it has no records, or is opaque: of
+	// that the meta says as much.
+	Index *FileMeta
 	// Withheld are the paths of secrets in the collection's description that
 	// the bundle will not hold.
 	Withheld []string
 
 	check      check
+	indexCheck check
+	kept       *bytes.Buffer // its index, where nothing is written
+	writer     *Writer
 	collection *memory.Collection // without them
 	ids        *idSet             // until the next section is written
 }
@@ -54,7 +61,7 @@ func (s *Section) Meta(capture memory.Capture) SectionMeta {
 // rows are those of spec until Count says otherwise. An error of records, or any
 // other, leaves the bundle without that section, and the Writer ready for the next.
 func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records iter.Seq2[memory.Record, error]) (*Section, error) {
-	s := &Section{Spec: spec}
+	s := &Section{Spec: spec, writer: w}
 	if err := w.accept(s); err != nil {
 		return nil, fmt.Errorf("write section %s: %w", spec.Name, err)
 	}
@@ -66,7 +73,7 @@ func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records ite
 		return nil, errors.Join(fmt.Errorf("write section %s: %w", spec.Name, err), w.remove(s.File.Path))
 	}
 	if n := len(w.sections); n > 0 {
-		w.sections[n-1].ids = nil
+		w.sections[n-1].ids, w.sections[n-1].kept = nil, nil
 	}
 	w.sections = append(w.sections, s)
 	return s, w.apart.take(spec.Name, w.mayLie(spec))
@@ -75,6 +82,8 @@ func (w *Writer) Write(ctx context.Context, spec memory.SectionSpec, records ite
 // writeRows writes a section of rows.
 func (w *Writer) writeRows(ctx context.Context, s *Section, records iter.Seq2[memory.Record, error]) error {
 	c := newChecker(s.Spec.Name, s.Spec.Kind, s.Spec.Dimension, true)
+	c.index = index.NewBuilder(s.Spec.Kind, index.Options{Dir: w.scratch()})
+	defer c.index.Close()
 	compression := Plain
 	if w.opts.Compress {
 		compression = Zstd
@@ -90,7 +99,7 @@ func (w *Writer) writeRows(ctx context.Context, s *Section, records iter.Seq2[me
 	s.SalvagedIDs = c.vectorless
 	s.File.Rows, s.File.Records = c.rows, c.digests.sum()
 	s.ids = &c.ids
-	return nil
+	return w.writeIndex(s, c.index)
 }
 
 func (w *Writer) accept(s *Section) error {
@@ -102,6 +111,9 @@ func (w *Writer) accept(s *Section) error {
 	}
 	if err := checkKind(s.Spec.Name, s.Spec.Kind); err != nil {
 		return err
+	}
+	if reserved(s.Spec.Name.Subsystem()) {
+		return errReserved
 	}
 	err := w.apart.free(s.Spec.Name, w.mayLie(s.Spec))
 	if err != nil {
@@ -139,10 +151,8 @@ func (w *Writer) write(ctx context.Context, s *Section, c *checker, compression 
 // open makes the section's file, and the folders above it.
 func (w *Writer) open(s *Section, c Compression) (*stream, error) {
 	s.File = FileMeta{Path: PayloadPath(s.Spec.Name, s.Spec.Kind, w.timestamp, c), Kind: fileKind(s.Spec.Kind)}
-	if !w.opts.Discard {
-		if err := w.mkdirs(path.Dir(s.File.Path)); err != nil {
-			return nil, err
-		}
+	if err := w.mkdirs(path.Dir(s.File.Path)); err != nil {
+		return nil, err
 	}
 	handle, err := w.fsys.Create(w.path(s.File.Path), filePerm)
 	if err != nil {
@@ -163,6 +173,9 @@ func (w *Writer) path(p string) string {
 }
 
 func (w *Writer) mkdirs(dir string) error {
+	if w.opts.Discard {
+		return nil
+	}
 	if _, err := os.Lstat(w.path(dir)); err == nil {
 		return nil
 	}

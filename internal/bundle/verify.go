@@ -28,6 +28,9 @@ type VerifyOptions struct {
 	// AllowEmpty makes a warning of kb, mc or graph without rows in a bundle that
 	// has no meta to say that they were empty.
 	AllowEmpty bool
+	// IgnoreIndexes makes a warning of an index that is damaged or doesn't fit its
+	// payload: who reads the payload alone can go on.
+	IgnoreIndexes bool
 	// Hint says what the operator can do about a finding, by its code.
 	Hint memory.Hints
 	// Progress is told, from several goroutines, of rows and bytes (as they lie
@@ -193,6 +196,10 @@ func (v *verifier) names() {
 		for _, f := range k.Files {
 			named[f.Path] = true
 			size, there := v.tree.files[f.Path]
+			if f.Kind == IndexFile {
+				v.indexName(&f, size, there)
+				continue
+			}
 			switch {
 			case !there:
 				v.findings.refuse(CodeFileMissing, f.Path, 0, "is missing")
@@ -209,13 +216,13 @@ func (v *verifier) names() {
 }
 
 func (v *verifier) unnamed(name string) {
-	_, _, known := knownPayload(name)
+	_, _, known := knownPayload(name) // an index holds nothing that could be restored
 	switch {
 	case isForeign(name):
 		v.findings.warn(CodeForeign, name, 0, "was put there by a file manager; it is ignored")
 	case v.bundle.block() != nil:
 		v.findings.refuse(CodeFileExtra, name, 0, "is not named by the meta")
-	case !known:
+	case !known && !isIndex(name):
 		v.findings.warn(CodeNotRestored, name, 0, "is nothing that keepsake knows; it will not be restored")
 	}
 }
@@ -263,6 +270,9 @@ func (v *verifier) sections(ctx context.Context) ([]SectionReport, error) {
 	}
 	for _, f := range v.bundle.sectionless(layout) {
 		group.Go(func() error { _, err := v.opaque(ctx, f); return err })
+	}
+	for _, f := range v.bundle.indexes() {
+		group.Go(func() error { return v.indexHash(ctx, f) })
 	}
 	return reports, group.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"keepsake/internal/index"
 	"keepsake/internal/memory"
 )
 
@@ -18,6 +19,7 @@ type sectionVerifier struct {
 	checker *checker
 	notJSON Ranges
 	late    int64 // nodes behind an edge
+	spoiled bool  // a row or a file was refused
 	broken  bool  // a file is missing, or could not be read to its end
 }
 
@@ -28,6 +30,10 @@ func (s *sectionVerifier) run(ctx context.Context) error {
 		return s.opaqueFile(ctx)
 	}
 	s.checker = newChecker(spec.Name, spec.Kind, spec.Dimension, s.section.declared != nil)
+	if indexed := s.indexed(); indexed != nil {
+		s.checker.index = index.NewBuilder(spec.Kind, index.Options{})
+		defer s.checker.index.Close()
+	}
 	for _, f := range s.section.files {
 		if _, there := s.tree.files[f.path]; !there {
 			s.broken = true // reported among the names
@@ -130,6 +136,7 @@ func (s *sectionVerifier) row(f payloadFile, n int64, line []byte) {
 	case errors.Is(err, errNodeLate):
 		s.late++
 	case !errors.Is(err, errNotJSON):
+		s.spoiled = true
 		s.findings.refuseRow(CodeRow, f.path, n, err)
 	case f.meta != nil:
 		s.notJSON = s.notJSON.add(n)
@@ -165,9 +172,11 @@ func (s *sectionVerifier) compareFile(f payloadFile, p *payload, rows int64, who
 		return
 	}
 	if sum := p.raw.sum(); sum != f.meta.SHA256 {
+		s.spoiled = true
 		s.findings.refuse(CodeFileHash, f.path, 0, "SHA-256 is %s, the meta says %s", sum, f.meta.SHA256)
 	}
 	if whole && rows != f.meta.Rows {
+		s.spoiled = true
 		s.findings.refuse(CodeRows, f.path, 0, "has %d rows, the meta says %d", rows, f.meta.Rows)
 	}
 	if whole && p.lines.torn {
@@ -175,6 +184,7 @@ func (s *sectionVerifier) compareFile(f payloadFile, p *payload, rows int64, who
 	}
 	if whole && s.level == Full {
 		if got := s.checker.digests.sum(); got != f.meta.Records {
+			s.spoiled = true
 			s.findings.refuse(CodeRecords, f.path, 0, "records' digest is %s, the meta says %s", got, f.meta.Records)
 		}
 	}
@@ -207,7 +217,7 @@ func (s *sectionVerifier) conclude(ctx context.Context) error {
 	if suspects := s.checker.ids.suspects(); suspects != nil {
 		return s.duplicates(ctx, suspects)
 	}
-	return nil
+	return s.compareIndex()
 }
 
 // compareSection holds what the rows are together against the meta.

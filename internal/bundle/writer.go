@@ -54,6 +54,7 @@ type Writer struct {
 	over      bool     // of one that discards: it was published or aborted
 	sections  []*Section
 	apart     apart // of their files
+	indexes   apart // of their indexes
 }
 
 // Create starts a bundle: a partial directory in the backup root, with its owner

@@ -111,7 +111,7 @@ func removeNotes(root, name string, fsys atomicfile.FS) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err // somebody put it back: the notes are its own
 	}
-	return fsys.RemoveAll(filepath.Join(root, notesName(name)))
+	return errors.Join(fsys.RemoveAll(filepath.Join(root, notesName(name))), fsys.RemoveAll(indexDir(root, name)))
 }
 
 // trashed returns the name of the bundle that a trash folder was, "" for a name

@@ -154,10 +154,10 @@ func TestOrderOfDiscarding(t *testing.T) {
 	}
 	trash := bundle.TrashPrefix + day1
 	want := []string{"rename without replacing " + trash, "sync directory ."}
-	for _, name := range []string{bundle.SumsFile, bundle.MetaFile, "concepts", "graph", "kb", "mailbox", "mc", "trajectories"} {
+	for _, name := range []string{bundle.SumsFile, bundle.MetaFile, "concepts", "graph", "index", "kb", "mailbox", "mc", "trajectories"} {
 		want = append(want, "remove "+trash+"/"+name)
 	}
-	want = append(want, "remove "+day1Notes, "remove "+trash, "sync directory .")
+	want = append(want, "remove "+day1Notes, "remove "+strings.TrimSuffix(day1Notes, ".json")+".index", "remove "+trash, "sync directory .")
 	if !slices.Equal(log, want) {
 		t.Errorf("steps are\n%s\nwant\n%s", strings.Join(log, "\n"), strings.Join(want, "\n"))
 	}

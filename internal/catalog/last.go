@@ -69,6 +69,10 @@ func (c *Catalog) LastGoods(memoryID string) map[memory.Section]Had {
 	return all
 }
 
+// IsBackupOf reports whether the bundle is sealed, and a backup that is certainly of
+// the memory.
+func (e *Entry) IsBackupOf(memoryID string) bool { return e.isBackupOf(memoryID) }
+
 // isBackupOf reports whether the bundle is sealed, and a backup that is certainly of
 // the memory.
 func (e *Entry) isBackupOf(memoryID string) bool {

@@ -30,6 +30,9 @@ func (e *Entry) look() {
 	e.misfits = map[string]string{}
 	for i := range e.Meta.Keepsake.Files {
 		f := &e.Meta.Keepsake.Files[i]
+		if f.Kind == bundle.IndexFile { // without it the bundle is as good as before
+			continue
+		}
 		if why := e.misfit(f); why != "" {
 			e.misfits[f.Path] = why
 		}

@@ -168,15 +168,14 @@ func rowCount(n int64) string {
 }
 
 func sectionTable(r *backup.Receipt) *table {
-	t := &table{header: []string{"section", "rows", "added", "removed", "size", "status"}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
+	t := &table{header: []string{"section", "rows", "since", "size", "status"}, right: map[int]bool{1: true, 2: true, 3: true}}
 	for _, g := range gather(r.Sections, func(s backup.SectionReceipt) memory.Section { return s.Section }, calm) {
 		first := g.sections[0]
-		added, removed := "", ""
-		if first.Capture != nil {
-			added = quantity.Count(g.sum(func(s backup.SectionReceipt) int64 { return s.Capture.Added }))
-			removed = quantity.Count(g.sum(func(s backup.SectionReceipt) int64 { return s.Capture.Removed }))
+		var since []*memory.Since
+		for _, s := range g.sections {
+			since = append(since, s.Since)
 		}
-		t.add(g.name, rowCount(g.sum(func(s backup.SectionReceipt) int64 { return s.Rows })), added, removed,
+		t.add(g.name, rowCount(g.sum(func(s backup.SectionReceipt) int64 { return s.Rows })), sinceText(since...),
 			quantity.Size(g.sum(func(s backup.SectionReceipt) int64 { return s.Bytes })), string(first.Status))
 	}
 	return t

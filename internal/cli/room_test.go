@@ -45,7 +45,8 @@ func claims(t *testing.T, bundle string, bytes int64) {
 		}
 	}
 	e.bytes(e.file("bundle-meta.json"), func(data []byte) []byte {
-		return regexp.MustCompile(`"bytes": ?\d+`).ReplaceAll(data, fmt.Appendf(nil, `"bytes": %d`, bytes))
+		payload := regexp.MustCompile(`("kind": "(?:records|opaque)",\s*"bytes": ?)\d+`)
+		return payload.ReplaceAll(data, fmt.Appendf(nil, `${1}%d`, bytes))
 	})
 	e.reseal()
 }

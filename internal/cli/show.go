@@ -83,11 +83,16 @@ func (a *app) printSections(b *bundle.Bundle) error {
 	a.say("\n")
 	var sections []placed
 	for _, s := range b.Sections() {
+		since, added, removed := "", "", "" // of a bundle that isn't ours nothing is known
+		if m := b.Meta().Keepsake.Section(s.Name); m != nil {
+			since = sinceText(m.Since)
+			added, removed = quantity.Count(m.Capture.Added), quantity.Count(m.Capture.Removed)
+		}
 		dimension := ""
 		if s.Dimension > 0 {
 			dimension = strconv.Itoa(s.Dimension)
 		}
-		sections = append(sections, placed{s.Name, []string{quantity.Count(s.Rows), dimension}, s.Locator})
+		sections = append(sections, placed{s.Name, []string{quantity.Count(s.Rows), dimension, since, added, removed}, s.Locator})
 	}
-	return a.printPlaced([]string{"rows", "dimensions"}, sections)
+	return a.printPlaced([]string{"rows", "dimensions", "since", "came meanwhile", "went meanwhile"}, sections)
 }

@@ -182,6 +182,8 @@ func (l *loader) checkName(name scalar) error {
 	switch {
 	case !sub.Valid():
 		return l.refuse(name, fmt.Errorf("source %.40q: want a name of lower case letters, digits, dashes and underscores", name.text))
+	case sub == "index", sub == "images":
+		return l.refuse(name, fmt.Errorf("source %q: a bundle keeps files of its own in a folder of that name; choose another", name.text))
 	case !slices.Contains(memory.Subsystems(), sub):
 		return nil
 	}

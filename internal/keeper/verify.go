@@ -37,7 +37,7 @@ func (m *Memory) Verify(ctx context.Context, b *bundle.Bundle, level bundle.Leve
 		return m.drill(ctx, b, to)
 	}
 	began := m.opts.Now()
-	report, err := m.look(ctx, b, level)
+	report, err := m.look(ctx, b, level, false)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -49,18 +49,20 @@ func (m *Memory) Verify(ctx context.Context, b *bundle.Bundle, level bundle.Leve
 		v.Rows += s.Rows
 		v.Bytes += s.Bytes
 	}
+	harm := bundle.Harm(report.Findings) // a damaged index takes nothing from what a bundle is good for
 	m.note(b, began, catalog.Verification{
-		Level: level, OK: v.OK, Rows: v.Rows, Refusals: refusals(report.Findings), Bad: b.Against(report.Findings),
+		Level: level, OK: len(harm) == 0, Rows: v.Rows, Refusals: len(harm), Bad: b.Against(harm),
 	})
 	return v, nil
 }
 
-// look verifies a bundle, and shows how it gets on.
-func (m *Memory) look(ctx context.Context, b *bundle.Bundle, level bundle.Level) (*bundle.Report, error) {
+// look verifies a bundle, and shows how it gets on. A lenient look passes over its
+// indexes.
+func (m *Memory) look(ctx context.Context, b *bundle.Bundle, level bundle.Level, lenient bool) (*bundle.Report, error) {
 	p := m.progress()
 	p.Begin("check", memory.Section(b.Name()), -1)
 	report, err := b.Verify(ctx, level, bundle.VerifyOptions{
-		Hint:     m.opts.Hint,
+		Hint: m.opts.Hint, IgnoreIndexes: lenient,
 		Progress: func(_ memory.Section, rows, bytes int64) { p.Advance(rows, bytes) },
 	})
 	p.End()
@@ -78,7 +80,7 @@ func (m *Memory) unproven(ctx context.Context, e catalog.Entry, record bool) (st
 		return "", nil, err
 	}
 	began := m.opts.Now()
-	report, err := m.look(ctx, b, bundle.Quick)
+	report, err := m.look(ctx, b, bundle.Quick, true)
 	if err != nil {
 		return "", nil, err
 	}

@@ -4,12 +4,33 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 )
 
 // VectorDigest returns the record digest of a row that Vector scanned: SHA-256
 // over id, embedding, metadata and document, as DESIGN.md writes it down. It is
 // an error when the metadata holds a number past the largest float64.
 func (s *Scanner) VectorDigest(line []byte, v *Vector) (Digest, error) {
+	return s.vectorDigest(line, v, nil)
+}
+
+// VectorDigests returns the record digest of a row, and that of its content: SHA-256
+// over metadata and document, in the same form.
+func (s *Scanner) VectorDigests(line []byte, v *Vector) (row, content Digest, err error) {
+	if s.content == nil {
+		s.content = sha256.New()
+	}
+	s.content.Reset()
+	if row, err = s.vectorDigest(line, v, s.content); err != nil {
+		return row, content, err
+	}
+	s.canon = s.content.Sum(s.canon[:0])
+	return row, Digest(s.canon), nil
+}
+
+// vectorDigest hashes the fields of a row, and those of its content into another
+// hash as well where there is one.
+func (s *Scanner) vectorDigest(line []byte, v *Vector, content hash.Hash) (Digest, error) {
 	if s.hash == nil {
 		s.hash = sha256.New()
 	}
@@ -18,24 +39,28 @@ func (s *Scanner) VectorDigest(line []byte, v *Vector) (Digest, error) {
 	if err != nil {
 		return Digest{}, err
 	}
-	s.field(v.Key, true)
-	s.field(v.Bits, v.Dimension >= 0)
-	s.field(metadata, metadata != nil)
+	s.field(s.hash, v.Key, true)
+	s.field(s.hash, v.Bits, v.Dimension >= 0)
+	s.field(s.hash, metadata, metadata != nil)
 	document, ok := s.digestDocument(line, v.Document)
-	s.field(document, ok)
+	s.field(s.hash, document, ok)
+	if content != nil {
+		s.field(content, metadata, metadata != nil)
+		s.field(content, document, ok)
+	}
 	s.canon = s.hash.Sum(s.canon[:0])
 	return Digest(s.canon), nil
 }
 
 // field hashes one field: whether it is there, its length, its bytes.
-func (s *Scanner) field(b []byte, there bool) {
+func (s *Scanner) field(into hash.Hash, b []byte, there bool) {
 	s.head[0] = 0
 	if there {
 		s.head[0] = 1
 	}
 	binary.LittleEndian.PutUint64(s.head[1:], uint64(len(b)))
-	s.hash.Write(s.head[:])
-	s.hash.Write(b)
+	into.Write(s.head[:])
+	into.Write(b)
 }
 
 // digestMetadata returns the canonical form of the metadata, nil for null and

@@ -63,6 +63,7 @@ type Scanner struct {
 	canon   []byte   // canonical form for a digest
 	text    []byte   // decoded string for a digest
 	hash    hash.Hash
+	content hash.Hash // of a part of a vector row
 	head    [9]byte
 }
 

@@ -74,6 +74,23 @@ func (s *Scanner) vectorMember(v *Vector, r *reader, key token, at int) (int, er
 	return end, err
 }
 
+// LeadingID returns the id of a row in canonical form, where it comes first, without
+// a look at the rest; ok is false for another one. It is valid until the next call of
+// this method or of Vector.
+func (s *Scanner) LeadingID(line []byte) (id []byte, ok bool) {
+	const before = `{"id":`
+	if !bytes.HasPrefix(line, []byte(before)) {
+		return nil, false
+	}
+	r := reader{b: line, strict: true}
+	t, err := r.str(len(before))
+	if err != nil {
+		return nil, false
+	}
+	s.key = t.decode(s.key[:0], line)
+	return s.key, true
+}
+
 func (s *Scanner) vectorID(v *Vector, r *reader, at int) (int, error) {
 	t, err := r.str(at)
 	if err != nil {

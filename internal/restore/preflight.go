@@ -63,7 +63,7 @@ func (p *Plan) verify(ctx context.Context) error {
 	started := p.opts.Clock()
 	var read atomic.Int64
 	report, err := p.opts.Bundle.Verify(ctx, bundle.Full, bundle.VerifyOptions{
-		AllowEmpty: p.opts.AllowEmpty, Hint: p.opts.Hint,
+		AllowEmpty: p.opts.AllowEmpty, IgnoreIndexes: true, Hint: p.opts.Hint,
 		Progress: func(_ memory.Section, rows, bytes int64) {
 			read.Add(bytes)
 			p.opts.Progress.Advance(rows, bytes)

@@ -62,6 +62,7 @@ func offences() []offence {
 		importing("internal/store/rows/x.go", "net/http", "layer-rows", "it knows none of them"),
 		importing("internal/store/sqlitefile/x.go", internal+"store/graph", "layer-sqlitefile", "it knows no adapter"),
 		importing("internal/store/x.go", internal+"record", "layer-store", "the store contracts name memory and permits"),
+		importing("internal/index/x.go", internal+"record", "layer-index", "it knows digests"),
 		importing("internal/catalog/x.go", internal+"store", "layer-catalog", "it knows a bundle by its meta"),
 		importing("internal/bundle/x.go", internal+"catalog", "layer-bundle", "bundle is a format on disk"),
 		importing("internal/store/flat/x.go", internal+"catalog", "store-without-bundle", "in tests neither"),

@@ -5,12 +5,16 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"keepsake/internal/bundle"
 )
 
 // Broken is a good bundle in the hands of a test that makes it wrong.
@@ -103,4 +107,42 @@ func Names(tb testing.TB, dir string) []string {
 		all = append(all, e.Name())
 	}
 	return all
+}
+
+// Reseal writes a meta anew, with a seal and a list of checksums that agree with it.
+func (b *Broken) Reseal(meta *bundle.Meta) {
+	b.T.Helper()
+	zeros := strings.Repeat("0", 64)
+	meta.Keepsake.Seal = zeros
+	data, err := json.MarshalIndent(meta, "", "  ")
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	copy(data[bytes.LastIndex(data, []byte(zeros)):], hash(data))
+	b.Write(bundle.MetaFile, data)
+	lines := []string{hash(data) + "  " + bundle.MetaFile + "\n"}
+	for _, f := range meta.Keepsake.Files {
+		lines = append(lines, f.SHA256+"  "+f.Path+"\n")
+	}
+	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
+	b.Write(bundle.SumsFile, []byte(strings.Join(lines, "")))
+}
+
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// Unindexed takes the indexes away, and makes it a bundle of format 1, as those are
+// that were made before there were any.
+func (b *Broken) Unindexed() {
+	b.T.Helper()
+	meta, err := bundle.ParseMeta(b.Read(bundle.MetaFile))
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	meta.Keepsake.Format = 1
+	meta.Keepsake.Files = slices.DeleteFunc(meta.Keepsake.Files, func(f bundle.FileMeta) bool { return f.Kind == bundle.IndexFile })
+	b.Remove("index")
+	b.Reseal(meta)
 }
