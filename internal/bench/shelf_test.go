@@ -145,7 +145,7 @@ func (b *bench) decide() error {
 		all[i] = retention.Candidate{
 			Name: format.Prefix + stamp, Sealed: true, Timestamp: stamp, MemoryID: "m", Sequence: int64(candidates - i),
 			Reason: retention.Backup, Status: retention.Complete, SizesRight: true, Bytes: 1 << 30,
-			Subsystems: map[string]retention.Subsystem{"kb": {Good: true, Rows: 1}, "mc": {Good: true, Rows: 1}, "graph": {Good: true, Rows: 1}},
+			Units: map[string]retention.Unit{"kb/knowledge-base": {Good: true, Rows: 1}, "mc/memory": {Good: true, Rows: 1}, "graph/graph": {Good: true, Rows: 1}},
 		}
 	}
 	took := make([]time.Duration, rounds)

@@ -23,11 +23,12 @@ func indexDir(root, name string) string {
 	return filepath.Join(root, notesPrefix+strings.TrimPrefix(name, bundle.Prefix)+".index")
 }
 
-// OpenIndex opens the index of a section of a bundle of the catalog: its own, and where it has none, or
-// a damaged one, that which lies beside it with its notes. Is there none either, it is
-// made of the payload, once, if that may be: otherwise bundle.ErrNoIndex. An error says that the payload can't be read, or that the
-// index can't be kept.
-func (c *Catalog) OpenIndex(ctx context.Context, b *bundle.Bundle, section memory.Section, make bool) (*bundle.OpenIndex, error) {
+// OpenIndex opens the index of a section of a bundle of the catalog: its own, and where
+// it has none, or a damaged one, that which lies beside it with its notes. Is there none
+// either, it is made of the payload, once, where mayMake says so: otherwise
+// bundle.ErrNoIndex. An error says that the payload can't be read, or that the index
+// can't be kept.
+func (c *Catalog) OpenIndex(ctx context.Context, b *bundle.Bundle, section memory.Section, mayMake bool) (*bundle.OpenIndex, error) {
 	if whole(b, section) {
 		return b.OpenIndex(section)
 	}
@@ -35,7 +36,7 @@ func (c *Catalog) OpenIndex(ctx context.Context, b *bundle.Bundle, section memor
 	if in, err := beside.open(b); err == nil {
 		return in, nil
 	}
-	if !make {
+	if !mayMake {
 		return nil, bundle.ErrNoIndex
 	}
 	if err := beside.make(ctx, c.Root, b); err != nil {

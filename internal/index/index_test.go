@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 	"keepsake/internal/index"
 	"keepsake/internal/memory"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // written returns the index of entries, held in memory as far as limit.
 func written(t testing.TB, kind memory.Kind, limit int, entries ...index.Entry) []byte {
@@ -72,11 +69,6 @@ func TestGolden(t *testing.T) {
 	for kind, entries := range examples() {
 		path := filepath.Join("testdata", string(kind)+".hex")
 		got := hex.EncodeToString(written(t, kind, 0, entries...))
-		if *update {
-			if err := os.WriteFile(path, []byte(lines(got)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
 		want, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
