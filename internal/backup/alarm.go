@@ -15,8 +15,8 @@ type Alarm int64
 // half is the zero Alarm.
 const half Alarm = 500
 
-// rings reports whether so much of what there was is too much. All of it always is.
-func (a Alarm) rings(lost, before int64) bool {
+// Rings reports whether so much of what there was is too much. All of it always is.
+func (a Alarm) Rings(lost, before int64) bool {
 	return lost > 0 && (lost >= before || lost*1000 > before*int64(cmp.Or(a, half)))
 }
 

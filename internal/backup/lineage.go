@@ -134,7 +134,7 @@ func (c *comparison) doubt(ctx context.Context) (string, error) {
 // counted is doubt where it was counted what became of each record.
 func (c *comparison) counted() string {
 	before, changed := c.since.Before, c.Collection == memory.CollectionChanged
-	rings := c.alarm.rings(c.lost, before)
+	rings := c.alarm.Rings(c.lost, before)
 	if changed || rings && c.written.Spec.Kind != memory.Lines {
 		overlap := 1 - float64(c.lost)/float64(before)
 		c.Overlap = &overlap
@@ -154,7 +154,7 @@ func (c *comparison) counted() string {
 
 // fewer reports whether the number of rows alone is suspect.
 func (c *comparison) fewer() bool {
-	return c.alarm.rings(max(0, c.RowsBefore-c.written.Rows), c.RowsBefore)
+	return c.alarm.Rings(max(0, c.RowsBefore-c.written.Rows), c.RowsBefore)
 }
 
 func (c *comparison) fewerThan() string {
@@ -179,7 +179,7 @@ func (c *comparison) estimated(ctx context.Context) (string, error) {
 		return c.fewerThan(), nil
 	case failed != nil && !c.restored: // that we put another collection there explains the other id
 		return fmt.Sprintf("is another collection, and nobody can say whether it has the ids of the one before: %v", failed), nil
-	case c.Overlap == nil || !c.alarm.rings(c.lost, c.RowsBefore):
+	case c.Overlap == nil || !c.alarm.Rings(c.lost, c.RowsBefore):
 		return "", nil
 	case !changed:
 		return fmt.Sprintf("has lost %d of the %d rows that it had, and has others", c.lost, c.RowsBefore), nil

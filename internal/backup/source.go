@@ -102,14 +102,14 @@ func (t *tally) loss(alarm Alarm) (u bundle.UnitMeta, much bool) {
 	u = bundle.UnitMeta{Unit: memory.Unit(t.sub), Against: t.gone[0].Entry.Name}
 	gone := int64(len(t.gone))
 	switch {
-	case t.files && alarm.rings(gone, t.parts):
+	case t.files && alarm.Rings(gone, t.parts):
 		u.Lost, u.Before, u.What = gone, t.parts, "files"
 	case t.files:
 		u.Lost, u.Before, u.What = t.rowsLost, t.rows, "lines"
 	default:
 		u.Lost, u.Before, u.What = t.rowsLost, t.rows, "rows"
 	}
-	return u, alarm.rings(u.Lost, u.Before)
+	return u, alarm.Rings(u.Lost, u.Before)
 }
 
 // noun is what the source has several of.

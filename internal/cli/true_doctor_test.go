@@ -19,10 +19,13 @@ func TestTrue_19_AnEmptiedServer(t *testing.T) {
 		a.deletes(memory.Memories, a.ids(memory.Memories)[:21]...)
 		a.complains("warning mc/memory: holds 19 rows, and had 40 rows in "+kept, "keepsake restore "+kept+" --only mc/memory puts it back; did the store begin on an empty folder?")
 	})
-	a.sub("Half", func(*testing.T) {
+	a.sub("Half", func(t *testing.T) {
 		a.must(0, "restore", kept)
 		a.deletes(memory.Memories, a.ids(memory.Memories)[:20]...)
 		a.must(0, "doctor")
+		a.write(filepath.Join(a.home, "keepsake.yaml"), "alarm:\n  lost: 40%\n")
+		a.complains("warning mc/memory: holds 20 rows, and had 40 rows in " + kept)
+		remove(t, a.home, "keepsake.yaml")
 		a.must(0, "restore", kept)
 	})
 	a.sub("Empty", func(*testing.T) {

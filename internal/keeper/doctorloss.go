@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
 )
@@ -53,9 +54,11 @@ func (h had) extent() int64 {
 	return h.rows
 }
 
-// lost reports whether more than half is gone. Where nobody could count, nobody can
-// say.
-func (h had) lost(now int64) bool { return now >= 0 && 2*now < h.extent() }
+// lost reports whether so much is gone that a backup would be suspect. Where nobody
+// could count, nobody can say.
+func (d *doctor) lost(h had, now int64) bool {
+	return now >= 0 && backup.Alarm(d.cfg.Alarm.Lost.V).Rings(h.extent()-now, h.extent())
+}
 
 // newest says what is wrong with the newest bundle.
 func (d *doctor) newest(context.Context) {
@@ -74,7 +77,7 @@ func (d *doctor) newest(context.Context) {
 			d.say(Problem, name, do("verify-says-more", e.Name), "%s %s", e.Name, e.Fault())
 		case e.Meta.Keepsake.Status != bundle.Complete:
 			d.say(Warning, name, do("see-bundle", e.Name), "%s is %s: %s", e.Name, e.Meta.Keepsake.Status, faults(e.Units()))
-		case len(left) > 0:
+		case e.Partial() && len(left) > 0:
 			d.say(Note, name, nil, "%s is partial: it doesn't cover %s", e.Name, joined(left))
 		default:
 			d.fine(name, "%s holds all that it should", e.Name)

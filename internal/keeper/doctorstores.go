@@ -123,7 +123,7 @@ func (d *doctor) tell(part source, name string, l looked) {
 	}
 	had := d.had(sub, func(s memory.Section) bool { return len(part.Named) == 0 || slices.Contains(l.names, s) })
 	switch now := l.extent(had.files); {
-	case had.lost(now):
+	case d.lost(had, now):
 		h := Warning
 		if now == 0 {
 			h = Problem
