@@ -146,10 +146,17 @@ func (c *comparison) counted() string {
 		return fmt.Sprintf("has lost %d of the %d rows that it had, and has others", c.lost, before)
 	case rings:
 		return c.fewerThan()
-	case 2*c.since.Moved > before && c.DimensionBefore == 0: // that another model made them is told by itself
+	case c.DimensionBefore > 0:
+		return c.otherModel()
+	case 2*c.since.Moved > before:
 		return fmt.Sprintf("has other vectors in %d of its %d rows, by more than a server rounds", c.since.Moved, before)
 	}
 	return ""
+}
+
+// otherModel is doubt about vectors of another length: all of them are others.
+func (c *comparison) otherModel() string {
+	return fmt.Sprintf("has embeddings of %d numbers by another model, and had them of %d", c.written.Dimension, c.DimensionBefore)
 }
 
 // fewer reports whether the number of rows alone is suspect.
@@ -168,6 +175,9 @@ func (c *comparison) fewerThan() string {
 // hangs on them, or would help who has to judge: that reads the other bundle's section.
 func (c *comparison) estimated(ctx context.Context) (string, error) {
 	fewer, changed := c.fewer(), c.Collection == memory.CollectionChanged
+	if !fewer && c.DimensionBefore > 0 && !c.restored {
+		return c.otherModel(), nil
+	}
 	if !fewer && !changed && (!c.restored || c.path == "") {
 		return "", nil
 	}
@@ -216,7 +226,7 @@ func moved(before *bundle.SectionMeta, now memory.SectionSpec) string {
 // backBy is how a restore puts back what a section lost: a merge keeps a file that has
 // something in it, and a vector.
 func backBy(written *bundle.Section, out *SectionReceipt) string {
-	if written.Spec.Kind == memory.Opaque && written.Rows > 0 || out.Since != nil && 2*out.Since.Moved > out.Since.Before {
+	if written.Spec.Kind == memory.Opaque && written.Rows > 0 || out.Lineage.DimensionBefore > 0 || out.Since != nil && out.Since.Known && 2*out.Since.Moved > out.Since.Before {
 		return BackByReplace
 	}
 	return BackByMerge
@@ -242,7 +252,7 @@ func (r *run) compare(ctx context.Context, want wanted, written *bundle.Section,
 	case l.Restore != "":
 		r.receipt.note("lineage-restored", out.Section, "another one than in %s, by the restore %s", l.Against, l.Restore)
 	}
-	if l.DimensionBefore > 0 {
+	if l.DimensionBefore > 0 && !l.Suspect {
 		r.receipt.warn("dimension-changed", out.Section, "embeddings have %d numbers, and had %d in %s: another model made them",
 			written.Dimension, l.DimensionBefore, l.Against)
 	}

@@ -10,6 +10,8 @@ import (
 	"keepsake/internal/backup"
 	"keepsake/internal/bundle"
 	"keepsake/internal/memory"
+	"keepsake/internal/sample"
+	"keepsake/internal/store"
 )
 
 // TestLineageOfNoRows: where there were none, none can be lost.
@@ -84,5 +86,44 @@ func TestFixedSectionsAreNotCovered(t *testing.T) {
 	}
 	if got := b.Meta().Keepsake.Covers; len(got) != 0 {
 		t.Errorf("covers %v, want nothing", got)
+	}
+}
+
+// TestTrue_09_DimensionChanged: all vectors are others, by another model's hand. That is
+// suspect, until somebody says that the memory was embedded anew.
+func TestTrue_09_DimensionChanged(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		a := newAgent(t)
+		first := a.next()
+		if err := os.Remove(filepath.Join(a.dir, "collections.sqlite3")); err != nil {
+			t.Fatal(err)
+		}
+		spec := memory.SectionSpec{Name: memory.KnowledgeBase, Kind: memory.Vectors, Dimension: 16, Rows: 40}
+		if _, err := a.collections().Merge(t.Context(), spec, sample.Records(memory.KnowledgeBase, 40, 16, 1), store.MergeOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if same {
+			a.opts.Sources[0].Store = sameID{a.collections(), a.idOf(first)}
+		}
+		const why = "has embeddings of 16 numbers by another model, and had them of 8"
+		for range 2 { // the next is held against the same bundle
+			r := a.next()
+			a.judged(r, why)
+			if l := a.lineage(r); l.DimensionBefore != 8 || l.Against != first.Bundle {
+				t.Errorf("got %+v, want 8 numbers before, in %s", l, first.Bundle)
+			}
+		}
+		a.opts.AcceptLineage = []memory.Section{memory.KnowledgeBase}
+		r := a.next()
+		if l := a.lineage(r); r.Status != bundle.Complete || !l.Accepted {
+			t.Errorf("accepted: got %s, %+v", r.Status, l)
+		}
+		if !slices.ContainsFunc(r.Findings, func(f memory.Finding) bool { return f.Code == "dimension-changed" }) {
+			t.Errorf("got %v, want that the dimension is told", r.Findings)
+		}
+		a.opts.AcceptLineage = nil
+		if l := a.lineage(a.next()); l.Suspect || l.Against != r.Bundle || l.DimensionBefore != 0 {
+			t.Errorf("after that: got %+v", l)
+		}
 	}
 }

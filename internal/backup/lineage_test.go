@@ -340,27 +340,6 @@ func TestLineageAfterARestore(t *testing.T) {
 	}
 }
 
-// TestDimensionChanged is told and suspects nobody: a memory may be embedded anew.
-func TestDimensionChanged(t *testing.T) {
-	a := newAgent(t)
-	a.next()
-	if err := os.Remove(filepath.Join(a.dir, "collections.sqlite3")); err != nil {
-		t.Fatal(err)
-	}
-	spec := memory.SectionSpec{Name: memory.KnowledgeBase, Kind: memory.Vectors, Dimension: 16, Rows: 40}
-	if _, err := a.collections().Merge(t.Context(), spec, sample.Records(memory.KnowledgeBase, 40, 16, 1), store.MergeOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	r := a.next()
-	a.judged(r, "")
-	if l := a.lineage(r); l.DimensionBefore != 8 || overlap(l) != "1" {
-		t.Errorf("got %+v, overlap %s, want 8 numbers before, and all ids", l, overlap(l))
-	}
-	if !slices.ContainsFunc(r.Findings, func(f memory.Finding) bool { return f.Code == "dimension-changed" }) {
-		t.Errorf("got %v, want a warning", r.Findings)
-	}
-}
-
 // TestLineageOfAGraph: it has no collection, and may lose its rows all the same.
 func TestLineageOfAGraph(t *testing.T) {
 	a := newAgent(t)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"keepsake/internal/memory"
+	"keepsake/internal/sample"
+	"keepsake/internal/store"
 	"keepsake/internal/store/chroma/chromatest"
 )
 
@@ -191,4 +193,26 @@ func TestLineageAfterUndoOfAMerge(t *testing.T) {
 	if s, _ := section(t, out, memory.Graph)["reason"].(string); strings.Contains(s, "suspect") {
 		t.Errorf("got %q, want no suspicion", s)
 	}
+}
+
+// TestTrue_09_AnotherModel: a memory that is embedded anew is suspect until somebody says
+// that it is meant so.
+func TestTrue_09_AnotherModel(t *testing.T) {
+	a := newAgent(t, true)
+	a.remember()
+	good := filepath.Base(a.backup())
+	a.drops(memory.Memories)
+	spec := memory.SectionSpec{Name: memory.Memories, Kind: memory.Vectors, Dimension: 2 * dimension, Rows: 40}
+	records := sample.Records(memory.Memories, 40, 2*dimension, 1)
+	if result, err := a.target(memory.Memories).Merge(t.Context(), spec, records, store.MergeOptions{}); err != nil || !result.Complete() {
+		t.Fatalf("embed anew: %+v, %v", result, err)
+	}
+	for range 2 {
+		r := a.must(3, "backup")
+		says(t, r.stderr, "warning: mc/memory: suspect: the section has embeddings of 32 numbers by another model, and had them of 16 in "+good,
+			"--only mc/memory --mode replace", "--accept-lineage mc/memory")
+		says(t, a.must(0, "list").stdout, "latest good: "+good)
+	}
+	expect(t, a.lineage(0, "--accept-lineage", "mc/memory"), true, "accepted")
+	expect(t, a.json(0, "backup"), "complete", "status")
 }
