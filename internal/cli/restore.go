@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -273,19 +274,7 @@ func (a *app) printDryRun(plan *restore.Plan, f restoreFlags) error {
 	if r != nil {
 		columns = append(columns, "add", "same", "differ", "not in")
 	}
-	var sections []placed
-	for i, s := range plan.Sections() {
-		live := "absent"
-		if s.Survey.Exists {
-			live = quantity.Count(s.Survey.Rows)
-		}
-		cells := []string{quantity.Count(s.Spec.Rows), live}
-		if r != nil {
-			cells = append(cells, foreseenCells(*r.Sections[i].Account)...)
-		}
-		sections = append(sections, placed{s.Spec.Name, cells, s.Survey.Locator})
-	}
-	if err := a.printPlaced(columns, sections); err != nil || r == nil {
+	if err := a.printPlaced(columns, wouldMerge(plan, r)); err != nil || r == nil {
 		return err
 	}
 	a.printRows(r, f.records)
@@ -294,9 +283,43 @@ func (a *app) printDryRun(plan *restore.Plan, f restoreFlags) error {
 	return nil
 }
 
-// foreseenCells are what would become of the records of a section.
-func foreseenCells(a restore.Account) []string {
-	return []string{quantity.Count(a.Added), quantity.Count(a.Same), quantity.Count(a.Differs), quantity.Count(a.Asked - a.In())}
+// wouldMerge are the sections of a merge that is only looked into; r is what it would
+// come to, nil where nobody has foreseen it.
+func wouldMerge(plan *restore.Plan, r *restore.Receipt) (all []placed) {
+	type would struct {
+		restore.Section
+
+		account restore.Account
+	}
+	var sections []would
+	for i, s := range plan.Sections() {
+		one := would{Section: s}
+		if r != nil {
+			one.account = *r.Sections[i].Account
+		}
+		sections = append(sections, one)
+	}
+	calm := func(s would) bool {
+		return isFile(s.Survey.Locator) && s.account.Differs == 0 && s.account.In() == s.account.Asked
+	}
+	for _, g := range gather(sections, func(s would) memory.Section { return s.Spec.Name }, calm) {
+		of := func(n func(would) int64) string { return quantity.Count(g.sum(n)) }
+		live := "absent"
+		if slices.ContainsFunc(g.sections, func(s would) bool { return s.Survey.Exists }) {
+			live = of(func(s would) int64 { return s.Survey.Rows })
+		}
+		cells := []string{of(func(s would) int64 { return s.Spec.Rows }), live}
+		if r != nil {
+			cells = append(cells, of(func(s would) int64 { return s.account.Added }), of(func(s would) int64 { return s.account.Same }),
+				of(func(s would) int64 { return s.account.Differs }), of(func(s would) int64 { return s.account.Asked - s.account.In() }))
+		}
+		at := g.sections[0].Survey.Locator
+		if len(g.sections) > 1 {
+			at.Path = folderOf(at.Path, g.sections[0].Spec.Name)
+		}
+		all = append(all, placed{memory.Section(g.name), cells, at})
+	}
+	return all
 }
 
 func (a *app) printRestore(r *restore.Receipt, f restoreFlags) error {

@@ -80,7 +80,7 @@ func (p *Plan) verify(ctx context.Context) error {
 		}
 		if f.Level == memory.Refusal {
 			p.refusals[GroundBundle] = append(p.refusals[GroundBundle], f)
-		} else {
+		} else if !p.ofOthers(f) {
 			p.findings = append(p.findings, f)
 		}
 		if f.Code == bundle.CodeNotRestored && len(p.opts.Only) == 0 {
@@ -108,6 +108,16 @@ func (p *Plan) verify(ctx context.Context) error {
 func (p *Plan) elsewhere(sections []*bundle.SectionMeta) bool {
 	asked := func(s *bundle.SectionMeta) bool { return p.opts.selected(s.Name) }
 	return p.opts.Parts && len(sections) > 0 && !slices.ContainsFunc(sections, asked)
+}
+
+// ofOthers reports whether a finding that refuses nothing says only what is the matter
+// with parts that weren't asked for.
+func (p *Plan) ofOthers(f memory.Finding) bool {
+	if len(p.opts.Only) == 0 || f.Code != bundle.CodeDegraded && f.Section == "" {
+		return false
+	}
+	within := func(selector string) bool { return string(memory.Section(selector).Subsystem()) == string(f.Section) }
+	return f.Code == bundle.CodeDegraded || !p.opts.selected(f.Section) && !slices.ContainsFunc(p.opts.Only, within)
 }
 
 // choose takes the sections that were asked for and have somewhere to go.

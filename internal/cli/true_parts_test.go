@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -37,4 +39,28 @@ func TestTrue_06_AnUnfitName(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTrue_14_PartsAreToldOfAlone: what is the matter with notes in one bundle is no
+// word about the log that it gives, where the notes come from another; and a source has
+// one line, whatever the number of its files.
+func TestTrue_14_PartsAreToldOfAlone(t *testing.T) {
+	w := &workshop{agent: bare(t)}
+	w.declare("preset: none\nsources:\n  notes: files:notes/**/*.md\n  log: files:log.jsonl\n")
+	for i := range 41 {
+		w.write(w.at("notes", fmt.Sprint(i)+".md"), "a note\n")
+	}
+	w.write(w.at("log.jsonl"), "{\"a\":1}\n")
+	whole := filepath.Base(w.backup())
+	remove(t, w.home, "notes")
+	degraded := strings.Fields(w.must(3, "backup").stdout)[0]
+	for _, args := range [][]string{{"--dry-run"}, {}} {
+		r := w.must(0, append([]string{"restore", "latest"}, args...)...)
+		silent(t, r.stderr, "lacks", "degraded")
+		says(t, unwrapped(r.stdout), "notes from "+whole, "notes (41 files)")
+		silent(t, r.stdout, "notes/1.md")
+	}
+	remove(t, w.home, "notes")
+	r := w.must(9, "restore", degraded) // all of it is asked for
+	says(t, r.stderr, "notes: the bundle lacks 41 files")
 }
