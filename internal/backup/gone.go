@@ -52,6 +52,9 @@ func (r *run) findGone() {
 	r.missing = map[memory.Section]bool{}
 	for _, g := range r.gone {
 		r.missing[g.Section.Name] = true
+		if isFile(g) {
+			r.receipt.removed(g)
+		}
 	}
 }
 

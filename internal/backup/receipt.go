@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keepsake/internal/bundle"
+	"keepsake/internal/catalog"
 	"keepsake/internal/memory"
 )
 
@@ -28,6 +29,24 @@ type SectionReceipt struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Removed counts the files of a source that the last bundle had, and that are gone.
+type Removed struct {
+	Source  memory.Subsystem `json:"source"`
+	Bundle  string           `json:"bundle"` // that bundle's name, of several the newest
+	Files   int64            `json:"files"`
+	Records int64            `json:"records"` // in them, as in a section's Since
+}
+
+// RemovedOf returns how many records went with files of a source.
+func (r *Receipt) RemovedOf(source memory.Subsystem) int64 {
+	for _, one := range r.Removed {
+		if one.Source == source {
+			return one.Records
+		}
+	}
+	return 0
+}
+
 // Receipt is what a backup did.
 type Receipt struct {
 	DryRun   bool          `json:"dryRun,omitempty"`
@@ -44,6 +63,9 @@ type Receipt struct {
 	Rows        int64            `json:"rows"`
 	Bytes       int64            `json:"bytes"`
 	Sections    []SectionReceipt `json:"sections"`
+	// Removed are the files that the sources had, and that are gone: they have no section
+	// here that could say so.
+	Removed []Removed `json:"removed,omitempty"`
 	// Units are those of which something is to be said as a whole.
 	Units     []bundle.UnitMeta  `json:"units,omitempty"`
 	Integrity []bundle.Integrity `json:"integrity,omitempty"`
@@ -90,4 +112,20 @@ func (r *Receipt) took(meta *bundle.Meta, now time.Time) {
 		r.Rows += max(s.Rows, 0)
 		r.Bytes += s.Bytes
 	}
+}
+
+// removed counts a file that is gone.
+func (r *Receipt) removed(g catalog.Had) {
+	source, records := g.Section.Name.Subsystem(), g.Section.Rows
+	if g.Section.Kind == memory.Opaque {
+		records = 1
+	}
+	i := slices.IndexFunc(r.Removed, func(one Removed) bool { return one.Source == source })
+	if i < 0 {
+		i = len(r.Removed)
+		r.Removed = append(r.Removed, Removed{Source: source, Bundle: g.Entry.Name})
+	}
+	r.Removed[i].Files++
+	r.Removed[i].Records += records
+	r.Removed[i].Bundle = max(r.Removed[i].Bundle, g.Entry.Name)
 }

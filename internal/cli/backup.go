@@ -175,6 +175,9 @@ func sectionTable(r *backup.Receipt) *table {
 		for _, s := range g.sections {
 			since = append(since, s.Since)
 		}
+		if gone := r.RemovedOf(first.Section.Subsystem()); gone > 0 && len(g.sections) > 1 {
+			since = append(since, &memory.Since{Known: true, Removed: gone})
+		}
 		t.add(g.name, rowCount(g.sum(func(s backup.SectionReceipt) int64 { return s.Rows })), sinceText(since...),
 			quantity.Size(g.sum(func(s backup.SectionReceipt) int64 { return s.Bytes })), string(first.Status))
 	}

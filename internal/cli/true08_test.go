@@ -107,6 +107,45 @@ func TestTrue_08_SinceOfFiles(t *testing.T) {
 	wantSince(t, out, "notes/3.md", first, [4]int{1, 0, 0, 0})
 }
 
+// TestTrue_08_SinceOfAFolder: of many files there is one line, and it counts those that
+// are gone.
+func TestTrue_08_SinceOfAFolder(t *testing.T) {
+	a := plain(t, "  notes: {store: 'files:notes/**/*.md'}\n  journal: {store: 'files:journal/*.jsonl'}\n")
+	note := func(i int) string { return a.in("notes", fmt.Sprintf("%03d.md", i)) }
+	day := func(i int) string { return a.in("journal", fmt.Sprintf("%03d.jsonl", i)) }
+	for i := range 100 {
+		a.write(note(i), fmt.Sprintf("note %d\n", i))
+	}
+	for i := range 30 {
+		a.write(day(i), fmt.Sprintf("{\"day\":%d}\n{\"day\":%[1]d}\n", i))
+	}
+	line := func(out, name string) string {
+		for _, line := range strings.Split(out, "\n") {
+			if strings.HasPrefix(line, name) {
+				return strings.Join(strings.Fields(line), " ")
+			}
+		}
+		t.Errorf("got %q, want a line of %s", out, name)
+		return ""
+	}
+	says(t, line(a.must(0, "backup").stdout, "notes"), "notes (100 files)", " – ")
+	for i := range 3 {
+		remove(t, note(10*i))
+	}
+	remove(t, day(7))
+	a.write(note(1), "another\n")
+	a.write(note(2), "yet another\n")
+	a.write(note(100), "new\n")
+	r := a.must(0, "backup")
+	says(t, line(r.stdout, "notes"), "notes (98 files)", " +1 −3 ~2 ")
+	says(t, line(r.stdout, "journal"), "journal (29 files)", " +0 −2 ~0 ")
+	remove(t, note(3))
+	out := a.json(0, "backup")
+	expect(t, out, "notes", "removed", 0, "source")
+	expect(t, out, 1.0, "removed", 0, "files")
+	expect(t, out, 1.0, "removed", 0, "records")
+}
+
 // TestTrue_08_SinceAnOldBundle: a bundle that was made before there were indexes is
 // indexed beside it, once; one whose payload can't be read makes what changed unknown.
 func TestTrue_08_SinceAnOldBundle(t *testing.T) {
