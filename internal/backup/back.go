@@ -116,13 +116,10 @@ func selectors(was []catalog.Had) (only []string) {
 
 // place says what sort of place a section was in.
 func place(h catalog.Had) string {
-	switch h.Section.Locator.Kind {
-	case memory.KindChroma, memory.KindChromaDir:
+	switch l := h.Section.Locator; {
+	case l.Address != "" || l.Tenant != "":
 		return WasAtServer
-	case memory.KindFiles:
-		return WasInFolder
-	}
-	if isFile(h) {
+	case isFile(h):
 		return WasInFolder
 	}
 	return WasInFile

@@ -224,7 +224,7 @@ func TestManyFiles(t *testing.T) {
 	}
 	says(t, w.must(0, "backup", "--dry-run").stdout, "notes (40 files)", "files:notes\n")
 	r := w.must(0, "backup")
-	says(t, r.stdout, "notes (40 files)    40      0        0")
+	says(t, r.stdout, "notes (40 files)    40      –  310 B  pass")
 	silent(t, r.stdout, "notes/2026/00.md")
 	says(t, w.must(0, "restore", "latest").stdout, "notes (40 files)    40      0    40")
 	w.write(w.at("notes", "2026", "07.md"), "another\n")

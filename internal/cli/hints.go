@@ -250,6 +250,7 @@ var spelled = map[string]string{
 	"to-collection":  "--to %[1]s: %[2]s --as names it",
 	"only":           "--only %[1]s: %[2]s",
 	"as":             "--as %[1]s: %[2]s",
+	"confirmed-only": "--confirmed-only is about the rows that a merge added: %[2]s",
 	"drill-to":       "--to: %[2]s",
 	"drill-home":     "--to %[1]s is where the memory itself lives: a drill goes into a scratch database",
 	"token":          "read --confirm: %[2]s",

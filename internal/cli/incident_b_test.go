@@ -35,7 +35,7 @@ func TestIncidentB_VectorsThatCannotBeFound(t *testing.T) {
 		memories := section(t, out, memory.Memories)
 		expect(t, memories, 3.0, "capture", "salvaged")
 		expect(t, memories, 40.0, "rows")
-		expect(t, memories, "3 rows are without their vector, which could not be read", "reason")
+		says(t, memories["reason"].(string), "3 rows are without their vector, which could not be read: ", bad[0], bad[1], bad[2])
 		whole := lines(t, payload(t, good, memory.Memories))
 		for i, line := range lines(t, payload(t, out["path"].(string), memory.Memories)) {
 			id, _, _ := strings.Cut(strings.TrimPrefix(line, `{"id":"`), `"`)

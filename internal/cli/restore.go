@@ -247,7 +247,7 @@ func (a *app) endDryRun(ctx context.Context, c *keeper.Change, f restoreFlags) e
 	switch err := c.Refusal(); {
 	case err != nil:
 		return err
-	case plan.Foreseen() != nil && exitCode(ctx, foreseen) == exitIncomplete:
+	case plan.Foreseen() != nil && groundOf(foreseen) == keeper.Incomplete:
 		return end(keeper.Incomplete) // it was said
 	case foreseen == nil && plan.Incomplete():
 		return end(keeper.Incomplete)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keepsake/internal/lock"
+	"keepsake/internal/memory"
 	"keepsake/internal/quantity"
 	"keepsake/internal/restore"
 )
@@ -41,7 +42,7 @@ func isOrAre(n int64) string {
 // work now was not.
 func (m *Memory) tellCutShort(ctx context.Context) {
 	for _, r := range m.cutShort(ctx) {
-		m.notify("%s; keepsake undo %s takes them out", cutShort(r), filepath.Base(r.Dir))
+		m.tell(memory.Finding{Level: memory.Warning, Message: cutShort(r), Hint: m.opts.Hint.Of("cut-short", filepath.Base(r.Dir))})
 	}
 }
 

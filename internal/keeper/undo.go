@@ -41,7 +41,7 @@ func (m *Memory) Undo(ctx context.Context, u Undo) (*Change, error) {
 	}
 	if r.Mode == restore.ModeReplace {
 		if u.ConfirmedOnly {
-			return nil, fail(Usage, "", fmt.Errorf("%s is a replace: --confirmed-only is about the rows that a merge added", filepath.Base(r.Dir)))
+			return nil, fail(Usage, "confirmed-only", fmt.Errorf("%s is a replace", filepath.Base(r.Dir)))
 		}
 		return m.undoReplace(ctx, r.Dir, u)
 	}

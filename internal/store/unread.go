@@ -16,7 +16,7 @@ type Unread struct {
 
 // UnreadFindings tells of what no source reads: of the collections beside those that are
 // read in a database, by a note, for somebody chose those; of whole databases by a
-// warning, unless somebody chose the database, too.
+// warning, unless somebody chose the database: who knows one knows of others.
 func UnreadFindings(own Unread, others []Unread, chosen bool) (all []memory.Finding) {
 	if n := len(own.Collections); n > 0 {
 		all = append(all, memory.Finding{
@@ -25,22 +25,18 @@ func UnreadFindings(own Unread, others []Unread, chosen bool) (all []memory.Find
 		})
 	}
 	others = slices.DeleteFunc(slices.Clone(others), func(u Unread) bool { return len(u.Collections) == 0 })
-	if len(others) == 0 {
+	if len(others) == 0 || chosen {
 		return all
 	}
 	var names []string
 	for _, u := range others {
 		names = append(names, fmt.Sprintf("%s (%s: %s)", u.name(), counted(len(u.Collections), "collection"), first(u.Collections, 3)))
 	}
-	f := memory.Finding{
+	return append(all, memory.Finding{
 		Level: memory.Warning, Code: "databases-not-read",
 		Message: fmt.Sprintf("no source reads %s that %s here: %s", counted(len(others), "database"), verb(len(others)), first(names, 10)),
 		Hint:    "declare a source with tenant and database of each that is a memory",
-	}
-	if chosen {
-		f.Level = memory.Note
-	}
-	return append(all, f)
+	})
 }
 
 func (u Unread) name() string {

@@ -23,6 +23,10 @@ func (s *session) unread(ctx context.Context, all roster) {
 		return
 	}
 	own := s.unknown(config.Database, all)
+	if config.Chosen { // others are nobody's business here
+		s.findings = append(s.findings, store.UnreadFindings(own, nil, true)...)
+		return
+	}
 	others, err := s.others(ctx)
 	if code := status(err); err != nil && code/100 != 4 {
 		s.findings = append(s.findings, memory.Finding{
@@ -30,7 +34,7 @@ func (s *session) unread(ctx context.Context, all roster) {
 			Message: fmt.Sprintf("nobody can say whether there are other databases at %s: %v", config.BaseURL, err),
 		})
 	}
-	s.findings = append(s.findings, store.UnreadFindings(own, others, config.Chosen)...)
+	s.findings = append(s.findings, store.UnreadFindings(own, others, false)...)
 }
 
 // unknown are the collections of a database that no source reads, but for those that a
